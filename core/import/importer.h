@@ -1,0 +1,47 @@
+// Importers: one folder a format, one line each in the registry (registry.cpp). A reader says "is this
+// mine?" from the first bytes and "read it" into a TraceBuilder; loadTraces() does the rest: folders,
+// several files at once in parallel, ranks, merging, the report.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/base/result.h"
+#include "core/trace/trace.h"
+#include "core/trace/trace_builder.h"
+
+namespace caracal::import {
+
+struct LoadOptions {
+  int threads = 0;  // 0: one per core
+};
+
+class Importer {
+ public:
+  virtual ~Importer() = default;
+  virtual std::string_view format() const = 0;
+  // `head`: the first bytes (at most 64 KiB) after decompression. Cheap, never fails.
+  virtual bool accepts(const std::string& path, std::string_view head) const = 0;
+  // Reads the whole file. Errors name the place inside the file; the caller adds the file.
+  virtual Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions& options,
+                                           std::stop_token stop, const Progress& progress) const = 0;
+};
+
+const std::vector<std::unique_ptr<Importer>>& importers();
+
+struct LoadResult {
+  std::shared_ptr<const trace::Trace> trace;
+  std::vector<Error> skipped;  // inputs that could not be read while others could; shown to the user
+  double seconds = 0;
+};
+
+// Files and folders (searched one level deep for readable traces) as one run. Fails when nothing could
+// be read, with the first reason. Times of all files are absolute, so files of one clock line up.
+Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadOptions& options = {},
+                              std::stop_token stop = {}, const Progress& progress = {});
+
+}  // namespace caracal::import

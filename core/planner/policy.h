@@ -1,0 +1,58 @@
+// Policies: from a profile, a partition and a budget to a Plan. One interface, one result type.
+// A plan's value is its simulated step time, so this folder sits above core/plan and core/sim.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/base/result.h"
+#include "core/plan/plan.h"
+#include "core/profile/profile.h"
+
+namespace caracal::planner {
+
+struct PolicyInfo {
+  std::string_view name;         // as typed: "uniform:N"
+  std::string_view description;  // one sentence for lists and help
+};
+const std::vector<PolicyInfo>& policies();  // none, full, selective, uniform:N, block:N, heu
+
+enum class PartitionMode : uint8_t { kEven, kGiven, kGreedy };
+
+struct PlanRequest {
+  std::string policy = "heu";
+  int64_t budgetBytes = 0;             // per GPU; 0: the profile's memory capacity, or no limit when unknown
+  PartitionMode partition = PartitionMode::kEven;
+  std::vector<int32_t> layersOfStage;  // for kGiven
+};
+
+enum class PlanStatus : uint8_t {
+  kOptimal,     // proven: no plan of this policy and partition has a smaller objective
+  kFeasible,    // fits; nothing is claimed about better ones
+  kInfeasible,  // nothing of this policy fits; see smallestBudgetBytes
+  kTimeLimit,   // stopped early with what it had
+};
+std::string_view name(PlanStatus status);  // "optimal", "feasible", "infeasible", "timeLimit"
+
+struct PlanOutcome {
+  PlanStatus status = PlanStatus::kFeasible;
+  plan::Plan plan;                  // when infeasible: the plan that needs least memory
+  int64_t boundNs = 0;              // lower bound on stepNs of this problem, 0: none
+  double searchSeconds = 0;
+  int64_t smallestBudgetBytes = 0;  // the smallest budget under which the request is feasible (0: unknown)
+  int32_t tightestStage = -1;       // the stage that needs it
+  std::vector<std::string> notes;   // what limited the plan, in words
+};
+
+// Fails only for bad requests (unknown policy, impossible partition); "nothing fits" is an outcome.
+Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest& request,
+                             std::stop_token stop = {}, const Progress& progress = {});
+
+// Layers of each stage: even (the first stages take the remainder), checked.
+Result<std::vector<int32_t>> evenPartition(int32_t layers, int32_t stages);
+
+}  // namespace caracal::planner

@@ -1,0 +1,54 @@
+#include "core/profile/profile.h"
+
+#include <algorithm>
+
+namespace caracal::profile {
+namespace {
+
+int64_t sumForward(const std::vector<Operator>& operators) {
+  int64_t total = 0;
+  for (const Operator& op : operators) total += op.kind == OperatorKind::kCollective ? 0 : op.forwardNs;
+  return total;
+}
+
+int64_t sumBackward(const std::vector<Operator>& operators) {
+  int64_t total = 0;
+  for (const Operator& op : operators) total += op.kind == OperatorKind::kCollective ? 0 : op.backwardNs;
+  return total;
+}
+
+int64_t sumCapacity(const std::vector<Window>& windows, std::string_view prefix) {
+  int64_t total = 0;
+  for (const Window& window : windows) {
+    if (window.id.starts_with(prefix)) total += window.capacityNs();
+  }
+  return total;
+}
+
+}  // namespace
+
+int LayerKind::indexOf(const std::string& operatorId) const {
+  const auto found = std::find_if(operators.begin(), operators.end(),
+                                  [&](const Operator& op) { return op.id == operatorId; });
+  return found == operators.end() ? -1 : static_cast<int>(found - operators.begin());
+}
+
+const Window* LayerKind::window(const std::string& windowId) const {
+  const auto found = std::find_if(windows.begin(), windows.end(),
+                                  [&](const Window& window) { return window.id == windowId; });
+  return found == windows.end() ? nullptr : &*found;
+}
+
+int64_t LayerKind::forwardNs() const { return sumForward(operators) + sumCapacity(windows, "fwd."); }
+int64_t LayerKind::backwardNs() const { return sumBackward(operators) + sumCapacity(windows, "bwd."); }
+
+int64_t ModelEnd::forwardNs() const { return sumForward(operators); }
+int64_t ModelEnd::backwardNs() const { return sumBackward(operators); }
+
+int64_t ModelEnd::savedBytes() const {
+  int64_t total = 0;
+  for (const Operator& op : operators) total += op.savedBytes;
+  return total;
+}
+
+}  // namespace caracal::profile

@@ -1,0 +1,243 @@
+#include "core/trace/trace_builder.h"
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <set>
+#include <unordered_map>
+
+namespace caracal::trace {
+namespace {
+
+template <class T>
+void reorder(std::vector<T>& column, const std::vector<EventIndex>& order) {
+  std::vector<T> sorted;
+  sorted.reserve(order.size());
+  for (EventIndex from : order) sorted.push_back(column[from]);
+  column = std::move(sorted);
+}
+
+}  // namespace
+
+uint32_t TraceBuilder::addRank(Rank rank) {
+  m_trace.m_ranks.push_back(std::move(rank));
+  return static_cast<uint32_t>(m_trace.m_ranks.size() - 1);
+}
+
+TrackIndex TraceBuilder::addTrack(Track track) {
+  m_trace.m_tracks.push_back(std::move(track));
+  return static_cast<TrackIndex>(m_trace.m_tracks.size() - 1);
+}
+
+uint32_t TraceBuilder::addGroup(ProcessGroup group) {
+  const auto found = std::find(m_trace.m_groups.begin(), m_trace.m_groups.end(), group);
+  if (found != m_trace.m_groups.end()) return static_cast<uint32_t>(found - m_trace.m_groups.begin());
+  m_trace.m_groups.push_back(std::move(group));
+  return static_cast<uint32_t>(m_trace.m_groups.size() - 1);
+}
+
+EventIndex TraceBuilder::add(const NewEvent& event) {
+  assert(event.durationNs >= 0 && "importers count and drop negative durations");
+  assert(event.track < m_trace.m_tracks.size() && "an event needs its track first");
+  const auto index = static_cast<EventIndex>(eventCount());
+  m_trace.m_begin.push_back(event.beginNs);
+  m_trace.m_duration.push_back(event.durationNs);
+  m_trace.m_name.push_back(event.name);
+  m_trace.m_kind.push_back(event.kind);
+  m_trace.m_argsOf.push_back(kNoIndex);
+  m_trackOf.push_back(event.track);
+  if (event.correlation != 0) m_correlations.emplace_back(index, event.correlation);
+  return index;
+}
+
+EventIndex TraceBuilder::add(const NewEvent& event, const EventArgs& args) {
+  const EventIndex index = add(event);
+  setArgs(index, args);
+  return index;
+}
+
+void TraceBuilder::setArgs(EventIndex event, const EventArgs& args) {
+  uint32_t& slot = m_trace.m_argsOf[event];
+  if (slot != kNoIndex) {
+    m_trace.m_args[slot] = args;
+    return;
+  }
+  slot = static_cast<uint32_t>(m_trace.m_args.size());
+  m_trace.m_args.push_back(args);
+}
+
+EventArgs TraceBuilder::argsOf(EventIndex event) const {
+  const uint32_t slot = m_trace.m_argsOf[event];
+  return slot == kNoIndex ? EventArgs{} : m_trace.m_args[slot];
+}
+
+void TraceBuilder::reserve(size_t events) {
+  m_trace.m_begin.reserve(events);
+  m_trace.m_duration.reserve(events);
+  m_trace.m_name.reserve(events);
+  m_trace.m_kind.reserve(events);
+  m_trace.m_argsOf.reserve(events);
+  m_trackOf.reserve(events);
+}
+
+void TraceBuilder::shift(int64_t byNs) {
+  for (int64_t& begin : m_trace.m_begin) begin += byNs;
+  for (CounterSeries& series : m_trace.m_counters) {
+    for (int64_t& time : series.timesNs) time += byNs;
+  }
+}
+
+void TraceBuilder::linkLaunches() {
+  m_trace.m_launch.assign(eventCount(), kNoIndex);
+  // Correlation ids are unique inside one process only; a launch may have many GPU rows.
+  struct Key {
+    int64_t process;
+    uint64_t correlation;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Key& key) const {
+      return std::hash<uint64_t>{}(static_cast<uint64_t>(key.process) * 0x9E3779B97F4A7C15u ^ key.correlation);
+    }
+  };
+  const auto processOf = [&](EventIndex e) {
+    const Track& track = m_trace.m_tracks[m_trackOf[e]];
+    // Kineto's GPU rows carry the device as pid: the rank (one file, one process) is the process there.
+    return static_cast<int64_t>(track.rank);
+  };
+  std::unordered_map<Key, EventIndex, Hash> launches;
+  for (const auto& [event, correlation] : m_correlations) {
+    if (m_trace.m_kind[event] == EventKind::kRuntime) launches.try_emplace({processOf(event), correlation}, event);
+  }
+  for (const auto& [event, correlation] : m_correlations) {
+    if (m_trace.m_kind[event] == EventKind::kRuntime) continue;
+    const auto found = launches.find({processOf(event), correlation});
+    if (found != launches.end()) m_trace.m_launch[event] = found->second;
+  }
+}
+
+void TraceBuilder::sortEvents() {
+  std::vector<EventIndex> order(eventCount());
+  std::iota(order.begin(), order.end(), 0u);
+  const auto& begin = m_trace.m_begin;
+  const auto& duration = m_trace.m_duration;
+  std::stable_sort(order.begin(), order.end(), [&](EventIndex a, EventIndex b) {
+    if (m_trackOf[a] != m_trackOf[b]) return m_trackOf[a] < m_trackOf[b];
+    if (begin[a] != begin[b]) return begin[a] < begin[b];
+    return duration[a] > duration[b];
+  });
+  std::vector<EventIndex> newIndex(order.size());
+  for (size_t i = 0; i < order.size(); ++i) newIndex[order[i]] = static_cast<EventIndex>(i);
+
+  for (EventIndex& launch : m_trace.m_launch) {
+    if (launch != kNoIndex) launch = newIndex[launch];
+  }
+  for (Flow& flow : m_trace.m_flows) {
+    flow.from = newIndex[flow.from];
+    flow.to = newIndex[flow.to];
+  }
+  std::sort(m_trace.m_flows.begin(), m_trace.m_flows.end(),
+            [](const Flow& a, const Flow& b) { return a.from != b.from ? a.from < b.from : a.to < b.to; });
+  reorder(m_trace.m_begin, order);
+  reorder(m_trace.m_duration, order);
+  reorder(m_trace.m_name, order);
+  reorder(m_trace.m_kind, order);
+  reorder(m_trace.m_argsOf, order);
+  reorder(m_trace.m_launch, order);
+  reorder(m_trackOf, order);
+
+  for (Track& track : m_trace.m_tracks) track.firstEvent = track.eventCount = 0;
+  for (TrackIndex t : m_trackOf) ++m_trace.m_tracks[t].eventCount;
+  EventIndex next = 0;
+  for (Track& track : m_trace.m_tracks) {
+    track.firstEvent = next;
+    next += track.eventCount;
+  }
+}
+
+std::shared_ptr<const Trace> TraceBuilder::finish() && {
+  linkLaunches();
+  sortEvents();
+  m_trackOf = {};
+  m_correlations = {};
+  if (eventCount() > 0) {
+    m_trace.m_range = {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
+    for (EventIndex e = 0; e < eventCount(); ++e) {
+      m_trace.m_range.beginNs = std::min(m_trace.m_range.beginNs, m_trace.m_begin[e]);
+      m_trace.m_range.endNs = std::max(m_trace.m_range.endNs, m_trace.endNs(e));
+    }
+  }
+  m_trace.m_args.shrink_to_fit();
+  return std::make_shared<const Trace>(std::move(m_trace));
+}
+
+void TraceBuilder::append(TraceBuilder&& other) {
+  Trace& from = other.m_trace;
+  const auto events = static_cast<EventIndex>(eventCount());
+  const auto args = static_cast<uint32_t>(m_trace.m_args.size());
+  const auto ranks = static_cast<uint32_t>(m_trace.m_ranks.size());
+  const auto tracks = static_cast<TrackIndex>(m_trace.m_tracks.size());
+
+  std::vector<NameId> names(from.m_names.size());
+  for (NameId id = 0; id < names.size(); ++id) names[id] = intern(from.m_names[id]);
+  std::vector<uint32_t> groups;
+  for (ProcessGroup& group : from.m_groups) groups.push_back(addGroup(std::move(group)));
+
+  for (Rank& rank : from.m_ranks) m_trace.m_ranks.push_back(std::move(rank));
+  for (Track& track : from.m_tracks) {
+    track.rank += ranks;
+    m_trace.m_tracks.push_back(std::move(track));
+  }
+  for (CounterSeries& series : from.m_counters) {
+    series.rank += ranks;
+    m_trace.m_counters.push_back(std::move(series));
+  }
+  for (EventArgs& arg : from.m_args) {
+    arg.dtype = names[arg.dtype];
+    arg.detail = names[arg.detail];
+    if (arg.group != kNoIndex) arg.group = groups[arg.group];
+    m_trace.m_args.push_back(arg);
+  }
+  reserve(events + from.m_begin.size());
+  m_trace.m_begin.insert(m_trace.m_begin.end(), from.m_begin.begin(), from.m_begin.end());
+  m_trace.m_duration.insert(m_trace.m_duration.end(), from.m_duration.begin(), from.m_duration.end());
+  m_trace.m_kind.insert(m_trace.m_kind.end(), from.m_kind.begin(), from.m_kind.end());
+  for (NameId id : from.m_name) m_trace.m_name.push_back(names[id]);
+  for (uint32_t slot : from.m_argsOf) m_trace.m_argsOf.push_back(slot == kNoIndex ? kNoIndex : slot + args);
+  for (TrackIndex track : other.m_trackOf) m_trackOf.push_back(track + tracks);
+  for (const auto& [event, correlation] : other.m_correlations) {
+    m_correlations.emplace_back(event + events, correlation);
+  }
+  for (const Flow& flow : from.m_flows) {
+    m_trace.m_flows.push_back({flow.from + events, flow.to + events, flow.kind});
+  }
+  m_trace.m_report.add(from.m_report);
+  m_trace.m_meta.merge(from.m_meta);
+}
+
+std::shared_ptr<const Trace> TraceBuilder::merge(std::vector<TraceBuilder> builders) {
+  if (builders.empty()) return std::move(TraceBuilder{}).finish();
+  const auto firstRank = [](const TraceBuilder& b) {
+    return b.m_trace.m_ranks.empty() ? std::numeric_limits<int32_t>::max() : b.m_trace.m_ranks.front().rank;
+  };
+  std::stable_sort(builders.begin(), builders.end(), [&](const TraceBuilder& a, const TraceBuilder& b) {
+    return firstRank(a) < firstRank(b);
+  });
+  TraceBuilder whole = std::move(builders.front());
+  for (size_t i = 1; i < builders.size(); ++i) {
+    if (builders[i].m_trace.m_format != whole.m_trace.m_format) whole.m_trace.m_format = "mixed";
+    whole.append(std::move(builders[i]));
+    builders[i] = TraceBuilder{};
+  }
+  std::set<int32_t> taken;
+  for (Rank& rank : whole.m_trace.m_ranks) {
+    if (taken.count(rank.rank)) {
+      whole.report().count(Defect::kDuplicateRank);
+      while (taken.count(rank.rank)) ++rank.rank;
+    }
+    taken.insert(rank.rank);
+  }
+  return std::move(whole).finish();
+}
+
+}  // namespace caracal::trace

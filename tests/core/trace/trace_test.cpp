@@ -1,0 +1,88 @@
+#include "core/trace/trace.h"
+
+#include <gtest/gtest.h>
+
+#include "core/trace/trace_builder.h"
+
+namespace caracal::trace {
+namespace {
+
+TraceBuilder oneRank(int32_t rank, std::string_view kernel, int64_t beginNs) {
+  TraceBuilder builder;
+  const uint32_t r = builder.addRank({.rank = rank, .device = 0});
+  const TrackIndex stream = builder.addTrack({.kind = TrackKind::kGpuStream, .rank = r, .device = 0, .id = 7});
+  const TrackIndex host = builder.addTrack({.kind = TrackKind::kCpuThread, .rank = r, .id = 1});
+  builder.add({host, EventKind::kRuntime, builder.intern("cudaLaunchKernel"), beginNs - 10, 5, 42});
+  builder.add({stream, EventKind::kKernel, builder.intern(kernel), beginNs, 100, 42}, {.bytes = 8});
+  return builder;
+}
+
+TEST(StringTable, sameTextSameId) {
+  StringTable table;
+  std::vector<NameId> ids;
+  for (int i = 0; i < 1000; ++i) ids.push_back(table.intern("name " + std::to_string(i)));
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(table.intern("name " + std::to_string(i)), ids[static_cast<size_t>(i)]);
+    EXPECT_EQ(table[ids[static_cast<size_t>(i)]], "name " + std::to_string(i));
+  }
+  EXPECT_EQ(table.intern(""), 0u);
+  EXPECT_EQ(table.find("absent"), StringTable::kAbsent);
+}
+
+TEST(Trace, eventsAreSortedByTrackThenTimeThenLongestFirst) {
+  TraceBuilder builder;
+  const uint32_t rank = builder.addRank({});
+  const TrackIndex a = builder.addTrack({.rank = rank});
+  const TrackIndex empty = builder.addTrack({.rank = rank});
+  const TrackIndex b = builder.addTrack({.rank = rank});
+  builder.add({b, EventKind::kCpuOp, builder.intern("b"), 0, 1});
+  builder.add({a, EventKind::kCpuOp, builder.intern("inner"), 5, 2});
+  builder.add({a, EventKind::kCpuOp, builder.intern("outer"), 5, 9});
+  const auto trace = std::move(builder).finish();
+  ASSERT_EQ(trace->eventCount(), 3u);
+  EXPECT_EQ(trace->name(0), "outer");
+  EXPECT_EQ(trace->name(1), "inner");
+  EXPECT_EQ(trace->name(2), "b");
+  EXPECT_EQ(trace->trackOf(1), a);
+  EXPECT_EQ(trace->trackOf(2), b);
+  EXPECT_EQ(trace->tracks()[empty].eventCount, 0u);
+  EXPECT_EQ(trace->range(), (Span{0, 14}));
+}
+
+TEST(Trace, mergeKeepsLaunchesOfEachRankApart) {
+  std::vector<TraceBuilder> builders;
+  builders.push_back(oneRank(1, "gemm", 1000));
+  builders.push_back(oneRank(0, "gemm", 2000));
+  const auto trace = TraceBuilder::merge(std::move(builders));
+  ASSERT_EQ(trace->ranks().size(), 2u);
+  EXPECT_EQ(trace->ranks()[0].rank, 0);
+  int kernels = 0;
+  for (EventIndex e = 0; e < trace->eventCount(); ++e) {
+    if (trace->kind(e) != EventKind::kKernel) continue;
+    ++kernels;
+    ASSERT_NE(trace->launch(e), kNoIndex);
+    EXPECT_EQ(trace->beginNs(trace->launch(e)), trace->beginNs(e) - 10);
+    EXPECT_EQ(trace->args(e)->bytes, 8);
+    EXPECT_EQ(trace->name(e), "gemm");
+  }
+  EXPECT_EQ(kernels, 2);
+}
+
+TEST(Trace, twoInputsOfOneRankAreBothKeptAndCounted) {
+  std::vector<TraceBuilder> builders;
+  builders.push_back(oneRank(3, "a", 1000));
+  builders.push_back(oneRank(3, "b", 1000));
+  const auto trace = TraceBuilder::merge(std::move(builders));
+  EXPECT_EQ(trace->ranks()[0].rank, 3);
+  EXPECT_EQ(trace->ranks()[1].rank, 4);
+  EXPECT_EQ(trace->report().of(Defect::kDuplicateRank), 1);
+}
+
+TEST(Trace, anEmptyTraceHasAnEmptyRange) {
+  const auto trace = TraceBuilder::merge({});
+  EXPECT_EQ(trace->eventCount(), 0u);
+  EXPECT_EQ(trace->range(), (Span{0, 0}));
+}
+
+}  // namespace
+}  // namespace caracal::trace
