@@ -11,6 +11,10 @@ function(caracal_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE caracal_flags ${ARG_LINK})
+  if(NOT TARGET programs)
+    add_custom_target(programs)  # what ./dev build makes
+  endif()
+  add_dependencies(programs ${name})
 endfunction()
 
 # caracal_test(NAME SOURCES a_test.cpp ... LINK lib ... [LABELS label ...]): a GoogleTest program; each
