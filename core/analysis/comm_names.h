@@ -1,5 +1,10 @@
 // Which kernels are communication: a table of name parts, matched case-insensitively, that the user
-// can see and extend (resources/comm_kernels.json, `--comm-kernels FILE`).
+// can see and extend.
+//
+// The default table holds "nccl" and "rccl" only, which cover NVIDIA's and AMD's libraries. Some
+// communication is neither (DeepEP, NVSHMEM, vLLM's cross_device_reduce, Transformer Engine's
+// userbuffers): copy resources/comm_kernels.json, add the parts that your kernels' names carry, and
+// pass the copy with `--comm-kernels FILE`. The file replaces the default table.
 #pragma once
 
 #include <string>
@@ -16,10 +21,27 @@ struct CommNames {
   bool matches(std::string_view kernelName) const;
 };
 
+// Reads {"schema": "caracal.comm-kernels/1", "parts": ["nccl", ...]}; parts are lowered here.
 Result<CommNames> loadCommNames(const std::string& path);
 
-// The collective that a communication kernel's name tells: "ncclDevKernel_AllReduce_..." -> kAllReduce.
-// Algorithm and protocol parts of such names are not reliable and not read.
+// The collective that a communication kernel's name tells: "ncclDevKernel_AllReduce_..." ->
+// kAllReduce. kGeneric when the name does not say. Algorithm and protocol parts of such names are
+// not reliable and not read.
 trace::CollectiveKind collectiveOfKernel(std::string_view kernelName);
+
+// CommNames::matches() for the names of one trace, each looked at once. Not thread-safe; must not
+// outlive the trace.
+class CommKernelFilter {
+ public:
+  CommKernelFilter(const trace::Trace& trace, const CommNames& comm);
+  // Whether the event is a kernel that communicates.
+  bool isCommKernel(trace::EventIndex event);
+
+ private:
+  enum class Verdict : char { kUnknown, kNo, kYes };
+  const trace::Trace& m_trace;
+  const CommNames& m_comm;
+  std::vector<Verdict> m_verdicts;  // per NameId
+};
 
 }  // namespace caracal::analysis

@@ -1,5 +1,5 @@
-// StepModel: training steps understood. From passes, transfers and annotations of a trace to stages,
-// micro-batches, windows and bubbles with causes. Each inferred fact says how it was found.
+// StepModel: training steps understood. From passes, transfers and annotations of a trace to
+// stages, micro-batches, windows and bubbles with causes. Each inferred fact says how it was found.
 #pragma once
 
 #include <array>
@@ -30,7 +30,7 @@ enum class IdleCause : uint8_t {
   kCount
 };
 inline constexpr size_t kIdleCauseCount = static_cast<size_t>(IdleCause::kCount);
-std::string_view name(IdleCause cause);   // "warmup", "waitUpstream", ... : keys of causes{} in JSON
+std::string_view name(IdleCause cause);  // "warmup", "waitUpstream", ... : keys of causes{} in JSON
 std::string_view label(IdleCause cause);  // for people: "waiting for the stage before"
 using CauseTimes = std::array<int64_t, kIdleCauseCount>;
 
@@ -49,17 +49,17 @@ struct Bubble {
 
 // One stage of one data-parallel replica in one step.
 struct StageStep {
-  int32_t step = 0;      // the trace's own number
+  int32_t step = 0;  // the trace's own number
   int32_t replica = 0;
   int32_t stage = 0;
-  uint32_t rankIndex = 0;  // representative rank (tensor index 0)
-  Span stepSpan;           // start of the step to start of the next; last: to its last event
-  Span pipelineWindow;     // first F/B start to last F/B end over all stages of the replica
+  uint32_t rankIndex = 0;        // representative rank (tensor index 0)
+  Span stepSpan;                 // start of the step to start of the next; last: to its last event
+  Span pipelineWindow;           // first F/B start to last F/B end over all stages of the replica
   std::vector<PassSpan> passes;  // in time order
-  int64_t computeNs = 0;   // union of F, B (W, recompute) inside the window
-  int64_t bubbleNs = 0;    // window - computeNs
-  int64_t busyNs = 0;      // compute work inside the step: what the causes are the complement of
-  CauseTimes causes{};     // sum == stepSpan.lengthNs() - busyNs
+  int64_t computeNs = 0;         // union of F, B (W, recompute) inside the window
+  int64_t bubbleNs = 0;          // window - computeNs
+  int64_t busyNs = 0;   // compute work inside the step: what the causes are the complement of
+  CauseTimes causes{};  // sum == stepSpan.lengthNs() - busyNs
   std::vector<Bubble> bubbles;  // idle spans of the whole step in time order, each with its cause
   int64_t recomputeHiddenNs = 0;
   int64_t recomputeExposedNs = 0;
@@ -68,9 +68,9 @@ struct StageStep {
 // Sums over complete steps and replicas, as `analyze` prints them.
 struct StageSummary {
   int32_t stage = 0;
-  int64_t steps = 0;       // (step, replica) pairs summed
+  int64_t steps = 0;  // (step, replica) pairs summed
   int64_t stepNs = 0, pipelineNs = 0, computeNs = 0, bubbleNs = 0, busyNs = 0;
-  double bubblePct = 0;    // 100 bubbleNs / pipelineNs
+  double bubblePct = 0;  // 100 bubbleNs / pipelineNs
   CauseTimes causes{};
   int64_t forwardNs = 0, backwardNs = 0;  // medians per micro-batch
   int64_t recomputeHiddenNs = 0, recomputeExposedNs = 0;
@@ -92,18 +92,19 @@ struct StepModel {
   int32_t stageCount = 0;
   int32_t replicaCount = 0;
   int32_t tensorSize = 1;
-  int32_t microBatches = 0;  // per step; 0: differs
-  int32_t chunks = 1;        // model chunks per rank; > 1: interleaved
-  std::string schedule;      // "1F1B", "interleaved 1F1B", "GPipe", "unknown"
-  std::vector<StageStep> stageSteps;   // sorted by (step, replica, stage)
+  int32_t microBatches = 0;           // per step; 0: differs
+  int32_t chunks = 1;                 // model chunks per rank; > 1: interleaved
+  std::string schedule;               // "1F1B", "interleaved 1F1B", "GPipe", "unknown"
+  std::vector<StageStep> stageSteps;  // sorted by (step, replica, stage)
   std::vector<StageSummary> stages;
   std::vector<StepSummary> steps;
   std::vector<Fact> facts;
-  int64_t forwardSendNs = 0;   // median transfer between stages; 0: not seen
+  int64_t forwardSendNs = 0;  // median transfer between stages; 0: not seen
   int64_t backwardSendNs = 0;
 };
 
-// Fails with kCannotAnswer, in words, when the trace holds no passes ("no pipeline annotations: ...").
+// Fails with kCannotAnswer, in words, when the trace holds no passes ("no pipeline annotations:
+// ...").
 Result<StepModel> buildStepModel(const trace::Trace& trace);
 
 }  // namespace caracal::analysis
