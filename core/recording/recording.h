@@ -1,7 +1,7 @@
-// Recordings: the SQLite file that a run leaves behind (contracts.md section 4, docs/recording-format.md).
-// The table layout is Nsight Systems' where that has a place for the fact, CARACAL_* tables otherwise, so
-// that core/import/nsys reads both. Written step by step in WAL transactions: what was committed before
-// a kill -9 is readable.
+// Recordings: the SQLite file that a run leaves behind (contracts.md section 4,
+// docs/recording-format.md). The table layout is Nsight Systems' where that has a place for the
+// fact, CARACAL_* tables otherwise, so that core/import/nsys reads both. Written step by step in
+// WAL transactions: what was committed before a kill -9 is readable.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +28,15 @@ struct OperatorRow {
   int32_t rank = 0;
   trace::EventKind kind = trace::EventKind::kCompute;  // kCompute, kRecompute, kComm
   trace::Pass pass = trace::Pass::kForward;
-  std::string name;          // operator id; for kComm "fwd.attn", "send.fwd", "recv.fwd", "send.bwd", "recv.bwd", "dp.reduce"
-  std::string lane;          // "compute", "tp-comm", "pp-comm", "dp-comm"
+  std::string name;  // operator id; for kComm "fwd.attn", "send.fwd", "recv.fwd", "send.bwd",
+                     // "recv.bwd", "dp.reduce"
+  std::string lane;  // "compute", "tp-comm", "pp-comm", "dp-comm"
   int64_t beginNs = 0, endNs = 0;
-  int64_t transferNs = -1;   // kComm: the part after the last rank entered; -1 unknown
-  int32_t step = 0, microBatch = -1, layer = -1;  // layer: global, -1 first end, -2 last end, -3 none
-  int32_t window = 0;        // as trace::EventArgs::window
-  int64_t bytes = -1;        // kComm: payload; kCompute: bytes of the output
+  int64_t transferNs = -1;  // kComm: the part after the last rank entered; -1 unknown
+  int32_t step = 0, microBatch = -1,
+          layer = -1;  // layer: global, -1 first end, -2 last end, -3 none
+  int32_t window = 0;  // as trace::EventArgs::window
+  int64_t bytes = -1;  // kComm: payload; kCompute: bytes of the output
 };
 
 // NVTX_EVENTS in domain "caracal": step, pass, layer, op, recompute and comm ranges.
@@ -69,7 +71,8 @@ struct StepRecords {
 class RecordingWriter {
  public:
   // Creates or replaces the file. `meta` needs at least: runId, planHash, clock, tag, toolVersion.
-  static Result<RecordingWriter> create(const std::string& path, const std::map<std::string, std::string>& meta,
+  static Result<RecordingWriter> create(const std::string& path,
+                                        const std::map<std::string, std::string>& meta,
                                         const std::vector<RankRow>& ranks);
   RecordingWriter(RecordingWriter&&) noexcept;
   RecordingWriter& operator=(RecordingWriter&&) noexcept;
@@ -77,7 +80,8 @@ class RecordingWriter {
 
   Result<void> append(const StepRecords& records);
   Result<void> setMeta(const std::string& key, const std::string& value);
-  // Folds the WAL into the file. Called by the destructor too, there without a way to report failure.
+  // Folds the WAL into the file. Called by the destructor too, there without a way to report
+  // failure.
   Result<void> close();
 
  private:
