@@ -1,6 +1,6 @@
-// Importers: one folder a format, one line each in the registry (registry.cpp). A reader says "is this
-// mine?" from the first bytes and "read it" into a TraceBuilder; loadTraces() does the rest: folders,
-// several files at once in parallel, ranks, merging, the report.
+// Importers: one folder a format, one line each in the registry (registry.cpp). A reader says "is
+// this mine?" from the first bytes and "read it" into a TraceBuilder; loadTraces() does the rest:
+// folders, several files at once in parallel, ranks, merging, the report.
 #pragma once
 
 #include <memory>
@@ -26,22 +26,33 @@ class Importer {
   virtual std::string_view format() const = 0;
   // `head`: the first bytes (at most 64 KiB) after decompression. Cheap, never fails.
   virtual bool accepts(const std::string& path, std::string_view head) const = 0;
-  // Reads the whole file. Errors name the place inside the file; the caller adds the file.
+  // A file that belongs beside traces of this format and is read with them (a description, a
+  // write-ahead log): in a folder it is neither read on its own nor reported as unreadable.
+  virtual bool isCompanion(const std::string& path) const {
+    static_cast<void>(path);
+    return false;
+  }
+  // Reads the whole file into one builder, with Rank::file = path. A rank whose number the file
+  // does not tell keeps rank -1: loadTraces() numbers it by the file name or by file order. Called
+  // from several threads at once. Errors name the place inside the file; the caller adds the file.
   virtual Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions& options,
-                                           std::stop_token stop, const Progress& progress) const = 0;
+                                           std::stop_token stop,
+                                           const Progress& progress) const = 0;
 };
 
 const std::vector<std::unique_ptr<Importer>>& importers();
 
 struct LoadResult {
   std::shared_ptr<const trace::Trace> trace;
-  std::vector<Error> skipped;  // inputs that could not be read while others could; shown to the user
+  // Inputs that could not be read while others could; shown to the user.
+  std::vector<Error> skipped;
   double seconds = 0;
 };
 
-// Files and folders (searched one level deep for readable traces) as one run. Fails when nothing could
-// be read, with the first reason. Times of all files are absolute, so files of one clock line up.
-Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadOptions& options = {},
-                              std::stop_token stop = {}, const Progress& progress = {});
+// Files and folders (searched one level deep for readable traces) as one run. Fails when nothing
+// could be read, with the first reason. Times of all files are absolute: files of one clock line up.
+Result<LoadResult> loadTraces(const std::vector<std::string>& paths,
+                              const LoadOptions& options = {}, std::stop_token stop = {},
+                              const Progress& progress = {});
 
 }  // namespace caracal::import

@@ -1,0 +1,133 @@
+#include "core/import/input_files.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <set>
+#include <system_error>
+
+#include "core/import/input/input_stream.h"
+
+namespace caracal::import {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// "rank2" before "rank10": runs of digits compare by value.
+bool naturallyLess(const std::string& a, const std::string& b) {
+  size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (!isDigit(a[i]) || !isDigit(b[j])) {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+      continue;
+    }
+    while (i < a.size() && a[i] == '0') ++i;
+    while (j < b.size() && b[j] == '0') ++j;
+    size_t endA = i, endB = j;
+    while (endA < a.size() && isDigit(a[endA])) ++endA;
+    while (endB < b.size() && isDigit(b[endB])) ++endB;
+    if (endA - i != endB - j) return endA - i < endB - j;
+    const int order = a.compare(i, endA - i, b, j, endB - j);
+    if (order != 0) return order < 0;
+    i = endA, j = endB;
+  }
+  if (a.size() - i != b.size() - j) return a.size() - i < b.size() - j;
+  return a < b;  // "rank01" and "rank1" still have an order
+}
+
+bool isBlank(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isspace(c); });
+}
+
+// Why no importer takes a file that begins like this.
+Error notATrace(const std::string& head) {
+  if (head.empty()) {
+    return {ErrorCode::kInvalidInput, "the file is empty: it holds no events", {}};
+  }
+  if (isBlank(head)) {
+    return {ErrorCode::kInvalidInput, "the file holds only white space, no events", {}};
+  }
+  std::string known;
+  for (const auto& importer : importers()) {
+    known += (known.empty() ? "" : ", ") + std::string(importer->format());
+  }
+  return {ErrorCode::kUnsupported,
+          "not a trace that Caracal can read; it reads PyTorch/Chrome trace JSON (also gzip), "
+          "Nsight Systems "
+          "SQLite exports and Caracal recordings (formats: " +
+              known + ")",
+          {}};
+}
+
+Result<InputFile> inputFile(const std::string& path) {
+  CARACAL_TRY(head, readHead(path));
+  for (const auto& importer : importers()) {
+    if (!importer->accepts(path, head)) continue;
+    std::error_code ignored;
+    const auto bytes = fs::file_size(path, ignored);
+    return InputFile{path, importer.get(), ignored ? 0 : static_cast<uint64_t>(bytes)};
+  }
+  return tl::unexpected(notATrace(head));
+}
+
+bool isCompanion(const std::string& path) {
+  return std::any_of(importers().begin(), importers().end(),
+                     [&](const auto& importer) { return importer->isCompanion(path); });
+}
+
+Result<std::vector<std::string>> filesOfFolder(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::string name = entry->path().filename().string();
+    if (name.empty() || name.front() == '.' || !entry->is_regular_file(ignored)) continue;
+    if (!isCompanion(entry->path().string())) files.push_back(entry->path().string());
+  }
+  if (error) return fail(ErrorCode::kIo, "the folder cannot be read: {}", error.message());
+  std::sort(files.begin(), files.end(), naturallyLess);
+  return files;
+}
+
+}  // namespace
+
+InputFiles findInputFiles(const std::vector<std::string>& paths) {
+  InputFiles found;
+  std::set<std::string> seen;
+  const auto take = [&](const std::string& path) {
+    std::error_code ignored;
+    const fs::path canonical = fs::weakly_canonical(path, ignored);
+    if (!seen.insert(ignored ? path : canonical.string()).second) return;
+    if (auto file = inputFile(path)) {
+      found.files.push_back(std::move(*file));
+    } else {
+      found.unreadable.push_back(at(file.error(), path));
+    }
+  };
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) {
+      take(path);
+      continue;
+    }
+    const auto files = filesOfFolder(path);
+    if (!files) {
+      found.unreadable.push_back(at(files.error(), path));
+    } else if (files->empty()) {
+      found.unreadable.push_back({ErrorCode::kInvalidInput,
+                                  "the folder holds no files (folders inside it are not searched)",
+                                  path});
+    } else {
+      for (const std::string& file : *files) take(file);
+    }
+  }
+  return found;
+}
+
+}  // namespace caracal::import

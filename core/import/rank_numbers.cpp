@@ -1,0 +1,75 @@
+#include "core/import/rank_numbers.h"
+
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <set>
+#include <string>
+
+namespace caracal::import {
+namespace {
+
+using trace::Rank;
+using trace::TraceBuilder;
+
+std::string lowerCaseName(std::string_view path) {
+  std::string name(path.substr(path.find_last_of('/') + 1));
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return name;
+}
+
+std::optional<int32_t> numberAt(std::string_view text) {
+  int32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end == text.data() || number < 0) return std::nullopt;
+  return number;
+}
+
+template <class Action>
+void forEachRank(std::vector<TraceBuilder>& builders, const Action& action) {
+  for (TraceBuilder& builder : builders) {
+    for (uint32_t r = 0; r < builder.rankCount(); ++r) action(builder, builder.rank(r));
+  }
+}
+
+}  // namespace
+
+std::optional<int32_t> rankFromFileName(std::string_view path) {
+  const std::string name = lowerCaseName(path);
+  for (const std::string_view word : std::array<std::string_view, 3>{"rank", "worker", "kineto_"}) {
+    for (size_t found = name.find(word); found != std::string::npos;
+         found = name.find(word, found + 1)) {
+      std::string_view rest = std::string_view(name).substr(found + word.size());
+      // "frank3" is a name; "rank3", "rank-3", "rank_3" and "rank 3" are numbers.
+      if (found > 0 && std::isalpha(static_cast<unsigned char>(name[found - 1]))) continue;
+      if (!rest.empty() && (rest[0] == '-' || rest[0] == '_' || rest[0] == ' ' || rest[0] == '='))
+        rest.remove_prefix(1);
+      if (const auto number = numberAt(rest)) return number;
+    }
+  }
+  return std::nullopt;
+}
+
+void numberRanks(std::vector<TraceBuilder>& builders) {
+  std::set<int32_t> taken;
+  forEachRank(builders, [&](TraceBuilder&, Rank& rank) {
+    if (rank.rank >= 0) {
+      taken.insert(rank.rank);
+    } else if (const auto number = rankFromFileName(rank.file)) {
+      rank.rank = *number;
+      rank.foundBy = "file name";
+      taken.insert(*number);
+    }
+  });
+  int32_t next = 0;
+  forEachRank(builders, [&](TraceBuilder& builder, Rank& rank) {
+    if (rank.rank >= 0) return;
+    while (taken.count(next)) ++next;
+    rank.rank = next;
+    rank.foundBy = "order of the files";
+    taken.insert(next);
+    builder.report().count(trace::Defect::kUnknownRank);
+  });
+}
+
+}  // namespace caracal::import

@@ -1,0 +1,20 @@
+// Rank numbers of inputs that do not say theirs.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/trace/trace_builder.h"
+
+namespace caracal::import {
+
+// The number behind "rank" or "worker" in a file name ("rank-3.json.gz", "worker0.pt.trace.json",
+// "...-rank3-chrome-trace.json.gz"), or the one after "kineto_"; nothing when there is none.
+std::optional<int32_t> rankFromFileName(std::string_view path);
+
+// Gives every rank that has none (Rank::rank < 0) its number: from Rank::file's name, else the
+// lowest free number in the order of the builders, counted as kUnknownRank. Sets Rank::foundBy.
+void numberRanks(std::vector<trace::TraceBuilder>& builders);
+
+}  // namespace caracal::import

@@ -1,0 +1,19 @@
+#include "core/import/importer.h"
+
+namespace caracal::import {
+namespace {
+
+// One line a format; the first that accepts a file reads it.
+std::vector<std::unique_ptr<Importer>> makeImporters() {
+  std::vector<std::unique_ptr<Importer>> all;
+  return all;
+}
+
+}  // namespace
+
+const std::vector<std::unique_ptr<Importer>>& importers() {
+  static const std::vector<std::unique_ptr<Importer>> kImporters = makeImporters();
+  return kImporters;
+}
+
+}  // namespace caracal::import
