@@ -21,8 +21,9 @@ struct MatchedCollective {
   trace::CollectiveKind kind = trace::CollectiveKind::kNone;
   uint32_t group = trace::kNoIndex;  // process group index; kNoIndex: assumed to be all ranks
   int32_t step = -1;
-  int64_t ordinal = 0;  // inside (group, kind, step)
+  int64_t ordinal = 0;  // sequence number in the group, else order inside (group, kind, step)
   int64_t bytes = -1;
+  int64_t lastStartNs = 0;     // when the last member came: waiting ends, the transfer begins
   int64_t transferNs = 0;      // last start to first end, at least 0
   uint32_t lastRankIndex = 0;  // who came last
   std::vector<CollectiveMember> members;
@@ -33,7 +34,15 @@ struct CollectiveMatching {
   int64_t unmatchedEvents = 0;             // seen on some ranks only (windows differ)
 };
 
-// Matches by sequence number where the trace has one, else by (group, kind, order inside a step).
+// Matches by sequence number where the trace has one, else by (group, kind, order inside a step);
+// the step of a GPU kernel is that of its launch. Recording windows differ between ranks, so where
+// ranks show unequal numbers of calls the longer lists are cut at their edges such that ends fit
+// best, and calls matched by order must overlap in time on all members. A group that the trace does
+// not name is taken to be the tensor-parallel or data-parallel neighbours of the rank (lanes of
+// schedules), else all ranks.
+//
+// Point-to-point traffic (send, receive, and SendRecv kernels whose metadata names no collective)
+// and waits are not collectives and not looked at.
 CollectiveMatching matchCollectives(const trace::Trace& trace, const CommNames& comm);
 
 }  // namespace caracal::analysis

@@ -1,0 +1,238 @@
+#include "core/analysis/collectives.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "core/analysis/lanes.h"
+
+namespace caracal::analysis {
+namespace {
+
+using trace::CollectiveKind;
+using trace::EventIndex;
+using trace::EventKind;
+using trace::kNoIndex;
+using trace::Trace;
+
+// A process group of the trace, or the neighbours that a schedule's lane implies.
+struct GroupKey {
+  uint32_t group = kNoIndex;
+  Lane lane = Lane::kNone;
+  int32_t stage = -1;
+  int32_t index = -1;  // of the replica (tensor lanes) or of the tensor rank (data lanes)
+  auto tie() const { return std::tie(group, lane, stage, index); }
+  bool operator<(const GroupKey& other) const { return tie() < other.tie(); }
+};
+
+struct CallKey {
+  GroupKey group;
+  CollectiveKind kind = CollectiveKind::kNone;
+  int32_t step = -1;
+  int64_t sequence = -1;
+  auto tie() const { return std::tie(group, kind, step, sequence); }
+  bool operator<(const CallKey& other) const { return tie() < other.tie(); }
+};
+
+using CallsOfRank = std::map<uint32_t, std::vector<EventIndex>>;  // each list in time order
+
+// Steps of a rank by its host annotations "ProfilerStep#N" (PyTorch), for events without a step.
+class ProfilerSteps {
+ public:
+  explicit ProfilerSteps(const Trace& trace) : m_trace(trace), m_steps(trace.ranks().size()) {
+    constexpr std::string_view kPrefix = "ProfilerStep#";
+    for (const trace::Track& track : trace.tracks()) {
+      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+        if (trace.kind(e) != EventKind::kAnnotation) continue;
+        const std::string_view name = trace.name(e);
+        if (!name.starts_with(kPrefix)) continue;
+        int32_t number = -1;
+        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
+        m_steps[track.rank].push_back({trace.span(e), number});
+      }
+    }
+    for (auto& steps : m_steps) {
+      std::sort(steps.begin(), steps.end(),
+                [](const Step& a, const Step& b) { return a.span.beginNs < b.span.beginNs; });
+    }
+  }
+
+  int32_t stepOf(uint32_t rank, EventIndex event) const {
+    const EventIndex launch = m_trace.launch(event);
+    if (launch == kNoIndex) return -1;
+    const int64_t time = m_trace.beginNs(launch);
+    const auto after =
+        std::upper_bound(m_steps[rank].begin(), m_steps[rank].end(), time,
+                         [](int64_t t, const Step& s) { return t < s.span.beginNs; });
+    if (after == m_steps[rank].begin()) return -1;
+    const Step& step = *std::prev(after);
+    return time < step.span.endNs ? step.number : -1;
+  }
+
+ private:
+  struct Step {
+    Span span;
+    int32_t number = -1;
+  };
+  const Trace& m_trace;
+  std::vector<std::vector<Step>> m_steps;  // per rank, in time order
+};
+
+GroupKey groupOf(const Trace& trace, const trace::Track& track, const trace::EventArgs* args) {
+  if (args != nullptr && args->group != kNoIndex) return {.group = args->group};
+  const trace::Rank& rank = trace.ranks()[track.rank];
+  const Lane lane = laneOf(track);
+  if (rank.stage < 0 || (lane != Lane::kTensor && lane != Lane::kData)) return {};
+  return {kNoIndex, lane, rank.stage, lane == Lane::kTensor ? rank.dataIndex : rank.tensorIndex};
+}
+
+// kNone for what is not a collective.
+CollectiveKind kindOf(const Trace& trace, EventIndex event, CommKernelFilter& filter) {
+  const bool kernel = filter.isCommKernel(event);
+  if (!kernel && trace.kind(event) != EventKind::kComm) return CollectiveKind::kNone;
+  const trace::EventArgs* args = trace.args(event);
+  CollectiveKind kind = args != nullptr ? args->collective : CollectiveKind::kNone;
+  if (kind == CollectiveKind::kNone && kernel) kind = collectiveOfKernel(trace.name(event));
+  switch (kind) {
+    case CollectiveKind::kSend:
+    case CollectiveKind::kRecv:
+    case CollectiveKind::kSendRecv:
+    case CollectiveKind::kWait:
+      return CollectiveKind::kNone;
+    default:
+      return kind;
+  }
+}
+
+struct Calls {
+  std::map<CallKey, CallsOfRank> byKey;
+  std::map<std::pair<GroupKey, CollectiveKind>, std::set<uint32_t>> ranks;  // that ever call it
+};
+
+Calls collectCalls(const Trace& trace, const CommNames& comm) {
+  Calls calls;
+  CommKernelFilter filter(trace, comm);
+  const ProfilerSteps steps(trace);
+  for (const trace::Track& track : trace.tracks()) {
+    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      const CollectiveKind kind = kindOf(trace, e, filter);
+      if (kind == CollectiveKind::kNone) continue;
+      const trace::EventArgs* args = trace.args(e);
+      CallKey key{groupOf(trace, track, args), kind, -1, args != nullptr ? args->sequence : -1};
+      if (args != nullptr && args->step >= 0) key.step = args->step;
+      // A sequence number needs no step, and a kernel launched near a step's edge could spoil it.
+      else if (key.sequence < 0)
+        key.step = steps.stepOf(track.rank, e);
+      calls.byKey[key][track.rank].push_back(e);
+      calls.ranks[{key.group, kind}].insert(track.rank);
+    }
+  }
+  for (auto& [key, ofRank] : calls.byKey) {
+    for (auto& [rank, events] : ofRank) {
+      std::sort(events.begin(), events.end(),
+                [&](EventIndex a, EventIndex b) { return trace.beginNs(a) < trace.beginNs(b); });
+    }
+  }
+  return calls;
+}
+
+// How many of a rank's first calls to leave out so that the ends of the next `count` fit the
+// reference.
+size_t bestOffset(const Trace& trace, const std::vector<EventIndex>& calls,
+                  const std::vector<EventIndex>& reference) {
+  size_t best = 0;
+  int64_t bestError = std::numeric_limits<int64_t>::max();
+  for (size_t offset = 0; offset + reference.size() <= calls.size(); ++offset) {
+    int64_t error = 0;
+    for (size_t i = 0; i < reference.size(); ++i) {
+      error += std::abs(trace.endNs(calls[offset + i]) - trace.endNs(reference[i]));
+    }
+    if (error < bestError) {
+      bestError = error;
+      best = offset;
+    }
+  }
+  return best;
+}
+
+MatchedCollective makeMatch(const Trace& trace, const CallKey& key,
+                            const std::vector<std::pair<uint32_t, EventIndex>>& calls) {
+  MatchedCollective match{.kind = key.kind, .group = key.group.group, .step = key.step};
+  int64_t lastStart = std::numeric_limits<int64_t>::min();
+  int64_t firstEnd = std::numeric_limits<int64_t>::max();
+  for (const auto& [rank, event] : calls) {
+    if (trace.beginNs(event) > lastStart) {
+      lastStart = trace.beginNs(event);
+      match.lastRankIndex = rank;
+    }
+    firstEnd = std::min(firstEnd, trace.endNs(event));
+    if (const auto* args = trace.args(event)) match.bytes = std::max(match.bytes, args->bytes);
+  }
+  match.lastStartNs = lastStart;
+  match.transferNs = std::max<int64_t>(0, firstEnd - lastStart);
+  for (const auto& [rank, event] : calls) {
+    match.members.push_back({rank, event, lastStart - trace.beginNs(event)});
+  }
+  return match;
+}
+
+bool overlapsOnAllMembers(const Trace& trace, const MatchedCollective& match) {
+  return std::all_of(
+      match.members.begin(), match.members.end(), [&](const CollectiveMember& member) {
+        return trace.endNs(member.event) + trace.ranks()[member.rankIndex].resolutionNs >=
+               match.lastStartNs;
+      });
+}
+
+void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRank,
+                 CollectiveMatching& result) {
+  const auto shortest = std::min_element(
+      ofRank.begin(), ofRank.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  const std::vector<EventIndex>& reference = shortest->second;
+  std::map<uint32_t, size_t> offsets;
+  for (const auto& [rank, calls] : ofRank) {
+    offsets[rank] = bestOffset(trace, calls, reference);
+    result.unmatchedEvents += static_cast<int64_t>(calls.size() - reference.size());
+  }
+  int64_t ordinal = 0;
+  for (size_t i = 0; i < reference.size(); ++i) {
+    std::vector<std::pair<uint32_t, EventIndex>> calls;
+    for (const auto& [rank, events] : ofRank) calls.emplace_back(rank, events[offsets[rank] + i]);
+    MatchedCollective match = makeMatch(trace, key, calls);
+    if (key.sequence < 0 && !overlapsOnAllMembers(trace, match)) {
+      result.unmatchedEvents += static_cast<int64_t>(calls.size());
+      continue;
+    }
+    match.ordinal = key.sequence >= 0 ? key.sequence : ordinal++;
+    result.matched.push_back(std::move(match));
+  }
+}
+
+}  // namespace
+
+CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm) {
+  const Calls calls = collectCalls(trace, comm);
+  CollectiveMatching result;
+  for (const auto& [key, ofRank] : calls.byKey) {
+    const std::set<uint32_t>& expected = calls.ranks.at({key.group, key.kind});
+    if (expected.size() < 2 || ofRank.size() < expected.size()) {
+      for (const auto& [rank, events] : ofRank) {
+        result.unmatchedEvents += static_cast<int64_t>(events.size());
+      }
+      continue;
+    }
+    matchOneKey(trace, key, ofRank, result);
+  }
+  std::stable_sort(result.matched.begin(), result.matched.end(),
+                   [](const MatchedCollective& a, const MatchedCollective& b) {
+                     return a.lastStartNs < b.lastStartNs;
+                   });
+  return result;
+}
+
+}  // namespace caracal::analysis
