@@ -173,9 +173,10 @@ Result<void> RecordingWriter::Impl::writeHead(const std::map<std::string, std::s
               database.prepare("INSERT INTO TARGET_INFO_SESSION_START_TIME VALUES (?)"));
   CARACAL_CHECK_OK(insertStart.bindAll(nowNs()).run());
   if (!ranks.empty()) {
-    CARACAL_TRY(insertHost,
-                database.prepare("INSERT INTO TARGET_INFO_SYSTEM_ENV VALUES (0,'',?,?,?)"));
-    CARACAL_CHECK_OK(insertHost.bindAll("Hostname", "Hostname", ranks.front().host).run());
+    CARACAL_TRY(
+        insertHost,
+        database.prepare("INSERT INTO TARGET_INFO_SYSTEM_ENV VALUES (0,'','Hostname',NULL,?)"));
+    CARACAL_CHECK_OK(insertHost.bindAll(ranks.front().host).run());
   }
   CARACAL_TRY(
       insertDomain,

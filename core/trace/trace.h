@@ -109,6 +109,9 @@ struct Rank {
   std::string host;
   std::string file;             // the input it came from
   std::string foundBy;          // how the rank number is known ("distributedInfo", "file name", ...)
+  // Index into Trace::ranks() of the rank that holds the threads which launch this one's GPU work,
+  // when one process drives several devices; kNoIndex: this rank itself.
+  uint32_t hostRank = kNoIndex;
   int32_t stage = -1;           // pipeline index; -1 unknown
   int32_t tensorIndex = -1;     // index inside the tensor-parallel group
   int32_t dataIndex = -1;       // index of the data-parallel replica

@@ -36,6 +36,22 @@ uint32_t TraceBuilder::addGroup(ProcessGroup group) {
   return static_cast<uint32_t>(m_trace.m_groups.size() - 1);
 }
 
+void TraceBuilder::reorderRanks(const std::vector<uint32_t>& order) {
+  assert(order.size() == rankCount() && "an order names every rank once");
+  std::vector<uint32_t> newIndex(order.size());
+  std::vector<Rank> ranks;
+  for (uint32_t i = 0; i < order.size(); ++i) {
+    newIndex[order[i]] = i;
+    ranks.push_back(std::move(m_trace.m_ranks[order[i]]));
+  }
+  m_trace.m_ranks = std::move(ranks);
+  for (Rank& rank : m_trace.m_ranks) {
+    if (rank.hostRank != kNoIndex) rank.hostRank = newIndex[rank.hostRank];
+  }
+  for (Track& track : m_trace.m_tracks) track.rank = newIndex[track.rank];
+  for (CounterSeries& series : m_trace.m_counters) series.rank = newIndex[series.rank];
+}
+
 EventIndex TraceBuilder::add(const NewEvent& event) {
   assert(event.durationNs >= 0 && "importers count and drop negative durations");
   assert(event.track < m_trace.m_tracks.size() && "an event needs its track first");
@@ -101,9 +117,10 @@ void TraceBuilder::linkLaunches() {
     }
   };
   const auto processOf = [&](EventIndex e) {
-    const Track& track = m_trace.m_tracks[m_trackOf[e]];
-    // Kineto's GPU rows carry the device as pid: the rank (one file, one process) is the process there.
-    return static_cast<int64_t>(track.rank);
+    // Kineto's GPU rows carry the device as pid: the rank (one file, one process) is the process.
+    const uint32_t rank = m_trace.m_tracks[m_trackOf[e]].rank;
+    const uint32_t hostRank = m_trace.m_ranks[rank].hostRank;
+    return static_cast<int64_t>(hostRank == kNoIndex ? rank : hostRank);
   };
   std::unordered_map<Key, EventIndex, Hash> launches;
   for (const auto& [event, correlation] : m_correlations) {
@@ -113,6 +130,11 @@ void TraceBuilder::linkLaunches() {
     if (m_trace.m_kind[event] == EventKind::kRuntime) continue;
     const auto found = launches.find({processOf(event), correlation});
     if (found != launches.end()) m_trace.m_launch[event] = found->second;
+  }
+  for (EventIndex e = 0; e < eventCount(); ++e) {
+    if (isGpuWork(m_trace.m_kind[e]) && m_trace.m_launch[e] == kNoIndex) {
+      report().count(Defect::kGpuWorkWithoutLaunch);
+    }
   }
 }
 
@@ -183,7 +205,10 @@ void TraceBuilder::append(TraceBuilder&& other) {
   std::vector<uint32_t> groups;
   for (ProcessGroup& group : from.m_groups) groups.push_back(addGroup(std::move(group)));
 
-  for (Rank& rank : from.m_ranks) m_trace.m_ranks.push_back(std::move(rank));
+  for (Rank& rank : from.m_ranks) {
+    if (rank.hostRank != kNoIndex) rank.hostRank += ranks;
+    m_trace.m_ranks.push_back(std::move(rank));
+  }
   for (Track& track : from.m_tracks) {
     track.rank += ranks;
     m_trace.m_tracks.push_back(std::move(track));

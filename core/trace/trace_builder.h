@@ -32,6 +32,9 @@ class TraceBuilder {
   Rank& rank(uint32_t index) { return m_trace.m_ranks[index]; }
   Track& track(TrackIndex index) { return m_trace.m_tracks[index]; }
   ProcessGroup& group(uint32_t index) { return m_trace.m_groups[index]; }
+  // Reorders the ranks so that order[i] is the old index of the new rank i; tracks, counters and
+  // hostRank follow. REQUIRES: a permutation of all indices.
+  void reorderRanks(const std::vector<uint32_t>& order);
   size_t rankCount() const { return m_trace.m_ranks.size(); }
   size_t trackCount() const { return m_trace.m_tracks.size(); }
 
@@ -55,7 +58,8 @@ class TraceBuilder {
   void setTag(Tag tag) { m_trace.m_tag = tag; }
   void setFormat(std::string format) { m_trace.m_format = std::move(format); }
 
-  // Sorts, links launches by (process, correlation), computes the range. The builder is spent.
+  // Sorts, links launches by (process, correlation) and counts GPU work that has none, computes the
+  // range. The builder is spent.
   std::shared_ptr<const Trace> finish() &&;
   // All builders as one run: ranks in order of rank number (a repeated number gets the next free one,
   // counted), names and groups united, meta of the first that has a key.

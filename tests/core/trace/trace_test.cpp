@@ -84,5 +84,25 @@ TEST(Trace, anEmptyTraceHasAnEmptyRange) {
   EXPECT_EQ(trace->range(), (Span{0, 0}));
 }
 
+TEST(Trace, aLaunchIsFoundOnTheRankThatHoldsTheProcessesThreads) {
+  TraceBuilder builder;
+  const uint32_t second = builder.addRank({.rank = 1, .hostRank = 1});
+  const uint32_t first = builder.addRank({.rank = 0});
+  const TrackIndex host = builder.addTrack({.kind = TrackKind::kCpuThread, .rank = first});
+  const TrackIndex stream = builder.addTrack({.kind = TrackKind::kGpuStream, .rank = second});
+  builder.add({host, EventKind::kRuntime, builder.intern("cudaLaunchKernel"), 0, 5, 42});
+  builder.add({stream, EventKind::kKernel, builder.intern("linked"), 10, 5, 42});
+  builder.add({stream, EventKind::kKernel, builder.intern("unlinked"), 20, 5, 43});
+  builder.reorderRanks({first, second});
+  const auto trace = std::move(builder).finish();
+  EXPECT_EQ(trace->ranks()[0].rank, 0);
+  EXPECT_EQ(trace->ranks()[1].hostRank, 0u);
+  EXPECT_EQ(trace->tracks()[stream].rank, 1u);
+  EXPECT_EQ(trace->name(1), "linked");
+  EXPECT_EQ(trace->launch(1), 0u);
+  EXPECT_EQ(trace->launch(2), kNoIndex);
+  EXPECT_EQ(trace->report().of(Defect::kGpuWorkWithoutLaunch), 1);
+}
+
 }  // namespace
 }  // namespace caracal::trace
