@@ -7,13 +7,15 @@ namespace {
 
 int64_t sumForward(const std::vector<Operator>& operators) {
   int64_t total = 0;
-  for (const Operator& op : operators) total += op.kind == OperatorKind::kCollective ? 0 : op.forwardNs;
+  for (const Operator& op : operators)
+    total += op.kind == OperatorKind::kCollective ? 0 : op.forwardNs;
   return total;
 }
 
 int64_t sumBackward(const std::vector<Operator>& operators) {
   int64_t total = 0;
-  for (const Operator& op : operators) total += op.kind == OperatorKind::kCollective ? 0 : op.backwardNs;
+  for (const Operator& op : operators)
+    total += op.kind == OperatorKind::kCollective ? 0 : op.backwardNs;
   return total;
 }
 
@@ -39,11 +41,19 @@ const Window* LayerKind::window(const std::string& windowId) const {
   return found == windows.end() ? nullptr : &*found;
 }
 
-int64_t LayerKind::forwardNs() const { return sumForward(operators) + sumCapacity(windows, "fwd."); }
-int64_t LayerKind::backwardNs() const { return sumBackward(operators) + sumCapacity(windows, "bwd."); }
+int64_t LayerKind::forwardNs() const {
+  return sumForward(operators) + sumCapacity(windows, "fwd.");
+}
+int64_t LayerKind::backwardNs() const {
+  return sumBackward(operators) + sumCapacity(windows, "bwd.");
+}
 
-int64_t ModelEnd::forwardNs() const { return sumForward(operators); }
-int64_t ModelEnd::backwardNs() const { return sumBackward(operators); }
+int64_t ModelEnd::forwardNs() const {
+  return sumForward(operators);
+}
+int64_t ModelEnd::backwardNs() const {
+  return sumBackward(operators);
+}
 
 int64_t ModelEnd::savedBytes() const {
   int64_t total = 0;
