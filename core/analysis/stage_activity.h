@@ -1,0 +1,64 @@
+// What the rank that stands for a stage did, over the whole trace: the sets of time that step
+// figures are cut from.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/analysis/collectives.h"
+#include "core/analysis/lanes.h"
+#include "core/analysis/pipeline_layout.h"
+#include "core/base/intervals.h"
+#include "core/trace/trace.h"
+
+namespace caracal::analysis {
+
+struct StepPass {
+  int32_t step = 0;
+  PassSpan pass;
+};
+
+// A point where the stage goes on with forward, backward or weight work.
+struct Resume {
+  int64_t beginNs = 0;
+  int64_t freeNs = 0;  // when the work before it ended, recomputation not counted
+  trace::Pass pass = trace::Pass::kNone;
+  int32_t microBatch = -1;
+  int32_t chunk = 0;
+  int32_t step = 0;
+  bool startsPass = false;  // the first work of its pass: what it needs comes from another stage
+};
+
+struct Transfer {
+  Span span;
+  TransferDirection direction = TransferDirection::kNone;
+  int32_t microBatch = -1;  // -1: the trace does not say
+};
+
+struct StepSpan {
+  int32_t step = 0;
+  Span span;
+};
+
+struct StageActivity {
+  StageRank place;
+  bool operators = false;            // operators are recorded; without them passes are the work
+  std::vector<StepPass> passes;      // in time order
+  SpanSet busy;                      // all work of the compute stream
+  SpanSet pipelineWork;              // of it: forward, backward, weight and recompute
+  std::vector<Resume> resumes;       // in time order
+  std::vector<StepSpan> recomputes;  // in time order
+  std::vector<Transfer> receives;    // in time order
+  std::vector<Transfer> sends;
+  SpanSet collectiveSkew;      // tensor collectives, own entry to the last rank's
+  SpanSet collectiveTransfer;  // and the rest of them
+  SpanSet collectiveWindows;   // tensor and data collectives that recomputation may hide in
+  SpanSet synchronisation;     // data-parallel collectives and the optimizer
+  SpanSet copies;              // copies and sets of the device
+};
+
+// One entry per PipelineLayout::ranks.
+std::vector<StageActivity> gatherActivities(const trace::Trace& trace,
+                                            const PipelineLayout& layout);
+
+}  // namespace caracal::analysis
