@@ -22,6 +22,7 @@ endif()
 add_library(caracal_flags INTERFACE)
 target_compile_features(caracal_flags INTERFACE cxx_std_20)
 target_include_directories(caracal_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(caracal_flags INTERFACE CARACAL_VERSION="${PROJECT_VERSION}")
 target_compile_options(caracal_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type -fno-math-errno
   -Wno-missing-field-initializers)

@@ -1,3 +1,5 @@
+add_custom_target(programs)  # what ./dev build makes
+
 # caracal_library(NAME SOURCES a.cpp ... LINK lib ...): the static library of one folder.
 function(caracal_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
@@ -11,9 +13,6 @@ function(caracal_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE caracal_flags ${ARG_LINK})
-  if(NOT TARGET programs)
-    add_custom_target(programs)  # what ./dev build makes
-  endif()
   add_dependencies(programs ${name})
 endfunction()
 

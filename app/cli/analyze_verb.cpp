@@ -1,0 +1,134 @@
+// caracal analyze PATH...: busy, communication and idle time of every device and, where the run
+// shows its pipeline, stages with bubbles and their causes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/load.h"
+#include "app/cli/step_report.h"
+#include "app/cli/verbs.h"
+#include "core/analysis/figures.h"
+#include "core/analysis/step_model.h"
+#include "core/base/format.h"
+
+namespace caracal::cli {
+namespace {
+
+using analysis::DeviceFigures;
+using nlohmann::ordered_json;
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string commKernels;
+  bool showNames = false;
+  bool json = false;
+};
+
+struct Analysis {
+  std::shared_ptr<const trace::Trace> trace;
+  std::vector<DeviceFigures> devices;
+  Result<analysis::StepModel> steps;
+};
+
+ordered_json deviceJson(const DeviceFigures& row) {
+  return {{"rank", row.rank},
+          {"device", row.device},
+          {"spanNs", row.spanNs},
+          {"busyNs", row.busyNs},
+          {"computeNs", row.computeNs},
+          {"commNs", row.commNs},
+          {"exposedCommNs", row.exposedCommNs},
+          {"idleNs", row.idleNs},
+          {"overlapPct", row.overlapPct}};
+}
+
+ordered_json toJson(const Analysis& analysis) {
+  ordered_json document{{"schema", "caracal.analyze/1"},
+                        {"format", analysis.trace->format()},
+                        {"tag", trace::name(analysis.trace->tag())},
+                        {"clock", analysis.trace->metaOr("clock", "")},
+                        {"ranks", ordered_json::array()}};
+  for (const DeviceFigures& row : analysis.devices) document["ranks"].push_back(deviceJson(row));
+  if (analysis.steps) {
+    document.update(stepsJson(*analysis.steps));
+  } else {
+    document["stagesMissing"] = analysis.steps.error().message;
+  }
+  return document;
+}
+
+std::string deviceTable(const std::vector<DeviceFigures>& devices) {
+  TextTable table{
+      {"rank", "device", "span", "busy", "compute", "comm", "exposed comm", "overlap", "idle"}, {}};
+  for (const DeviceFigures& row : devices) {
+    table.rows.push_back({std::to_string(row.rank), row.device, formatDuration(row.spanNs),
+                          formatDuration(row.busyNs), formatDuration(row.computeNs),
+                          formatDuration(row.commNs), formatDuration(row.exposedCommNs),
+                          formatPercent(row.overlapPct), formatDuration(row.idleNs)});
+  }
+  return table.render();
+}
+
+// Which kernels were taken for communication, so that the user can check the table of names.
+std::string namesText(const trace::Trace& trace, const analysis::CommNames& names) {
+  std::map<std::string, int64_t> kernels;
+  for (size_t e = 0; e < trace.eventCount(); ++e) {
+    const auto event = static_cast<trace::EventIndex>(e);
+    if (trace.kind(event) == trace::EventKind::kKernel && names.matches(trace.name(event))) {
+      ++kernels[std::string(trace.name(event))];
+    }
+  }
+  std::string text = "communication is every kernel whose name holds one of:";
+  for (const std::string& part : names.parts) text += ' ' + part;
+  text += '\n';
+  TextTable table{{"calls", "kernel"}, {}};
+  for (const auto& [name, count] : kernels) table.rows.push_back({std::to_string(count), name});
+  return text + (kernels.empty() ? "no kernel of this run does\n" : table.render());
+}
+
+void print(const Analysis& analysis, Console& console) {
+  console.out << fmt::format("{} ({}{})\n\n", analysis.trace->format(),
+                             trace::name(analysis.trace->tag()), clockText(*analysis.trace))
+              << deviceTable(analysis.devices) << '\n';
+  if (analysis.steps) {
+    console.out << stepsText(*analysis.steps);
+  } else {
+    console.out << "no stages: " << analysis.steps.error().message << '\n';
+  }
+}
+
+Result<ExitCode> runAnalyze(const Options& options, Console& console) {
+  CARACAL_TRY(names, commNames(options.commKernels));
+  CARACAL_TRY(loaded, loadRun(options.paths, console));
+  if (options.showNames) {
+    console.out << namesText(*loaded.trace, names);
+    return ExitCode::kOk;
+  }
+  const Analysis analysis{loaded.trace, analysis::deviceFigures(*loaded.trace, names),
+                          analysis::buildStepModel(*loaded.trace)};
+  if (options.json) {
+    printJson(console, toJson(analysis));
+  } else {
+    print(analysis, console);
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+VerbRun declareAnalyze(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("path", options->paths, "trace files, or folders of them, as one run")
+      ->required();
+  command.add_option(
+      "--comm-kernels", options->commKernels,
+      "JSON table of kernel names that are communication, in place of the shipped one");
+  command.add_flag("--table", options->showNames,
+                   "show that table and the kernels of this run it matches");
+  command.add_flag("--json", options->json, "print one JSON document");
+  return [options](Console& console) { return runAnalyze(*options, console); };
+}
+
+}  // namespace caracal::cli

@@ -1,0 +1,30 @@
+#include "app/cli/load.h"
+
+#include <sys/resource.h>
+
+#include "core/base/resources.h"
+
+namespace caracal::cli {
+
+Result<import::LoadResult> loadRun(const std::vector<std::string>& paths, Console& console) {
+  ProgressLine line(console);
+  auto loaded = import::loadTraces(paths, {}, console.stop, line.callback());
+  if (loaded) {
+    for (const Error& error : loaded->skipped) warn(console, "skipped " + error.text());
+  }
+  return loaded;
+}
+
+Result<analysis::CommNames> commNames(const std::string& path) {
+  if (!path.empty()) return analysis::loadCommNames(path);
+  CARACAL_TRY(shipped, findResource("comm_kernels.json"));
+  return analysis::loadCommNames(shipped);
+}
+
+int64_t peakRssBytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace caracal::cli

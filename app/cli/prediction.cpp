@@ -1,0 +1,79 @@
+#include "app/cli/prediction.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/format.h"
+#include "core/plan/plan_json.h"
+#include "core/profile/profile_json.h"
+
+namespace caracal::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using sim::StageResult;
+
+ordered_json stageJson(const StageResult& stage) {
+  return {{"stage", stage.stage},
+          {"layers", stage.layers},
+          {"forwardNs", stage.forwardNs},
+          {"backwardNs", stage.backwardNs},
+          {"busyNs", stage.busyNs},
+          {"bubbleNs", stage.bubbleNs},
+          {"exposedRecomputeNs", stage.exposedRecomputeNs},
+          {"hiddenRecomputeNs", stage.hiddenRecomputeNs},
+          {"staticBytes", stage.staticBytes},
+          {"peakBytes", stage.peakBytes},
+          {"budgetBytes", stage.budgetBytes}};
+}
+
+std::string budgetText(const StageResult& stage) {
+  if (stage.budgetBytes == 0) return "no limit";
+  return formatBytes(stage.budgetBytes) +
+         (stage.peakBytes > stage.budgetBytes ? " (exceeded)" : "");
+}
+
+}  // namespace
+
+Result<Prediction> predict(const std::string& profilePath, const std::string& planPath,
+                           const sim::SimOptions& options, std::stop_token stop) {
+  CARACAL_TRY(profile, profile::loadProfile(profilePath));
+  CARACAL_TRY(plan, plan::loadPlan(planPath, profile));
+  if (auto valid = plan::validate(profile, plan); !valid)
+    return tl::unexpected(at(valid.error(), planPath));
+  CARACAL_TRY(result, sim::simulate(profile, plan, options, stop));
+  return Prediction{profile, plan, result};
+}
+
+ordered_json predictionJson(const sim::SimResult& result) {
+  ordered_json json{{"stepNs", result.stepNs},       {"pipelineNs", result.pipelineNs},
+                    {"bubblePct", result.bubblePct}, {"zbBubbleRate", result.zbBubbleRate},
+                    {"fits", result.fits},           {"stages", ordered_json::array()}};
+  for (const StageResult& stage : result.stages) json["stages"].push_back(stageJson(stage));
+  return json;
+}
+
+std::string predictionText(const sim::SimResult& result) {
+  TextTable table{{"stage", "layers", "F", "B", "recompute hidden", "exposed", "bubble",
+                   "peak memory", "budget"},
+                  {}};
+  for (const StageResult& stage : result.stages) {
+    table.rows.push_back({std::to_string(stage.stage), std::to_string(stage.layers),
+                          formatDuration(stage.forwardNs), formatDuration(stage.backwardNs),
+                          formatDuration(stage.hiddenRecomputeNs),
+                          formatDuration(stage.exposedRecomputeNs), formatDuration(stage.bubbleNs),
+                          formatBytes(stage.peakBytes), budgetText(stage)});
+  }
+  return fmt::format("step {} (simulated), bubbles {}\n", formatDuration(result.stepNs),
+                     formatPercent(result.bubblePct)) +
+         table.render();
+}
+
+std::string profileTagText(const profile::Profile& profile) {
+  if (profile.tag == profile.stageTag) return std::string(trace::name(profile.tag));
+  return fmt::format("operators {}, stages and links {}", trace::name(profile.tag),
+                     trace::name(profile.stageTag));
+}
+
+}  // namespace caracal::cli

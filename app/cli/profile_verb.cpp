@@ -1,0 +1,119 @@
+// caracal profile: what planning needs to know of a job, from a recording, from a stage-level trace
+// of another framework with a model description, or from a model description alone.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/layer_list.h"
+#include "app/cli/load.h"
+#include "app/cli/prediction.h"
+#include "app/cli/verbs.h"
+#include "core/analysis/step_model.h"
+#include "core/base/format.h"
+#include "core/profile/model_description.h"
+#include "core/profile/profile_from_trace.h"
+#include "core/profile/profile_json.h"
+
+namespace caracal::cli {
+namespace {
+
+using nlohmann::ordered_json;
+using profile::Profile;
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string model;
+  std::string layers;
+  std::string output;
+  bool json = false;
+};
+
+Result<Profile> fromModel(const Options& options) {
+  CARACAL_TRY(model, profile::loadModel(options.model));
+  CARACAL_TRY(hardware, profile::loadHardware(model.gpu));
+  return profile::profileFromModel(model, hardware);
+}
+
+Result<Profile> fromTrace(const Options& options, Console& console) {
+  CARACAL_TRY(loaded, loadRun(options.paths, console));
+  CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
+  if (options.model.empty()) return profile::profileFromRecording(*loaded.trace, steps);
+  CARACAL_TRY(model, profile::loadModel(options.model));
+  CARACAL_TRY(layers, parseLayerList(options.layers));
+  return profile::profileFromStages(*loaded.trace, steps, model, layers);
+}
+
+std::string kindTable(const profile::LayerKind& kind) {
+  TextTable table{{"operator", "forward", "backward", "output", "saved for backward"}, {}};
+  for (const profile::Operator& op : kind.operators) {
+    table.rows.push_back({op.id, formatDuration(op.forwardNs), formatDuration(op.backwardNs),
+                          formatBytes(op.outputBytes),
+                          op.needed() ? formatBytes(op.savedBytes) : "-"});
+  }
+  for (const profile::Window& window : kind.windows) {
+    table.rows.push_back({"window " + window.id, formatDuration(window.capacityNs()), "",
+                          formatBytes(window.bytes), ""});
+  }
+  return fmt::format("layer kind {}: forward {}, backward {}, input {}\n", kind.id,
+                     formatDuration(kind.forwardNs()), formatDuration(kind.backwardNs()),
+                     formatBytes(kind.inputBytes)) +
+         table.render();
+}
+
+void print(const Profile& profile, Console& console) {
+  console.out << fmt::format("{} on {} ({})\n", profile.name, profile.hardware,
+                             profileTagText(profile))
+              << fmt::format(
+                     "{} layers, hidden {}, sequence {}, micro-batch {} x {}; {} {} ranks: tp {}, "
+                     "pp {}, dp {}\n",
+                     profile.layers.size(), profile.model.hidden, profile.model.sequence,
+                     profile.model.microBatchSize, profile.parallel.microBatches, profile.schedule,
+                     profile.parallel.ranks(), profile.parallel.tensor, profile.parallel.pipeline,
+                     profile.parallel.data);
+  if (profile.observedStepNs > 0) {
+    console.out << fmt::format("observed step {} under plan {}\n",
+                               formatDuration(profile.observedStepNs),
+                               profile.observedPlan.empty() ? "unknown" : profile.observedPlan);
+  }
+  for (const profile::LayerKind& kind : profile.kinds) console.out << '\n' << kindTable(kind);
+}
+
+Result<ExitCode> runProfile(const Options& options, Console& console) {
+  if (options.paths.empty() && options.model.empty()) {
+    return usageError(console, "profile needs a recording or trace, or --model FILE, or both");
+  }
+  if (options.model.empty() && !options.layers.empty()) {
+    return usageError(console,
+                      "--layers says what another framework's stages held; it needs --model");
+  }
+  CARACAL_TRY(profile, options.paths.empty() ? fromModel(options) : fromTrace(options, console));
+  if (!options.output.empty()) CARACAL_CHECK_OK(profile::saveProfile(profile, options.output));
+  if (options.json) {
+    printJson(console, {{"schema", "caracal.profile/1"},
+                        {"hash", profile::hashOf(profile)},
+                        {"output", options.output},
+                        {"document", ordered_json::parse(profile::toJson(profile))}});
+    return ExitCode::kOk;
+  }
+  print(profile, console);
+  if (!options.output.empty()) console.out << "\nwritten to " << options.output << '\n';
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+VerbRun declareProfile(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("path", options->paths,
+                     "a recording of caracal-run, or a stage-level trace (then with --model)");
+  command.add_option("--model", options->model, "model description (JSON)");
+  command.add_option("--layers", options->layers,
+                     "layers of each stage of the trace, as 4,4,3,3 (default: even)");
+  command.add_option("-o,--output", options->output, "write the profile here");
+  command.add_flag("--json", options->json, "print one JSON document");
+  return [options](Console& console) { return runProfile(*options, console); };
+}
+
+}  // namespace caracal::cli

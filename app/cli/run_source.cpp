@@ -1,0 +1,53 @@
+#include "app/cli/run_source.h"
+
+#include <array>
+#include <fstream>
+#include <string_view>
+
+#include "app/cli/load.h"
+#include "core/analysis/step_model.h"
+#include "core/plan/plan_json.h"
+
+namespace caracal::cli {
+namespace {
+
+// Plans name their schema near the start; traces may be large and are not read for this.
+bool looksLikePlan(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::array<char, 512> head{};
+  in.read(head.data(), head.size());
+  const std::string_view text(head.data(), static_cast<size_t>(in.gcount()));
+  return text.find(plan::kPlanSchema) != std::string_view::npos;
+}
+
+Result<analysis::RunSummary> summarizePlan(const std::string& path, const std::string& profilePath,
+                                           Console& console) {
+  if (profilePath.empty()) {
+    return fail(ErrorCode::kCannotAnswer,
+                "{} is a plan; name the profile it was made for with --profile", path);
+  }
+  CARACAL_TRY(prediction, predict(profilePath, path, {sim::TraceDetail::kOperators}, console.stop));
+  return summarizePrediction(prediction);
+}
+
+}  // namespace
+
+Result<analysis::RunSummary> summarizePath(const std::string& path, const std::string& profilePath,
+                                           Console& console) {
+  if (looksLikePlan(path)) return summarizePlan(path, profilePath, console);
+  CARACAL_TRY(loaded, loadRun({path}, console));
+  auto model = analysis::buildStepModel(*loaded.trace);
+  if (!model) return tl::unexpected(at(model.error(), path));
+  return analysis::summarizeRun(*loaded.trace, *model);
+}
+
+Result<analysis::RunSummary> summarizePrediction(const Prediction& prediction) {
+  CARACAL_TRY(model, analysis::buildStepModel(*prediction.result.trace));
+  analysis::RunSummary run = analysis::summarizeRun(*prediction.result.trace, model);
+  run.name = prediction.plan.policy;
+  run.hardware = prediction.profile.hardware;
+  run.planHash = plan::hashOf(prediction.plan);
+  return run;
+}
+
+}  // namespace caracal::cli

@@ -1,0 +1,123 @@
+#include "core/analysis/run_summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace caracal::analysis {
+namespace {
+
+int64_t median(std::vector<int64_t> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// The step that is left out, or -1 when all count.
+int32_t warmUpStep(const trace::Trace& trace, const StepModel& model) {
+  if (trace.format() != "caracal" || trace.tag() == trace::Tag::kSimulated) return -1;
+  if (model.steps.empty() || model.steps.front().step == model.steps.back().step) return -1;
+  return model.steps.front().step;
+}
+
+// Largest memory sample of each stage's ranks.
+std::map<int32_t, int64_t> peaksByStage(const trace::Trace& trace) {
+  std::map<int32_t, int64_t> peaks;
+  for (const trace::CounterSeries& series : trace.counters()) {
+    if (series.name != "memory" || series.values.empty()) continue;
+    int64_t& peak = peaks[trace.ranks()[series.rank].stage];
+    peak = std::max(peak, *std::max_element(series.values.begin(), series.values.end()));
+  }
+  return peaks;
+}
+
+int64_t medianPass(const std::vector<const StageStep*>& steps, trace::Pass pass) {
+  std::vector<int64_t> lengths;
+  for (const StageStep* step : steps) {
+    for (const PassSpan& span : step->passes) {
+      if (span.pass == pass) lengths.push_back(span.span.lengthNs());
+    }
+  }
+  return median(std::move(lengths));
+}
+
+StageRun stageRun(int32_t stage, const std::vector<const StageStep*>& steps) {
+  const auto medianOf = [&](int64_t StageStep::*field) {
+    std::vector<int64_t> values;
+    for (const StageStep* step : steps) values.push_back(step->*field);
+    return median(std::move(values));
+  };
+  StageRun run;
+  run.stage = stage;
+  run.forwardNs = medianPass(steps, trace::Pass::kForward);
+  run.backwardNs = medianPass(steps, trace::Pass::kBackward);
+  run.bubbleNs = medianOf(&StageStep::bubbleNs);
+  run.recomputeHiddenNs = medianOf(&StageStep::recomputeHiddenNs);
+  run.recomputeExposedNs = medianOf(&StageStep::recomputeExposedNs);
+  return run;
+}
+
+}  // namespace
+
+RunSummary summarizeRun(const trace::Trace& trace, const StepModel& model) {
+  RunSummary run;
+  run.name = trace.metaOr("policy", trace.format());
+  run.tag = trace.tag();
+  run.clock = trace.metaOr("clock", "");
+  run.hardware = trace.metaOr("hardware", "");
+  run.planHash = trace.metaOr("planHash", "");
+  const int32_t skipped = warmUpStep(trace, model);
+  std::vector<int64_t> stepTimes, pipelineTimes;
+  for (const StepSummary& step : model.steps) {
+    if (step.step == skipped) continue;
+    stepTimes.push_back(step.stepNs);
+    pipelineTimes.push_back(step.pipelineNs);
+  }
+  run.steps = static_cast<int64_t>(stepTimes.size());
+  run.stepNs = median(std::move(stepTimes));
+  run.pipelineNs = median(std::move(pipelineTimes));
+  std::map<int32_t, std::vector<const StageStep*>> stepsOfStage;
+  for (const StageStep& step : model.stageSteps) {
+    if (step.step != skipped) stepsOfStage[step.stage].push_back(&step);
+  }
+  const std::map<int32_t, int64_t> peaks = peaksByStage(trace);
+  for (const auto& [stage, steps] : stepsOfStage) {
+    StageRun row = stageRun(stage, steps);
+    if (const auto peak = peaks.find(stage); peak != peaks.end()) row.peakBytes = peak->second;
+    if (run.pipelineNs > 0) {
+      run.bubblePct += 100.0 * static_cast<double>(row.bubbleNs) /
+                       static_cast<double>(run.pipelineNs) /
+                       static_cast<double>(stepsOfStage.size());
+    }
+    run.stages.push_back(row);
+  }
+  return run;
+}
+
+std::vector<std::string> cautions(const RunSummary& a, const RunSummary& b) {
+  std::vector<std::string> texts;
+  if (a.tag != b.tag) {
+    texts.push_back(
+        fmt::format("the first is {}, the second {}", trace::name(a.tag), trace::name(b.tag)));
+  }
+  if (a.clock != b.clock && a.tag == b.tag) {
+    texts.push_back(fmt::format("clocks differ: {} and {}",
+                                a.clock.empty() ? "the trace's own" : a.clock,
+                                b.clock.empty() ? "the trace's own" : b.clock));
+  }
+  if (!a.hardware.empty() && !b.hardware.empty() && a.hardware != b.hardware) {
+    texts.push_back(fmt::format("hardware differs: {} and {}", a.hardware, b.hardware));
+  }
+  if (a.stages.size() != b.stages.size()) {
+    texts.push_back(fmt::format("stages differ: {} and {}", a.stages.size(), b.stages.size()));
+  }
+  return texts;
+}
+
+double changePct(int64_t a, int64_t b) {
+  return a == 0 ? 0.0 : 100.0 * static_cast<double>(b - a) / static_cast<double>(a);
+}
+
+}  // namespace caracal::analysis

@@ -1,0 +1,111 @@
+// libcaracal_cuda.so: see core/device/cuda_module.h. Compiled against CUDA's headers, linked to
+// none of its libraries.
+#include "core/device/cuda_module.h"
+
+#include <cuda.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "runtime/cuda/dynamic_library.h"
+#if __has_include(<nccl.h>)
+#include <nccl.h>
+#else
+#define NCCL_VERSION_CODE 0
+#endif
+#if __has_include(<nvtx3/nvToolsExt.h>)
+#include <nvtx3/nvToolsExt.h>
+#else
+#define NVTX_VERSION 0
+#endif
+
+namespace {
+
+using caracal::cuda::DynamicLibrary;
+using caracal::device::CaracalCudaDevice;
+using caracal::device::CaracalCudaReport;
+
+// The driver's functions by the names they carry in libcuda.so.1; headers rename some with macros.
+struct Driver {
+  DynamicLibrary library{"libcuda.so.1"};
+  CUresult (*init)(unsigned int) = library.function<CUresult(unsigned int)>("cuInit");
+  CUresult (*version)(int*) = library.function<CUresult(int*)>("cuDriverGetVersion");
+  CUresult (*count)(int*) = library.function<CUresult(int*)>("cuDeviceGetCount");
+  CUresult (*get)(CUdevice*, int) = library.function<CUresult(CUdevice*, int)>("cuDeviceGet");
+  CUresult (*name)(char*, int,
+                   CUdevice) = library.function<CUresult(char*, int, CUdevice)>("cuDeviceGetName");
+  CUresult (*memory)(size_t*, CUdevice) =
+      library.function<CUresult(size_t*, CUdevice)>("cuDeviceTotalMem_v2");
+  CUresult (*attribute)(int*, CUdevice_attribute, CUdevice) =
+      library.function<CUresult(int*, CUdevice_attribute, CUdevice)>("cuDeviceGetAttribute");
+  CUresult (*errorText)(CUresult, const char**) =
+      library.function<CUresult(CUresult, const char**)>("cuGetErrorString");
+
+  bool complete() const {
+    return init && version && count && get && name && memory && attribute && errorText;
+  }
+};
+
+void setProblem(CaracalCudaReport& report, const char* what, const char* why) {
+  std::snprintf(report.problem, sizeof report.problem, "%s%s%s", what, *why ? ": " : "", why);
+}
+
+void setProblem(CaracalCudaReport& report, const Driver& driver, CUresult result,
+                const char* what) {
+  const char* text = nullptr;
+  driver.errorText(result, &text);
+  setProblem(report, what, text ? text : "unknown error");
+}
+
+CaracalCudaDevice describe(const Driver& driver, CUdevice device) {
+  CaracalCudaDevice row{};
+  driver.name(row.name, sizeof row.name, device);
+  size_t bytes = 0;
+  driver.memory(&bytes, device);
+  row.totalBytes = static_cast<int64_t>(bytes);
+  driver.attribute(&row.computeMajor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+  driver.attribute(&row.computeMinor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
+  driver.attribute(&row.multiprocessors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device);
+  return row;
+}
+
+void queryDevices(CaracalCudaReport& report) {
+  static const Driver driver;
+  if (!driver.library.found())
+    return setProblem(report, "no NVIDIA driver (libcuda.so.1 is not there)", "");
+  if (!driver.complete())
+    return setProblem(report, "libcuda.so.1 lacks functions this program needs", "");
+  driver.version(&report.driverCuda);
+  if (const CUresult result = driver.init(0); result != CUDA_SUCCESS) {
+    return setProblem(report, driver, result, "the NVIDIA driver does not start");
+  }
+  int count = 0;
+  if (const CUresult result = driver.count(&count); result != CUDA_SUCCESS) {
+    return setProblem(report, driver, result, "the NVIDIA driver lists no devices");
+  }
+  if (count == 0) return setProblem(report, "the NVIDIA driver finds no GPU", "");
+  for (int i = 0; i < std::min<int>(count, caracal::device::kMaxModuleDevices); ++i) {
+    CUdevice device = 0;
+    if (driver.get(&device, i) != CUDA_SUCCESS) continue;
+    report.devices[report.deviceCount++] = describe(driver, device);
+  }
+}
+
+int32_t ncclVersion() {
+  static const DynamicLibrary library("libnccl.so.2");
+  auto* const get = library.function<int(int*)>("ncclGetVersion");
+  int version = 0;
+  return get && get(&version) == 0 ? version : 0;
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) void caracalCudaQuery(CaracalCudaReport* report) {
+  *report = {};
+  report->moduleVersion = caracal::device::kCudaModuleVersion;
+  report->builtToolkit = CUDA_VERSION;
+  report->builtNccl = NCCL_VERSION_CODE;
+  report->builtNvtx = NVTX_VERSION;
+  report->runNccl = ncclVersion();
+  queryDevices(*report);
+}
