@@ -1,0 +1,57 @@
+#include "core/sim/item_durations.h"
+
+namespace caracal::sim {
+namespace {
+
+using plan::Action;
+
+// Sum over what the stage holds: its layers and, at either end, the model's ends.
+template <class OfLayer, class OfEnd>
+int64_t sumOverStage(const plan::StageShape& shape, OfLayer ofLayer, OfEnd ofEnd) {
+  int64_t total = 0;
+  for (int32_t layer = shape.firstLayer(); layer <= shape.topLayer(); ++layer) {
+    total += ofLayer(shape.profile.kindOf(layer));
+  }
+  if (shape.isFirst()) total += ofEnd(shape.profile.first);
+  if (shape.isLast()) total += ofEnd(shape.profile.last);
+  return total;
+}
+
+}  // namespace
+
+int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item) {
+  const auto op = [&]() -> const profile::Operator& {
+    return shape.operators(item.layer)[static_cast<size_t>(item.op)];
+  };
+  switch (item.action) {
+    case Action::kForward:
+      return item.op < 0 ? 0 : op().forwardNs;
+    case Action::kRecompute:
+      return op().forwardNs;
+    case Action::kBackward:
+      return op().backwardNs;
+    case Action::kCollectiveStart:
+      if (item.window < 0) return op().forwardNs;
+      return shape.profile.kindOf(item.layer)
+          .windows[static_cast<size_t>(item.window)]
+          .capacityNs();
+    case Action::kGradientReduce:
+      return sumOverStage(
+          shape, [](const auto& kind) { return kind.gradientReduceNs; },
+          [](const auto& end) { return end.gradientReduceNs; });
+    case Action::kOptimizer:
+      return sumOverStage(
+          shape, [](const auto& kind) { return kind.optimizerNs; },
+          [](const auto& end) { return end.optimizerNs; });
+    default:
+      return 0;
+  }
+}
+
+int64_t staticBytes(const plan::StageShape& shape) {
+  return sumOverStage(
+      shape, [](const auto& kind) { return kind.staticBytes; },
+      [](const auto& end) { return end.staticBytes; });
+}
+
+}  // namespace caracal::sim

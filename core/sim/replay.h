@@ -1,0 +1,39 @@
+// Replay: when every item of every stage's program runs. Times only; figures, memory and traces are
+// made from them (figures.h, memory_timeline.h, simulated_trace.h).
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/plan/program.h"
+#include "core/profile/profile.h"
+
+namespace caracal::sim {
+
+// Compute items: when they run. kCollectiveStart: when the collective runs on its stream, from the
+// moment compute can be filled (Window::overlappedNs lies before begin). Waits and receives: from
+// when compute waits to when it goes on. Sends: the transfer.
+struct ItemTime {
+  int64_t beginNs = 0;
+  int64_t endNs = 0;
+  bool operator==(const ItemTime&) const = default;
+};
+
+struct StageTimes {
+  std::vector<ItemTime> items;               // aligned with StageProgram::items
+  std::vector<int64_t> activationArrivalNs;  // per micro-batch; empty on the first stage
+  std::vector<int64_t> gradientArrivalNs;    // per micro-batch; empty on the last stage
+};
+
+struct Replay {
+  std::vector<StageTimes> stages;
+  int64_t stepNs = 0;
+};
+
+// Fails with kCancelled, or, should a program wait for what never comes, with the items that wait.
+Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
+                      const plan::Program& program, std::stop_token stop = {});
+
+}  // namespace caracal::sim

@@ -1,0 +1,137 @@
+// Hidden and exposed recomputation, bubbles and passes of small schedules, counted by hand.
+#include <gtest/gtest.h>
+
+#include "core/sim/simulator.h"
+#include "tests/support/layers.h"
+
+namespace caracal::sim {
+namespace {
+
+using test::makePlanOf;
+using test::makeProfile;
+using test::placements;
+using test::tinyLayer;
+
+SimResult run(const profile::Profile& profile, const plan::Plan& plan) {
+  const auto result = simulate(profile, plan);
+  EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().text());
+  return result.value_or(SimResult{});
+}
+
+SimResult runWith(const profile::Profile& profile, const std::string& policy) {
+  return run(profile, makePlanOf(profile, {placements(profile.kinds[0], policy)}));
+}
+
+// tinyLayer: forward 19 + 20 in collectives, backward 34 + 20; embed 1 + 1, head and loss 4 + 7.
+TEST(Accounting, aLoneStageRunsItsOperatorsAndCollectivesInTurn) {
+  const auto profile = makeProfile(tinyLayer(), 1, 1, 2);
+  const SimResult result = run(profile, makePlanOf(profile, {test::keepAll(profile.kinds[0])}));
+  EXPECT_EQ(result.stages[0].forwardNs, 1 + 39 + 4);
+  EXPECT_EQ(result.stages[0].backwardNs, 7 + 54 + 1);
+  EXPECT_EQ(result.stepNs, 2 * (44 + 62));
+  EXPECT_EQ(result.stages[0].busyNs, 2 * (1 + 19 + 4 + 7 + 34 + 1));
+  EXPECT_EQ(result.stages[0].bubbleNs, 0);
+  EXPECT_EQ(result.bubblePct, 0);
+}
+
+TEST(Accounting, workThatFitsAWindowIsHidden) {
+  const auto profile = makeProfile(tinyLayer(), 1, 1, 1);
+  const SimResult none =
+      runWith(profile, "ln1=retained attn=retained residual1=retained fc1=retained act=retained");
+  const SimResult hidden = runWith(
+      profile, "ln1=own.bwd.mlp attn=own.bwd.mlp residual1=retained fc1=retained act=retained");
+  EXPECT_EQ(hidden.stepNs, none.stepNs);
+  EXPECT_EQ(hidden.stages[0].hiddenRecomputeNs, 8);
+  EXPECT_EQ(hidden.stages[0].exposedRecomputeNs, 0);
+}
+
+TEST(Accounting, workBeyondAWindowIsExposed) {
+  auto kind = tinyLayer();
+  kind.windows[2].overlappedNs = 5;  // half of bwd.mlp is covered by a weight gradient already
+  const auto profile = makeProfile(kind, 1, 1, 1);
+  const SimResult none =
+      runWith(profile, "ln1=retained attn=retained residual1=retained fc1=retained act=retained");
+  const SimResult result = runWith(
+      profile, "ln1=own.bwd.mlp attn=own.bwd.mlp residual1=retained fc1=retained act=retained");
+  EXPECT_EQ(result.stepNs, none.stepNs + 3);
+  EXPECT_EQ(result.stages[0].hiddenRecomputeNs, 5);
+  EXPECT_EQ(result.stages[0].exposedRecomputeNs, 3);
+}
+
+TEST(Accounting, repeatedCollectivesAreExposed) {
+  const auto profile = makeProfile(tinyLayer(), 1, 1, 1);
+  const SimResult result =
+      run(profile, makePlanOf(profile, {test::recomputeAll(profile.kinds[0])}));
+  EXPECT_EQ(result.stages[0].exposedRecomputeNs, 19 + 20);
+  EXPECT_EQ(result.stages[0].hiddenRecomputeNs, 0);
+  EXPECT_EQ(result.stepNs, 44 + 62 + 39);
+}
+
+TEST(Accounting, recomputationInTheWaitForAGradientIsNoBubble) {
+  auto profile = makeProfile(tinyLayer(), 2, 2, 1);
+  const SimResult none =
+      runWith(profile, "ln1=retained attn=retained residual1=retained fc1=retained act=retained");
+  const SimResult pipe =
+      runWith(profile, "ln1=pipe attn=pipe residual1=retained fc1=retained act=retained");
+  // Stage 1 has no gradient to wait for and pays for its 8; stage 0 waits 8 longer and hides its
+  // own 8.
+  EXPECT_EQ(pipe.stepNs, none.stepNs + 8);
+  EXPECT_EQ(pipe.stages[0].hiddenRecomputeNs, 8);
+  EXPECT_EQ(pipe.stages[0].exposedRecomputeNs, 0);
+  EXPECT_EQ(pipe.stages[0].bubbleNs, none.stages[0].bubbleNs);
+  EXPECT_EQ(pipe.stages[1].exposedRecomputeNs, 8);
+}
+
+TEST(Accounting, aCollectiveRepeatedInTheWaitForAGradientIsHidden) {
+  const auto profile = makeProfile(tinyLayer(), 2, 2, 1);
+  const SimResult pipe = runWith(
+      profile, "ln1=retained attn=retained tp_attn=pipe residual1=pipe fc1=retained act=retained");
+  EXPECT_EQ(pipe.stages[0].hiddenRecomputeNs, 10 + 1);
+  EXPECT_EQ(pipe.stages[0].exposedRecomputeNs, 0);
+}
+
+TEST(Accounting, contentionIsCharged) {
+  auto profile = makeProfile(tinyLayer(), 1, 1, 1);
+  const std::string policy =
+      "ln1=own.bwd.mlp attn=retained residual1=retained fc1=retained act=retained";
+  const int64_t before = runWith(profile, policy).stepNs;
+  profile.kappa = 1.5;
+  profile.rho = 1.5;
+  // ln1 takes 3 instead of 2, in which the collective of 10 does 2: it ends 1 later.
+  EXPECT_EQ(runWith(profile, policy).stepNs, before + 1);
+}
+
+TEST(Accounting, theOptimizerEndsTheStepAndIsNoPipelineWork) {
+  auto profile = makeProfile(tinyLayer(), 2, 2, 2);
+  const SimResult before = run(profile, makePlanOf(profile, {test::keepAll(profile.kinds[0])}));
+  profile.kinds[0].optimizerNs = 30;
+  profile.first.optimizerNs = 7;
+  profile.parallel.data = 2;
+  profile.kinds[0].gradientReduceNs = 11;
+  const SimResult after = run(profile, makePlanOf(profile, {test::keepAll(profile.kinds[0])}));
+  EXPECT_EQ(after.pipelineNs, before.pipelineNs);
+  EXPECT_EQ(after.stepNs, before.stepNs + 37 + 11);
+  EXPECT_EQ(after.stages[0].busyNs, before.stages[0].busyNs + 37);
+}
+
+TEST(Accounting, budgetsAreComparedWithThePeakOverTime) {
+  const auto profile = makeProfile(tinyLayer(), 2, 2, 2);
+  auto plan = makePlanOf(profile, {test::keepAll(profile.kinds[0])});
+  const int64_t peak = run(profile, plan).stages[0].peakBytes;
+  plan.stages[0].budgetBytes = peak;
+  EXPECT_TRUE(run(profile, plan).fits);
+  plan.stages[0].budgetBytes = peak - 1;
+  EXPECT_FALSE(run(profile, plan).fits);
+}
+
+// static 100; N = 2 on the first stage. One micro-batch holds input 8, ln1 8, attn 8, residual1 8,
+// fc1 16, act 16 = 64; while residual2 of the second is made: its own 64, tp_mlp 8 and residual2 8.
+TEST(Accounting, keepAllPeaksAtTheEndOfTheLastWarmUpForward) {
+  const auto profile = makeProfile(tinyLayer(), 2, 2, 2);
+  const SimResult result = run(profile, makePlanOf(profile, {test::keepAll(profile.kinds[0])}));
+  EXPECT_EQ(result.stages[0].peakBytes, 100 + 2 * 64 + 8 + 8);
+  EXPECT_EQ(result.stages[0].staticBytes, 100);
+}
+
+}  // namespace
+}  // namespace caracal::sim

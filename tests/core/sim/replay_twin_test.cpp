@@ -1,0 +1,238 @@
+// The replay against an event-by-event twin: one global clock that moves from event to event, and
+// tensors in a map. Slow and obvious, written from program.h and docs alone.
+#include "core/sim/replay.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "core/plan/item_effects.h"
+#include "core/plan/tensor_bytes.h"
+#include "core/sim/item_durations.h"
+#include "core/sim/memory_timeline.h"
+#include "core/sim/simulator.h"
+#include "tests/support/layers.h"
+
+namespace caracal::sim {
+namespace {
+
+using plan::Action;
+using plan::Item;
+
+// Without contention: kappa = rho = 1.
+class Twin {
+ public:
+  Twin(const profile::Profile& profile, const plan::Plan& plan, const plan::Program& program)
+      : m_profile(profile), m_plan(plan), m_program(program), m_graphs(profile) {
+    m_stages.resize(program.stages.size());
+  }
+
+  int64_t run() {
+    m_events.insert(0);
+    int64_t last = 0;
+    while (!m_events.empty()) {
+      const int64_t now = *m_events.begin();
+      m_events.erase(m_events.begin());
+      for (size_t s = 0; s < m_stages.size(); ++s) {
+        while (m_stages[s].freeAt <= now && step(s, now)) {
+        }
+        last = std::max(last, m_stages[s].freeAt);
+      }
+    }
+    for (size_t s = 0; s < m_stages.size(); ++s)
+      EXPECT_EQ(m_stages[s].next, m_program.stages[s].items.size());
+    return last;
+  }
+
+ private:
+  struct Stage {
+    size_t next = 0;
+    int64_t freeAt = 0;        // compute
+    int64_t streamFreeAt = 0;  // communication
+    std::map<uint32_t, int64_t> collectiveEnd;
+  };
+
+  // Starts the next item if everything it needs is there; returns whether it did.
+  bool step(size_t s, int64_t now) {
+    Stage& stage = m_stages[s];
+    const auto& items = m_program.stages[s].items;
+    if (stage.next == items.size()) return false;
+    const Item& item = items[stage.next];
+    const plan::StageShape shape{m_profile, m_graphs, m_plan.stages[s], static_cast<int32_t>(s),
+                                 static_cast<int32_t>(m_stages.size())};
+    switch (item.action) {
+      case Action::kRecvForward:
+        if (!arrived({s, 'F', item.microBatch}, now)) return false;
+        break;
+      case Action::kRecvBackward:
+        if (!arrived({s, 'B', item.microBatch}, now)) return false;
+        break;
+      case Action::kSendForward:
+        send({s + 1, 'F', item.microBatch}, now + m_profile.sendForwardNs);
+        break;
+      case Action::kSendBackward:
+        send({s - 1, 'B', item.microBatch}, now + m_profile.sendBackwardNs);
+        break;
+      case Action::kCollectiveStart:
+        stage.streamFreeAt = std::max(stage.streamFreeAt, now) + aloneNs(shape, item);
+        stage.collectiveEnd[item.collective] = stage.streamFreeAt;
+        break;
+      case Action::kCollectiveWait:
+        finishAt(stage, std::max(now, stage.collectiveEnd.at(item.collective)));
+        break;
+      default:
+        finishAt(stage, now + aloneNs(shape, item));
+    }
+    ++stage.next;
+    return true;
+  }
+
+  void finishAt(Stage& stage, int64_t time) {
+    stage.freeAt = time;
+    m_events.insert(time);
+  }
+
+  using Message = std::tuple<size_t, char, int32_t>;
+  void send(const Message& message, int64_t time) {
+    m_arrivals[message] = time;
+    m_events.insert(time);
+  }
+  bool arrived(const Message& message, int64_t now) const {
+    const auto found = m_arrivals.find(message);
+    return found != m_arrivals.end() && found->second <= now;
+  }
+
+  const profile::Profile& m_profile;
+  const plan::Plan& m_plan;
+  const plan::Program& m_program;
+  plan::ProfileGraphs m_graphs;
+  std::vector<Stage> m_stages;
+  std::set<int64_t> m_events;
+  std::map<Message, int64_t> m_arrivals;
+};
+
+// Peak memory with one map entry per living tensor.
+int64_t peakByMap(const plan::StageShape& shape, const plan::StageProgram& program) {
+  std::map<std::tuple<int32_t, int16_t, int32_t>, int64_t> alive;
+  const int64_t base =
+      staticBytes(shape) + shape.profile.memory.workspaceBytes + shape.profile.memory.reserveBytes;
+  int64_t peak = base;
+  for (const Item& item : program.items) {
+    plan::forEachMade(shape, item, [&](const plan::TensorRef& tensor) {
+      alive[{tensor.layer, tensor.op, tensor.microBatch}] = plan::tensorBytes(shape, tensor).live;
+    });
+    int64_t now = base;
+    for (const auto& entry : alive) now += entry.second;
+    peak = std::max(peak, now);
+    const bool forward =
+        item.action == Action::kForward ||
+        (item.action == Action::kCollectiveWait && item.window != plan::kRepeatedCollective);
+    if (forward && item.op >= 0 && item.op == shape.graph(item.layer).last()) {
+      for (auto& [key, bytes] : alive) {
+        const auto [layer, op, microBatch] = key;
+        if (layer != item.layer || microBatch != item.microBatch || op < 0) continue;
+        bytes = plan::tensorBytes(shape, {layer, op, microBatch}).retained;
+      }
+    }
+    for (uint32_t r = item.releaseBegin; r < item.releaseEnd; ++r) {
+      const plan::TensorRef& tensor = program.releases[r];
+      alive.erase({tensor.layer, tensor.op, tensor.microBatch});
+    }
+  }
+  return peak;
+}
+
+struct Case {
+  profile::Profile profile;
+  plan::Plan plan;
+};
+
+Case randomCase(uint64_t seed) {
+  test::Random random(seed);
+  Case result{
+      test::makeProfile(test::randomLayer(random, static_cast<int>(test::pick(random, 1, 4))),
+                        static_cast<int32_t>(test::pick(random, 4, 8)),
+                        static_cast<int32_t>(test::pick(random, 1, 4)),
+                        static_cast<int32_t>(test::pick(random, 1, 7))),
+      {}};
+  result.profile.sendForwardNs = test::pick(random, 0, 60);
+  result.profile.sendBackwardNs = test::pick(random, 0, 60);
+  result.profile.memory = {0, test::pick(random, 0, 100), test::pick(random, 0, 100)};
+  result.profile.kinds.push_back(test::randomLayer(random, 2));
+  for (uint32_t& kind : result.profile.layers)
+    kind = static_cast<uint32_t>(test::pick(random, 0, 1));
+  result.plan =
+      test::makePlanOf(result.profile, {test::randomPlacements(random, result.profile.kinds[0]),
+                                        test::randomPlacements(random, result.profile.kinds[1])});
+  return result;
+}
+
+TEST(Replay, agreesWithTheEventByEventTwin) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Case c = randomCase(seed);
+    const auto program = plan::lower(c.profile, c.plan);
+    ASSERT_TRUE(program.has_value());
+    const auto fast = replay(c.profile, c.plan, *program);
+    ASSERT_TRUE(fast.has_value());
+    EXPECT_EQ(fast->stepNs, Twin(c.profile, c.plan, *program).run());
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(MemoryTimeline, agreesWithAMapOfLivingTensors) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Case c = randomCase(seed);
+    const auto program = plan::lower(c.profile, c.plan);
+    ASSERT_TRUE(program.has_value());
+    const auto result = simulate(c.profile, c.plan, {TraceDetail::kPasses});
+    ASSERT_TRUE(result.has_value());
+    const plan::ProfileGraphs graphs(c.profile);
+    const auto count = static_cast<int32_t>(c.plan.stages.size());
+    for (int32_t s = 0; s < count; ++s) {
+      const auto index = static_cast<size_t>(s);
+      const plan::StageShape shape{c.profile, graphs, c.plan.stages[index], s, count};
+      const int64_t expected = peakByMap(shape, program->stages[index]);
+      EXPECT_EQ(result->stages[index].peakBytes, expected) << "stage " << s;
+      EXPECT_EQ(peakBytesOf(shape, program->stages[index]), expected) << "stage " << s;
+      int64_t sampled = 0, time = 0;
+      for (const MemorySample& sample : result->stages[index].memory) {
+        EXPECT_GE(sample.timeNs, time);
+        time = sample.timeNs;
+        sampled = std::max(sampled, sample.bytes);
+      }
+      EXPECT_EQ(sampled, expected);
+      EXPECT_EQ(result->stages[index].memory.back().bytes,
+                result->stages[index].memory.front().bytes);
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(Replay, stopsWhenAsked) {
+  const Case c = randomCase(1);
+  std::stop_source source;
+  source.request_stop();
+  const auto result = simulate(c.profile, c.plan, {}, source.get_token());
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code, ErrorCode::kCancelled);
+}
+
+TEST(Replay, aProgramThatWaitsForItselfIsReportedNotHung) {
+  const auto profile = test::makeProfile(test::tinyLayer(), 2, 2, 1);
+  const auto plan = test::makePlanOf(profile, {test::keepAll(profile.kinds[0])});
+  auto program = plan::lower(profile, plan);
+  ASSERT_TRUE(program.has_value());
+  auto& items = program->stages[0].items;
+  std::erase_if(items, [](const Item& item) { return item.action == Action::kSendForward; });
+  const auto result = replay(profile, plan, *program);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_NE(result.error().message.find("stage 1 at item 0"), std::string::npos)
+      << result.error().message;
+}
+
+}  // namespace
+}  // namespace caracal::sim
