@@ -50,7 +50,8 @@ struct LoadResult {
 };
 
 // Files and folders (searched one level deep for readable traces) as one run. Fails when nothing
-// could be read, with the first reason. Times of all files are absolute: files of one clock line up.
+// could be read, with the first reason. Times of all files are absolute: files of one clock line
+// up.
 Result<LoadResult> loadTraces(const std::vector<std::string>& paths,
                               const LoadOptions& options = {}, std::stop_token stop = {},
                               const Progress& progress = {});

@@ -1,4 +1,5 @@
 #include "core/import/importer.h"
+#include "core/import/kineto/kineto_importer.h"
 
 namespace caracal::import {
 namespace {
@@ -6,6 +7,7 @@ namespace {
 // One line a format; the first that accepts a file reads it.
 std::vector<std::unique_ptr<Importer>> makeImporters() {
   std::vector<std::unique_ptr<Importer>> all;
+  all.push_back(kineto::makeKinetoImporter());
   return all;
 }
 

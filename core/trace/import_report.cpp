@@ -28,6 +28,7 @@ const DefectInfo& info(Defect defect) {
       {"droppedByRecorder", Effect::kNoted, "Records that the recorder itself says it lost."},
       {"unknownCategory", Effect::kNoted, "An event of a category that is not understood; kept on a generic lane."},
       {"recoveredBlocks", Effect::kRepaired, "Blocks of a recording that was cut short, recovered."},
+      {"unreadableEvent", Effect::kDropped, "An event is not valid JSON and could not be repaired."},
   }};
   return kInfos[static_cast<size_t>(defect)];
 }

@@ -36,6 +36,7 @@ enum class Defect : uint8_t {
   kDroppedByRecorder,
   kUnknownCategory,
   kRecoveredBlocks,
+  kUnreadableEvent,
   kCount
 };
 

@@ -15,8 +15,9 @@ struct NewEvent {
   EventKind kind = EventKind::kOther;
   NameId name = 0;
   int64_t beginNs = 0;
-  int64_t durationNs = 0;      // REQUIRES >= 0
-  uint64_t correlation = 0;    // joins GPU work with its kRuntime launch inside one Track::process; 0 = none
+  int64_t durationNs = 0;  // REQUIRES >= 0
+  uint64_t correlation =
+      0;  // joins GPU work with its kRuntime launch inside one Track::process; 0 = none
 };
 
 class TraceBuilder {
@@ -46,8 +47,16 @@ class TraceBuilder {
   void setDuration(EventIndex event, int64_t durationNs) { m_trace.m_duration[event] = durationNs; }
   int64_t beginOf(EventIndex event) const { return m_trace.m_begin[event]; }
   int64_t durationOf(EventIndex event) const { return m_trace.m_duration[event]; }
+  EventKind kindOf(EventIndex event) const { return m_trace.m_kind[event]; }
+  TrackIndex trackOf(EventIndex event) const { return m_trackOf[event]; }
+  // Gives a correlation to an event that was added without one.
+  void correlate(EventIndex event, uint64_t correlation) {
+    m_correlations.emplace_back(event, correlation);
+  }
   size_t eventCount() const { return m_trace.m_begin.size(); }
-  void addFlow(EventIndex from, EventIndex to, FlowKind kind) { m_trace.m_flows.push_back({from, to, kind}); }
+  void addFlow(EventIndex from, EventIndex to, FlowKind kind) {
+    m_trace.m_flows.push_back({from, to, kind});
+  }
   void reserve(size_t events);
 
   // Shifts every time of this builder (events and counters), to bring files onto one clock.
@@ -61,8 +70,8 @@ class TraceBuilder {
   // Sorts, links launches by (process, correlation) and counts GPU work that has none, computes the
   // range. The builder is spent.
   std::shared_ptr<const Trace> finish() &&;
-  // All builders as one run: ranks in order of rank number (a repeated number gets the next free one,
-  // counted), names and groups united, meta of the first that has a key.
+  // All builders as one run: ranks in order of rank number (a repeated number gets the next free
+  // one, counted), names and groups united, meta of the first that has a key.
   static std::shared_ptr<const Trace> merge(std::vector<TraceBuilder> builders);
 
  private:
@@ -71,7 +80,7 @@ class TraceBuilder {
   void sortEvents();
 
   Trace m_trace;
-  std::vector<TrackIndex> m_trackOf;    // per event
+  std::vector<TrackIndex> m_trackOf;  // per event
   std::vector<std::pair<EventIndex, uint64_t>> m_correlations;
 };
 

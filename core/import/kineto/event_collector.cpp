@@ -1,0 +1,237 @@
+#include "core/import/kineto/event_collector.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/import/chrome/decimal.h"
+#include "core/import/kineto/arguments.h"
+#include "core/import/kineto/categories.h"
+#include "core/import/kineto/file_facts.h"
+
+namespace caracal::import::kineto {
+namespace {
+
+using chrome::ChromeEvent;
+using chrome::EventTime;
+using chrome::unsignedInteger;
+using chrome::withoutQuotes;
+using trace::Defect;
+using trace::EventArgs;
+using trace::EventIndex;
+using trace::EventKind;
+using trace::TrackIndex;
+
+constexpr std::string_view kUnnamed = "(unnamed)";
+constexpr std::string_view kStepPrefix = "ProfilerStep#";
+constexpr std::string_view kCollectiveOp = "record_param_comms";
+constexpr std::string_view kMemoryInstant = "[memory]";
+
+uint64_t idOf(std::string_view json) {
+  return unsignedInteger(withoutQuotes(json)).value_or(0);
+}
+
+// Kernels of NCCL and RCCL, which may lack metadata; what counts as communication is analysis'
+// decision.
+bool looksLikeCollective(std::string_view kernel) {
+  return kernel.find("nccl") != std::string_view::npos ||
+         kernel.find("rccl") != std::string_view::npos;
+}
+
+}  // namespace
+
+EventCollector::EventCollector()
+    : m_rank(m_builder.addRank({.rank = -1})), m_rows(m_builder, m_rank), m_counters(m_rank) {}
+
+void EventCollector::take(const ChromeEvent& event) {
+  if (!m_hasDecimals)
+    m_hasDecimals = event.time.find('.') != std::string_view::npos && event.phase == 'X';
+  switch (event.phase) {
+    case 'X':
+      return takeComplete(event);
+    case 'i':
+    case 'I':
+      return takeInstant(event);
+    case 's':
+    case 't':
+    case 'f':
+      return m_flows.add(event, m_rows, m_builder.report());
+    case 'M':
+      return takeMetadata(event);
+    case 'C':
+      return takeCounter(event);
+    case 'B':
+      return takeBegin(event);
+    case 'E':
+      return takeEnd(event);
+    default:
+      m_builder.report().count(Defect::kUnknownPhase);
+  }
+}
+
+void EventCollector::takeMetadata(const ChromeEvent& event) {
+  const bool thread = event.name == "thread_name";
+  if (!thread && event.name != "process_name") return;
+  const std::string name = chrome::unescaped(argumentsOf(event.arguments).name);
+  thread ? m_rows.nameThread(event, name) : m_rows.nameProcess(event, name);
+}
+
+void EventCollector::takeComplete(const ChromeEvent& event) {
+  if (const auto time = chrome::timeOf(event, m_builder.report())) add(event, *time);
+}
+
+void EventCollector::takeInstant(const ChromeEvent& event) {
+  const auto begin = chrome::beginOf(event, m_builder.report());
+  if (!begin) return;
+  if (event.name == kMemoryInstant) {
+    m_counters.addMemory(argumentsOf(event.arguments), *begin);
+    return;
+  }
+  const TrackIndex row =
+      event.category == "cpu_instant_event" ? m_rows.hostRow(event) : m_rows.genericRow(event);
+  m_builder.add({row, EventKind::kInstant, nameOf(event), *begin, 0});
+}
+
+void EventCollector::takeCounter(const ChromeEvent& event) {
+  const auto begin = chrome::beginOf(event, m_builder.report());
+  if (begin) m_counters.addSample(event, *begin);
+}
+
+void EventCollector::takeBegin(const ChromeEvent& event) {
+  const auto begin = chrome::beginOf(event, m_builder.report());
+  if (!begin) return;
+  const EventIndex index = add(event, {*begin, 0});
+  m_openRanges.begin(m_builder.trackOf(index), m_builder.intern(event.name), index);
+}
+
+void EventCollector::takeEnd(const ChromeEvent& event) {
+  const auto end = chrome::beginOf(event, m_builder.report());
+  if (!end) return;
+  m_lastNs = std::max(m_lastNs, *end);
+  const Category category = categoryOf(event.category);
+  const TrackIndex row = category.row == RowKind::kGpu
+                             ? m_rows.gpuRow(event, argumentsOf(event.arguments))
+                         : category.row == RowKind::kHost ? m_rows.hostRow(event)
+                                                          : m_rows.genericRow(event);
+  m_openRanges.end(row, m_builder.intern(event.name), *end, m_builder);
+}
+
+Category EventCollector::categoryOfEvent(const ChromeEvent& event) {
+  const Category category = categoryOf(event.category);
+  if (!category.known) m_builder.report().count(Defect::kUnknownCategory);
+  return category;
+}
+
+trace::NameId EventCollector::nameOf(const ChromeEvent& event) {
+  if (!event.name.empty()) return m_builder.intern(event.name);
+  m_builder.report().count(Defect::kMissingName);
+  return m_builder.intern(kUnnamed);
+}
+
+EventIndex EventCollector::add(const ChromeEvent& event, EventTime time) {
+  m_lastNs = std::max(m_lastNs, time.beginNs + time.durationNs);
+  const Category category = categoryOfEvent(event);
+  if (category.row == RowKind::kGpu) return addGpu(event, time, category.kind);
+  if (category.row == RowKind::kHost) return addHost(event, time, category.kind);
+  return m_builder.add(
+      {m_rows.genericRow(event), category.kind, nameOf(event), time.beginNs, time.durationNs});
+}
+
+EventIndex EventCollector::addGpu(const ChromeEvent& event, EventTime time, EventKind kind) {
+  const Arguments arguments = argumentsOf(event.arguments);
+  const TrackIndex row = m_rows.gpuRow(event, arguments);
+  const uint64_t correlation = trace::isGpuWork(kind) ? idOf(arguments.correlation) : 0;
+  const EventIndex index =
+      m_builder.add({row, kind, nameOf(event), time.beginNs, time.durationNs, correlation});
+  if (kind == EventKind::kGpuAnnotation) addStep(index, event.name);
+  if (!trace::isGpuWork(kind)) return index;
+
+  ++m_workOfDevice[m_builder.track(row).device];
+  if (!event.hasArguments) m_builder.report().count(Defect::kMissingArgs);
+  if (correlation == 0) m_flows.needsLaunch(index);
+  if (kind == EventKind::kKernel) {
+    if (auto args = m_groups.argsOf(arguments, m_builder)) {
+      args->externalId = idOf(arguments.externalId);
+      m_builder.setArgs(index, *args);
+    } else if (looksLikeCollective(event.name) && !arguments.externalId.empty()) {
+      m_bareCollectives.emplace_back(index, idOf(arguments.externalId));
+    }
+  } else if (const auto bytes = chrome::signedInteger(withoutQuotes(arguments.bytes))) {
+    m_builder.setArgs(index, {.bytes = *bytes});
+  }
+  return index;
+}
+
+EventIndex EventCollector::addHost(const ChromeEvent& event, EventTime time, EventKind kind) {
+  const TrackIndex row = m_rows.hostRow(event);
+  const bool collective = kind == EventKind::kCpuOp && event.name == kCollectiveOp;
+  const Arguments arguments =
+      collective || kind == EventKind::kRuntime ? argumentsOf(event.arguments) : Arguments{};
+  const uint64_t correlation = idOf(arguments.correlation);
+  const EventIndex index =
+      m_builder.add({row, kind, nameOf(event), time.beginNs, time.durationNs, correlation});
+  if (kind == EventKind::kAnnotation) addStep(index, event.name);
+  if (collective) {
+    if (auto args = m_groups.argsOf(arguments, m_builder)) {
+      args->externalId = idOf(arguments.externalId);
+      m_builder.setArgs(index, *args);
+      if (args->externalId != 0) m_collectiveOps.emplace(args->externalId, *args);
+    }
+  }
+  return index;
+}
+
+void EventCollector::addStep(EventIndex event, std::string_view name) {
+  if (name.substr(0, kStepPrefix.size()) != kStepPrefix) return;
+  const auto step = chrome::signedInteger(name.substr(kStepPrefix.size()));
+  if (!step || *step < 0 || *step > std::numeric_limits<int32_t>::max()) return;
+  m_builder.setArgs(event, {.step = static_cast<int32_t>(*step)});
+}
+
+// A kernel that was launched inside record_param_comms has its external id.
+void EventCollector::linkCollectives() {
+  for (const auto& [kernel, externalId] : m_bareCollectives) {
+    const auto found = m_collectiveOps.find(externalId);
+    if (found != m_collectiveOps.end()) m_builder.setArgs(kernel, found->second);
+  }
+}
+
+void EventCollector::describeRank(const chrome::ChromeDocument& document, const std::string& path) {
+  FileFacts facts = fileFacts(document, path, m_builder.report());
+  m_groups.complete(facts.groups, m_builder);
+  trace::Rank& rank = m_builder.rank(m_rank);
+  rank.file = path;
+  rank.host = facts.host;
+  rank.sourceRecords = document.entries;
+  rank.resolutionNs = m_hasDecimals ? 1 : 1000;
+  if (facts.rank) {
+    rank.rank = *facts.rank;
+    rank.foundBy = "distributedInfo";
+  }
+  // One process, one device: the one with most work, if a process drives several.
+  const auto most =
+      std::max_element(m_workOfDevice.begin(), m_workOfDevice.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most != m_workOfDevice.end()) {
+    rank.device = most->first;
+    rank.deviceKey = std::to_string(most->first);
+    rank.deviceName = facts.deviceNames[most->first];
+  }
+  m_builder.shift(facts.baseTimeNs);
+  m_builder.meta().merge(facts.meta);
+}
+
+trace::TraceBuilder EventCollector::finish(const chrome::ChromeDocument& document,
+                                           const std::string& path) {
+  m_openRanges.closeAll(m_lastNs, m_builder);
+  m_flows.resolve(m_rows, m_builder);
+  linkCollectives();
+  m_counters.moveTo(m_builder);
+  m_rows.applyNames();
+  m_builder.report().add(document.report);
+  describeRank(document, path);
+  m_builder.setTag(trace::Tag::kMeasured);
+  m_builder.setFormat("kineto");
+  return std::move(m_builder);
+}
+
+}  // namespace caracal::import::kineto

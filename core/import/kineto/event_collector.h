@@ -1,0 +1,66 @@
+// EventCollector: takes the events of one Kineto file as they are read and turns them into a rank
+// of a TraceBuilder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/import/chrome/chrome_event.h"
+#include "core/import/chrome/chrome_reader.h"
+#include "core/import/chrome/open_ranges.h"
+#include "core/import/kineto/counters.h"
+#include "core/import/kineto/flows.h"
+#include "core/import/kineto/process_groups.h"
+#include "core/import/kineto/rows.h"
+#include "core/trace/trace_builder.h"
+
+namespace caracal::import::kineto {
+
+class EventCollector {
+ public:
+  EventCollector();
+  // Refers to itself through its rows.
+  EventCollector(const EventCollector&) = delete;
+  EventCollector& operator=(const EventCollector&) = delete;
+
+  void take(const chrome::ChromeEvent& event);
+  // Once, behind the last event. The collector is spent.
+  trace::TraceBuilder finish(const chrome::ChromeDocument& document, const std::string& path);
+
+ private:
+  void takeMetadata(const chrome::ChromeEvent& event);
+  void takeComplete(const chrome::ChromeEvent& event);
+  void takeInstant(const chrome::ChromeEvent& event);
+  void takeCounter(const chrome::ChromeEvent& event);
+  void takeBegin(const chrome::ChromeEvent& event);
+  void takeEnd(const chrome::ChromeEvent& event);
+
+  trace::EventIndex add(const chrome::ChromeEvent& event, chrome::EventTime time);
+  trace::EventIndex addGpu(const chrome::ChromeEvent& event, chrome::EventTime time,
+                           trace::EventKind kind);
+  trace::EventIndex addHost(const chrome::ChromeEvent& event, chrome::EventTime time,
+                            trace::EventKind kind);
+  void addStep(trace::EventIndex event, std::string_view name);
+  trace::NameId nameOf(const chrome::ChromeEvent& event);
+  Category categoryOfEvent(const chrome::ChromeEvent& event);
+  void linkCollectives();
+  void describeRank(const chrome::ChromeDocument& document, const std::string& path);
+
+  trace::TraceBuilder m_builder;
+  uint32_t m_rank;
+  Rows m_rows;
+  Flows m_flows;
+  Counters m_counters;
+  ProcessGroups m_groups;
+  chrome::OpenRanges m_openRanges;
+  // record_param_comms by external id, for communication kernels that carry no metadata themselves.
+  std::unordered_map<uint64_t, trace::EventArgs> m_collectiveOps;
+  std::vector<std::pair<trace::EventIndex, uint64_t>> m_bareCollectives;  // kernel, external id
+  std::unordered_map<int32_t, int64_t> m_workOfDevice;  // GPU operations per device
+  bool m_hasDecimals = false;
+  int64_t m_lastNs = std::numeric_limits<int64_t>::min();
+};
+
+}  // namespace caracal::import::kineto
