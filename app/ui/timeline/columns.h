@@ -1,0 +1,42 @@
+// Columns: what lies under each pixel column of a lane. The level of detail is decided here: a
+// block wider than a pixel covers its columns, everything under one pixel is merged into that
+// column, and a column that any block touches is never empty.
+#pragma once
+
+#include <vector>
+
+#include "app/ui/timeline/lane.h"
+#include "app/ui/timeline/time_view.h"
+
+namespace caracal::ui {
+
+struct Column {
+  double busyNs = 0;  // sum over the blocks under this column, of their parts inside it
+  double bestNs = 0;  // largest single contribution, that of `style`
+  BlockStyle style;
+  bool touched = false;
+  bool edge = false;  // a block wide enough to be told apart begins here
+};
+
+class Columns {
+ public:
+  explicit Columns(const TimeView& view)
+      : m_view(view), m_columns(static_cast<size_t>(view.width)) {}
+  void clear();
+  void add(const Lane& lane);
+
+  const std::vector<Column>& all() const { return m_columns; }
+  const Column& operator[](size_t column) const { return m_columns[column]; }
+  // Share of the column's time that is busy, in [0, 1].
+  double share(const Column& column) const;
+
+ private:
+  int columnOf(int64_t timeNs) const;
+  void addBlock(const Block& block);
+  void put(int column, double ns, BlockStyle style);
+
+  TimeView m_view;
+  std::vector<Column> m_columns;
+};
+
+}  // namespace caracal::ui

@@ -1,0 +1,90 @@
+#include "app/ui/timeline/columns.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace caracal::ui {
+namespace {
+
+TimeView view(int64_t begin, double nsPerPixel, int width) {
+  return {begin, nsPerPixel, width};
+}
+
+TEST(Columns, everyEventTouchesItsColumnHoweverFarOut) {
+  std::vector<Block> blocks;
+  std::mt19937 random(3);
+  for (int64_t t = 0; t < 1'000'000; t += 1 + static_cast<int64_t>(random() % 5000)) {
+    blocks.push_back({t, t, 0, {Paint::kComm, 0}});  // instants: no duration at all
+  }
+  const Lane lane(blocks);
+  for (const double nsPerPixel : {100.0, 1'333.3, 52'000.0}) {
+    Columns columns(view(0, nsPerPixel, 1000));
+    columns.add(lane);
+    for (const Block& b : blocks) {
+      const auto column =
+          static_cast<size_t>(std::floor(static_cast<double>(b.beginNs) / nsPerPixel));
+      if (column < columns.all().size()) {
+        EXPECT_TRUE(columns[column].touched) << b.beginNs;
+      }
+    }
+  }
+}
+
+// The slow, obvious model: every block into every column it overlaps.
+std::vector<double> slowBusy(const std::vector<Block>& blocks, const TimeView& v) {
+  std::vector<double> busy(static_cast<size_t>(v.width), 0.0);
+  for (const Block& b : blocks) {
+    for (int c = 0; c < v.width; ++c) {
+      const double begin = std::max(v.pixelOf(b.beginNs), static_cast<double>(c));
+      const double end = std::min(v.pixelOf(b.endNs), static_cast<double>(c + 1));
+      if (end > begin) busy[static_cast<size_t>(c)] += (end - begin) * v.nsPerPixel;
+    }
+  }
+  return busy;
+}
+
+TEST(Columns, busyTimeEqualsTheSumOverBlocksAtEveryZoom) {
+  for (unsigned seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    std::vector<Block> blocks;
+    int64_t time = 0;
+    for (int i = 0; i < 3000; ++i) {
+      time += static_cast<int64_t>(random() % 40);
+      const int64_t end = time + static_cast<int64_t>(random() % 30);
+      blocks.push_back({time, end, 0, {Paint::kCompute, 0}});
+      time = end;
+    }
+    const Lane lane(blocks);
+    for (const double nsPerPixel : {3.0, 64.0, 500.0, 1111.1}) {
+      const TimeView v = view(static_cast<int64_t>(random() % 3000), nsPerPixel, 120);
+      Columns columns(v);
+      columns.add(lane);
+      const std::vector<double> expected = slowBusy(blocks, v);
+      for (size_t c = 0; c < expected.size(); ++c) {
+        EXPECT_NEAR(columns[c].busyNs, expected[c], 1e-3 * nsPerPixel + 1.0) << "column " << c;
+      }
+    }
+  }
+}
+
+TEST(Columns, theStyleIsThatOfTheLargestPart) {
+  const Lane lane({{0, 3, 0, {Paint::kComm, 0}}, {3, 9, 0, {Paint::kCompute, 0}}});
+  Columns columns(view(0, 10.0, 1));
+  columns.add(lane);
+  EXPECT_EQ(columns[0].style.paint, Paint::kCompute);
+  EXPECT_DOUBLE_EQ(columns.share(columns[0]), 0.9);
+}
+
+TEST(Columns, onlyWideBlocksGetAnEdge) {
+  const Lane lane({{0, 100, 0, {}}, {100, 120, 0, {}}});
+  Columns columns(view(0, 10.0, 20));
+  columns.add(lane);
+  EXPECT_TRUE(columns[0].edge);
+  EXPECT_FALSE(columns[10].edge);
+}
+
+}  // namespace
+}  // namespace caracal::ui
