@@ -65,10 +65,13 @@ class ProfilerSteps {
     const EventIndex launch = m_trace.launch(event);
     if (launch == kNoIndex) return -1;
     const int64_t time = m_trace.beginNs(launch);
+    // One process may drive several devices: its threads belong to one of their ranks.
+    const uint32_t hostRank = m_trace.ranks()[rank].hostRank;
+    const std::vector<Step>& steps = m_steps[hostRank == kNoIndex ? rank : hostRank];
     const auto after =
-        std::upper_bound(m_steps[rank].begin(), m_steps[rank].end(), time,
+        std::upper_bound(steps.begin(), steps.end(), time,
                          [](int64_t t, const Step& s) { return t < s.span.beginNs; });
-    if (after == m_steps[rank].begin()) return -1;
+    if (after == steps.begin()) return -1;
     const Step& step = *std::prev(after);
     return time < step.span.endNs ? step.number : -1;
   }

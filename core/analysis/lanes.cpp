@@ -19,4 +19,8 @@ TransferDirection directionOf(std::string_view transferName) {
   return TransferDirection::kNone;
 }
 
+bool isReceive(std::string_view transferName) {
+  return transferName.starts_with("recv.");
+}
+
 }  // namespace caracal::analysis

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/trace/trace.h"
 
@@ -17,5 +18,7 @@ enum class TransferDirection : uint8_t { kNone, kForward, kBackward };
 // Of a stage-to-stage transfer: kForward for activations ("send.fwd", "recv.fwd"), kBackward for
 // gradients ("send.bwd", "recv.bwd").
 TransferDirection directionOf(std::string_view transferName);
+// Whether it is the receiving side's event.
+bool isReceive(std::string_view transferName);
 
 }  // namespace caracal::analysis

@@ -33,7 +33,7 @@ bool isPipelinePass(Pass pass) {
 
 // The spans of one rank as they are found, track by track.
 struct RawSpans {
-  std::vector<Span> optimizer, operators, recomputes, passes;
+  std::vector<Span> optimizer, operators, recomputes, repeated, passes;
   std::vector<Span> skew, transfer, windows, synchronisation, copies;
 };
 
@@ -58,7 +58,6 @@ class ActivityReader {
           break;
         case EventKind::kRecompute:
           m_raw.recomputes.push_back(m_trace.span(e));
-          m_activity.recomputes.push_back({std::max(args.step, 0), m_trace.span(e)});
           break;
         case EventKind::kComm:
           readComm(e, args, lane);
@@ -77,10 +76,12 @@ class ActivityReader {
     StageActivity& a = m_activity;
     a.operators = !m_raw.operators.empty() || !m_raw.recomputes.empty();
     const SpanSet optimizer(std::move(m_raw.optimizer));
-    a.pipelineWork = a.operators ? unite(SpanSet(std::move(m_raw.operators)),
-                                         SpanSet(std::move(m_raw.recomputes)))
-                                 : SpanSet(std::move(m_raw.passes));
-    a.busy = unite(a.pipelineWork, optimizer);
+    const SpanSet passes(std::move(m_raw.passes));
+    const SpanSet recomputes(std::move(m_raw.recomputes));
+    a.recompute = unite(recomputes, SpanSet(std::move(m_raw.repeated)));
+    a.pipelineWork = unite(passes, recomputes);
+    a.busy = a.operators ? unite(SpanSet(std::move(m_raw.operators)), recomputes) : passes;
+    a.busy = unite(a.busy, optimizer);
     a.collectiveSkew = SpanSet(std::move(m_raw.skew));
     a.collectiveTransfer = SpanSet(std::move(m_raw.transfer));
     a.collectiveWindows = SpanSet(std::move(m_raw.windows));
@@ -124,8 +125,7 @@ class ActivityReader {
     const Span span = m_trace.span(e);
     if (lane == Lane::kPipeline) {
       const TransferDirection direction = directionOf(m_trace.name(e));
-      auto& list =
-          args.collective == trace::CollectiveKind::kRecv ? m_activity.receives : m_activity.sends;
+      auto& list = isReceive(m_trace.name(e)) ? m_activity.receives : m_activity.sends;
       list.push_back({span, direction, args.microBatch});
     } else if (lane == Lane::kTensor) {
       const auto entry = m_lastEntries.find(e);
@@ -133,8 +133,13 @@ class ActivityReader {
           entry == m_lastEntries.end() ? span.beginNs : std::min(entry->second, span.endNs);
       m_raw.skew.push_back({span.beginNs, lastEntry});
       m_raw.transfer.push_back({lastEntry, span.endNs});
-      // A collective that a recomputation repeats is no window: compute waits for it.
-      if (!m_trace.name(e).starts_with("recompute.")) m_raw.windows.push_back(span);
+      // A collective that a recomputation repeats is no window but part of it: compute waits for
+      // it.
+      if (m_trace.name(e).starts_with("recompute.")) {
+        m_raw.repeated.push_back(span);
+      } else {
+        m_raw.windows.push_back(span);
+      }
     } else {
       m_raw.synchronisation.push_back(span);
       m_raw.windows.push_back(span);
@@ -151,7 +156,6 @@ class ActivityReader {
     const auto byBegin = [](const auto& x, const auto& y) {
       return x.span.beginNs < y.span.beginNs;
     };
-    std::stable_sort(a.recomputes.begin(), a.recomputes.end(), byBegin);
     std::stable_sort(a.receives.begin(), a.receives.end(), byBegin);
     std::stable_sort(a.sends.begin(), a.sends.end(), byBegin);
   }

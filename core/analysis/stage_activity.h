@@ -35,20 +35,15 @@ struct Transfer {
   int32_t microBatch = -1;  // -1: the trace does not say
 };
 
-struct StepSpan {
-  int32_t step = 0;
-  Span span;
-};
-
 struct StageActivity {
   StageRank place;
-  bool operators = false;            // operators are recorded; without them passes are the work
-  std::vector<StepPass> passes;      // in time order
-  SpanSet busy;                      // all work of the compute stream
-  SpanSet pipelineWork;              // of it: forward, backward, weight and recompute
-  std::vector<Resume> resumes;       // in time order
-  std::vector<StepSpan> recomputes;  // in time order
-  std::vector<Transfer> receives;    // in time order
+  bool operators = false;          // operators are recorded; without them passes are the work
+  std::vector<StepPass> passes;    // in time order
+  SpanSet busy;                    // all work of the compute stream
+  SpanSet recompute;               // with the collectives that it repeats
+  SpanSet pipelineWork;            // passes, collectives inside them included, and recomputation
+  std::vector<Resume> resumes;     // in time order
+  std::vector<Transfer> receives;  // in time order
   std::vector<Transfer> sends;
   SpanSet collectiveSkew;      // tensor collectives, own entry to the last rank's
   SpanSet collectiveTransfer;  // and the rest of them

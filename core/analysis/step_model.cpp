@@ -67,16 +67,8 @@ std::optional<Span> windowOf(const std::vector<const std::vector<PassSpan>*>& pa
 }
 
 void splitRecompute(StageStep& stage, const StageActivity& activity, const DependencyWaits& waits) {
-  std::vector<Span> spans;
-  const auto first = std::partition_point(
-      activity.recomputes.begin(), activity.recomputes.end(),
-      [&](const StepSpan& r) { return r.span.beginNs < stage.stepSpan.beginNs; });
-  for (auto r = first; r != activity.recomputes.end() && r->span.beginNs < stage.stepSpan.endNs;
-       ++r) {
-    spans.push_back(r->span);
-  }
-  if (spans.empty()) return;
-  const SpanSet recompute(std::move(spans));
+  const SpanSet recompute = clip(activity.recompute, stage.stepSpan);
+  if (recompute.empty()) return;
   const Span extent{recompute.spans().front().beginNs, recompute.spans().back().endNs};
   const SpanSet idleWait =
       unite(clip(activity.collectiveWindows, extent),

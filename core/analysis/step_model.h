@@ -56,11 +56,18 @@ struct StageStep {
   Span stepSpan;                 // start of the step to start of the next; last: to its last event
   Span pipelineWindow;           // first F/B start to last F/B end over all stages of the replica
   std::vector<PassSpan> passes;  // in time order
-  int64_t computeNs = 0;         // union of F, B (W, recompute) inside the window
-  int64_t bubbleNs = 0;          // window - computeNs
-  int64_t busyNs = 0;   // compute work inside the step: what the causes are the complement of
-  CauseTimes causes{};  // sum == stepSpan.lengthNs() - busyNs
+  // Union of F, B and W passes, collectives inside them included, and of recompute work, inside the
+  // window: what a pipeline bubble is the complement of, for recordings, simulations and foreign
+  // traces alike.
+  int64_t computeNs = 0;
+  int64_t bubbleNs = 0;  // window - computeNs
+  // Work of the compute stream inside the step (operators where they are recorded, else passes):
+  // what the causes are the complement of.
+  int64_t busyNs = 0;
+  CauseTimes causes{};          // sum == stepSpan.lengthNs() - busyNs
   std::vector<Bubble> bubbles;  // idle spans of the whole step in time order, each with its cause
+  // Recomputation, collectives that it repeats included: inside collectives and waits for a
+  // neighbour, where compute would have idled, and the rest.
   int64_t recomputeHiddenNs = 0;
   int64_t recomputeExposedNs = 0;
 };

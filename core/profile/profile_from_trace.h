@@ -1,7 +1,9 @@
-// Profiles from what really ran: a Caracal recording (operators measured one by one), or a stage-level
-// trace of somebody else's pipeline plus a model description (stage and link times measured, operators
-// estimated and scaled so that they sum to the measured stage).
+// Profiles from what really ran: a Caracal recording (operators measured one by one), or a
+// stage-level trace of somebody else's pipeline plus a model description (stage and link times
+// measured, operators estimated and scaled so that they sum to the measured stage).
 #pragma once
+
+#include <vector>
 
 #include "core/analysis/step_model.h"
 #include "core/base/result.h"
@@ -11,13 +13,25 @@
 
 namespace caracal::profile {
 
-// Medians over steps (first step left out when there are several), micro-batches and, for
-// collectives, the least over the ranks of the group. REQUIRES a trace of format "caracal".
+// Operator times are medians over steps (the first is left out as warm-up when there are several),
+// micro-batches, layers, stages and tensor ranks: what differs between layers of equal structure on
+// one machine is noise, so all layers form one kind. Recomputations are events of their own and
+// count towards neither pass. Collectives are their transfer part, last entry to first end. Sizes
+// and dependencies come from the model description in the recording; static memory of the model
+// ends is what the recording's stages hold beyond their layers.
+// REQUIRES a trace of format "caracal"; fails with kCannotAnswer when it lacks operators or its
+// model description.
 Result<Profile> profileFromRecording(const trace::Trace& trace, const analysis::StepModel& model);
 
-// One layer kind per measured stage whose time per layer differs by more than 1 %. `layersOfStage`
-// says how many layers each stage held; empty: even.
+// Stage times per micro-batch (forward, backward) and transfers are the trace's medians; operators
+// are estimated for `description.gpu` by the roofline and scaled per stage, collectives and model
+// ends included, so that each stage adds up to what was measured. Stages whose layers take the same
+// time within 1 % share one layer kind. `layersOfStage` says how many layers each stage held;
+// empty: even, the first stages take the remainder.
+// Micro-batches, replicas and stages are taken from the trace. Interleaved traces are refused
+// (kUnsupported): they are shown, not planned.
 Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::StepModel& model,
-                                  const ModelDescription& description, std::vector<int32_t> layersOfStage = {});
+                                  const ModelDescription& description,
+                                  std::vector<int32_t> layersOfStage = {});
 
 }  // namespace caracal::profile

@@ -1,0 +1,261 @@
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <set>
+
+#include "core/base/statistics.h"
+#include "core/profile/profile_from_trace.h"
+#include "core/profile/recorded_times.h"
+
+namespace caracal::profile {
+namespace {
+
+using trace::Pass;
+using trace::Trace;
+
+template <class Number>
+Number metaNumber(const Trace& trace, const std::string& key, Number fallback) {
+  const std::string text = trace.metaOr(key, "");
+  Number value = fallback;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  return parsed.ec == std::errc{} ? value : fallback;
+}
+
+Link metaLink(const Trace& trace, const std::string& name) {
+  return {metaNumber<int64_t>(trace, "link." + name + ".latencyNs", 0),
+          metaNumber<double>(trace, "link." + name + ".bytesPerSecond", 0)};
+}
+
+// "2,2" as layers per stage; even when the recording does not say.
+std::vector<int32_t> partitionOf(const Trace& trace, const ModelDescription& description) {
+  std::vector<int32_t> layers;
+  const std::string text = trace.metaOr("partition", "");
+  const char* next = text.data();
+  const char* const end = text.data() + text.size();
+  while (next < end) {
+    int32_t count = 0;
+    const auto parsed = std::from_chars(next, end, count);
+    if (parsed.ec != std::errc{}) break;
+    layers.push_back(count);
+    next = parsed.ptr + (parsed.ptr < end ? 1 : 0);
+  }
+  if (static_cast<int32_t>(layers.size()) == description.parallel.pipeline) return layers;
+  layers.clear();
+  const int32_t stages = description.parallel.pipeline;
+  for (int32_t s = 0; s < stages; ++s) {
+    layers.push_back(description.shape.layers / stages +
+                     (s < description.shape.layers % stages ? 1 : 0));
+  }
+  return layers;
+}
+
+// Steps from the second on when there are several: the first pays for cold caches and page faults.
+int32_t firstCountedStep(const analysis::StepModel& model) {
+  std::set<int32_t> steps;
+  for (const analysis::StepSummary& step : model.steps) steps.insert(step.step);
+  return steps.size() > 1 ? *std::next(steps.begin()) : (steps.empty() ? 0 : *steps.begin());
+}
+
+// A backend may hold the embedding and the head whole on every tensor rank, or sharded: the size of
+// the logits that it recorded tells which.
+ModelDescription describeEnds(const ModelDescription& description, const RecordedTimes& times) {
+  const auto head = times.operators.find({Place::kLast, "head", Pass::kForward});
+  if (head == times.operators.end() || head->second.bytes < 0) return description;
+  ModelDescription whole = description;
+  whole.parallel.tensor = 1;
+  whole.parallel.pipeline = std::max(2, description.parallel.pipeline);
+  for (const Operator& op : gptLast(whole).operators) {
+    if (op.id == "head" && op.outputBytes == head->second.bytes) return whole;
+  }
+  return description;
+}
+
+class RecordingProfiler {
+ public:
+  RecordingProfiler(const Trace& trace, const analysis::StepModel& model,
+                    ModelDescription description)
+      : m_trace(trace),
+        m_model(model),
+        m_description(std::move(description)),
+        m_partition(partitionOf(trace, m_description)),
+        m_firstStep(firstCountedStep(model)),
+        m_times(gatherRecordedTimes(trace, m_firstStep)) {}
+
+  Result<Profile> run() && {
+    describeSource();
+    CARACAL_CHECK_OK(timeLayers());
+    const ModelDescription ends = describeEnds(m_description, m_times);
+    m_profile.first = gptFirst(ends);
+    m_profile.last = gptLast(ends);
+    CARACAL_CHECK_OK(timeOperators(Place::kFirst, m_profile.first.operators));
+    CARACAL_CHECK_OK(timeOperators(Place::kLast, m_profile.last.operators));
+    shareStaticBytes();
+    shareOncePerStep(m_times.optimizerNs, &LayerKind::optimizerNs, &ModelEnd::optimizerNs);
+    shareOncePerStep(m_times.reductionsNs, &LayerKind::gradientReduceNs,
+                     &ModelEnd::gradientReduceNs);
+    fillLinks();
+    m_profile.memory.reserveBytes = m_description.reserveBytes;
+    m_profile.memory.workspaceBytes = metaNumber<int64_t>(m_trace, "workspaceBytes", 0);
+    observeStages();
+    return std::move(m_profile);
+  }
+
+ private:
+  LayerKind& kind() { return m_profile.kinds.front(); }
+
+  void describeSource() {
+    m_profile.name = m_description.name;
+    m_profile.source = m_trace.ranks().empty() ? "" : m_trace.ranks().front().file;
+    m_profile.hardware = m_trace.metaOr("hardware", "unknown");
+    m_profile.tag = m_profile.stageTag = m_trace.tag();
+    m_profile.model = m_description.shape;
+    m_profile.parallel = m_description.parallel;
+    m_profile.schedule = m_model.schedule;
+    m_profile.observedPlan = m_trace.metaOr("policy", "");
+  }
+
+  Result<void> timeOperators(Place place, std::vector<Operator>& operators) const {
+    for (Operator& op : operators) {
+      if (op.kind == OperatorKind::kCollective) continue;
+      const OperatorKey forward{place, op.id, Pass::kForward};
+      const OperatorKey backward{place, op.id, Pass::kBackward};
+      if (m_times.operators.count(forward) == 0 || m_times.operators.count(backward) == 0) {
+        return fail(
+            ErrorCode::kCannotAnswer,
+            "the recording holds no {} of operator \"{}\"; record at least one whole step with "
+            "all ranks",
+            m_times.operators.count(forward) == 0 ? "forward" : "backward", op.id);
+      }
+      op.forwardNs = m_times.operatorNs(forward);
+      op.backwardNs = m_times.operatorNs(backward);
+    }
+    return {};
+  }
+
+  Result<void> timeLayers() {
+    m_profile.kinds.push_back(gptLayer(m_description));
+    m_profile.layers.assign(static_cast<size_t>(m_description.shape.layers), 0);
+    CARACAL_CHECK_OK(timeOperators(Place::kLayer, kind().operators));
+    for (Window& window : kind().windows) {
+      const auto recorded = m_times.collectives.find(window.id);
+      if (recorded == m_times.collectives.end()) {
+        return fail(ErrorCode::kCannotAnswer, "the recording holds no collective \"{}\"",
+                    window.id);
+      }
+      window.transferNs = m_times.collectiveNs(window.id);
+      if (recorded->second.bytes >= 0) window.bytes = recorded->second.bytes;
+      const int collective = kind().indexOf(window.after);
+      if (collective < 0) continue;
+      Operator& op = kind().operators[static_cast<size_t>(collective)];
+      if (op.kind == OperatorKind::kCollective) op.forwardNs = window.transferNs;
+    }
+    return {};
+  }
+
+  // The model ends hold what a stage's static memory has beyond its layers.
+  void shareStaticBytes() {
+    const auto beyondLayers = [&](size_t stage, int64_t fallback) {
+      const auto bytes = metaNumber<int64_t>(m_trace, "staticBytes." + std::to_string(stage), -1) -
+                         m_partition[stage] * kind().staticBytes;
+      return bytes >= 0 ? bytes : fallback;
+    };
+    const size_t lastStage = m_partition.size() - 1;
+    if (lastStage == 0) {
+      // Both ends on one stage: the description's shares, scaled to the recorded sum.
+      const int64_t described = m_profile.first.staticBytes + m_profile.last.staticBytes;
+      m_profile.last.staticBytes += beyondLayers(0, described) - described;
+      return;
+    }
+    m_profile.first.staticBytes = beyondLayers(0, m_profile.first.staticBytes);
+    m_profile.last.staticBytes = beyondLayers(lastStage, m_profile.last.staticBytes);
+  }
+
+  int64_t staticBytesOf(size_t stage) const {
+    int64_t bytes = m_partition[stage] * m_profile.kinds.front().staticBytes;
+    if (stage == 0) bytes += m_profile.first.staticBytes;
+    if (stage + 1 == m_partition.size()) bytes += m_profile.last.staticBytes;
+    return bytes;
+  }
+
+  // Optimizer and gradient reduction take time by parameters: a layer gets the median share over
+  // the stages, the ends what remains of their stages.
+  void shareOncePerStep(const std::map<int32_t, std::vector<int64_t>>& samples,
+                        int64_t LayerKind::*ofLayer, int64_t ModelEnd::*ofEnd) {
+    std::vector<int64_t> perLayer;
+    for (const auto& [stage, durations] : samples) {
+      const auto at = static_cast<size_t>(stage);
+      if (at >= m_partition.size() || staticBytesOf(at) <= 0) continue;
+      const double share =
+          static_cast<double>(kind().staticBytes) / static_cast<double>(staticBytesOf(at));
+      perLayer.push_back(std::llround(static_cast<double>(median(durations)) * share));
+    }
+    if (perLayer.empty()) return;
+    kind().*ofLayer = median(perLayer);
+    const auto remainderOf = [&](size_t stage) -> int64_t {
+      const auto found = samples.find(static_cast<int32_t>(stage));
+      if (found == samples.end()) return 0;
+      return std::max<int64_t>(0, median(found->second) - m_partition[stage] * (kind().*ofLayer));
+    };
+    const size_t lastStage = m_partition.size() - 1;
+    m_profile.last.*ofEnd = remainderOf(lastStage);
+    if (lastStage > 0) m_profile.first.*ofEnd = remainderOf(0);
+  }
+
+  void fillLinks() {
+    m_profile.sendForwardNs = m_times.transferNs("recv.fwd");
+    m_profile.sendBackwardNs = m_times.transferNs("recv.bwd");
+    m_profile.sendBytes = m_description.parallel.pipeline > 1 ? kind().inputBytes : 0;
+    m_profile.tensorLink = metaLink(m_trace, "tensor");
+    m_profile.pipelineLink = metaLink(m_trace, "pipeline");
+    m_profile.dataLink = metaLink(m_trace, "data");
+  }
+
+  void observeStages() {
+    std::vector<int64_t> stepsNs;
+    for (const analysis::StepSummary& step : m_model.steps) {
+      if (step.step >= m_firstStep) stepsNs.push_back(step.stepNs);
+    }
+    m_profile.observedStepNs = median(stepsNs);
+    for (int32_t stage = 0; stage < static_cast<int32_t>(m_partition.size()); ++stage) {
+      std::vector<int64_t> forward;
+      std::vector<int64_t> backward;
+      for (const analysis::StageStep& s : m_model.stageSteps) {
+        if (s.stage != stage || s.step < m_firstStep) continue;
+        for (const analysis::PassSpan& pass : s.passes) {
+          if (pass.pass == Pass::kForward) forward.push_back(pass.span.lengthNs());
+          if (pass.pass == Pass::kBackward) backward.push_back(pass.span.lengthNs());
+        }
+      }
+      const auto peak = m_times.peakBytes.find(stage);
+      m_profile.observed.push_back({stage, m_partition[static_cast<size_t>(stage)], median(forward),
+                                    median(backward),
+                                    peak == m_times.peakBytes.end() ? 0 : peak->second});
+    }
+  }
+
+  const Trace& m_trace;
+  const analysis::StepModel& m_model;
+  ModelDescription m_description;
+  std::vector<int32_t> m_partition;
+  int32_t m_firstStep;
+  RecordedTimes m_times;
+  Profile m_profile;
+};
+
+}  // namespace
+
+Result<Profile> profileFromRecording(const Trace& trace, const analysis::StepModel& model) {
+  const std::string document = trace.metaOr("model", "");
+  if (document.empty()) {
+    return fail(ErrorCode::kCannotAnswer,
+                "no model description in the trace: only recordings of caracal-run can be profiled "
+                "without one; pass --model FILE");
+  }
+  auto description = modelFromJson(document);
+  if (!description)
+    return tl::unexpected(at(description.error(), "model description of the recording"));
+  return RecordingProfiler(trace, model, std::move(*description)).run();
+}
+
+}  // namespace caracal::profile

@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/base/statistics.h"
+#include "core/profile/profile_from_trace.h"
+
+namespace caracal::profile {
+namespace {
+
+constexpr double kSameKindTolerance = 0.01;
+
+int64_t scaled(int64_t ns, double factor) {
+  return std::llround(static_cast<double>(ns) * factor);
+}
+
+struct Scale {
+  double forward = 1;
+  double backward = 1;
+};
+
+bool sameWithinTolerance(const Scale& a, const Scale& b) {
+  const auto close = [](double x, double y) {
+    return std::abs(x - y) <= kSameKindTolerance * std::min(x, y);
+  };
+  return close(a.forward, b.forward) && close(a.backward, b.backward);
+}
+
+void scaleOperators(std::vector<Operator>& operators, const Scale& scale) {
+  for (Operator& op : operators) {
+    op.forwardNs = scaled(op.forwardNs, scale.forward);
+    op.backwardNs = scaled(op.backwardNs, scale.backward);
+  }
+}
+
+LayerKind scaledKind(LayerKind kind, const Scale& scale) {
+  scaleOperators(kind.operators, scale);
+  for (Window& window : kind.windows) {
+    const double factor = window.id.starts_with("fwd.") ? scale.forward : scale.backward;
+    window.transferNs = scaled(window.transferNs, factor);
+    window.overlappedNs = scaled(window.overlappedNs, factor);
+  }
+  return kind;
+}
+
+std::vector<int32_t> evenLayers(int32_t layers, int32_t stages) {
+  std::vector<int32_t> result;
+  for (int32_t s = 0; s < stages; ++s)
+    result.push_back(layers / stages + (s < layers % stages ? 1 : 0));
+  return result;
+}
+
+// The description as the trace shows the job: replicas, stages and micro-batches are the trace's.
+Result<ModelDescription> fitted(ModelDescription description, const analysis::StepModel& model) {
+  ParallelShape& parallel = description.parallel;
+  if (model.chunks > 1) {
+    return fail(
+        ErrorCode::kUnsupported,
+        "the trace shows an interleaved schedule ({} model chunks per stage): it can be shown "
+        "and analysed, but planning for interleaved schedules is not supported yet",
+        model.chunks);
+  }
+  if (parallel.pipeline != 1 && parallel.pipeline != model.stageCount) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        "the model description says pp {}, the trace shows {} stages; correct the description",
+        parallel.pipeline, model.stageCount);
+  }
+  if (model.microBatches <= 0 || static_cast<int32_t>(model.stages.size()) != model.stageCount) {
+    return fail(ErrorCode::kCannotAnswer,
+                "the trace has no complete step of all {} stages with one number of micro-batches; "
+                "open the traces of all stages",
+                model.stageCount);
+  }
+  parallel.pipeline = model.stageCount;
+  parallel.data = model.replicaCount;
+  parallel.microBatches = model.microBatches;
+  CARACAL_CHECK_OK(validate(description));
+  if (description.gpu.empty()) {
+    return fail(ErrorCode::kInvalidInput,
+                "the model description names no \"gpu\"; operators inside the measured stages are "
+                "estimated for one, so add for example \"gpu\": \"a100-80gb\"");
+  }
+  return description;
+}
+
+Result<std::vector<int32_t>> checkedPartition(std::vector<int32_t> layersOfStage,
+                                              const ModelDescription& description) {
+  const int32_t stages = description.parallel.pipeline;
+  if (layersOfStage.empty()) return evenLayers(description.shape.layers, stages);
+  const auto sum = std::accumulate(layersOfStage.begin(), layersOfStage.end(), int32_t{0});
+  const bool positive =
+      std::all_of(layersOfStage.begin(), layersOfStage.end(), [](int32_t n) { return n > 0; });
+  if (static_cast<int32_t>(layersOfStage.size()) != stages || sum != description.shape.layers ||
+      !positive) {
+    return fail(ErrorCode::kInvalidInput,
+                "the layers per stage must be {} positive numbers that add up to {} layers", stages,
+                description.shape.layers);
+  }
+  return layersOfStage;
+}
+
+class StageProfiler {
+ public:
+  StageProfiler(const analysis::StepModel& model, std::vector<int32_t> partition, Profile estimate)
+      : m_model(model), m_partition(std::move(partition)), m_profile(std::move(estimate)) {}
+
+  Profile run() && {
+    std::vector<Scale> scales;
+    for (const analysis::StageSummary& stage : m_model.stages) scales.push_back(scaleOf(stage));
+    scaleOperators(m_profile.first.operators, scales.front());
+    scaleOperators(m_profile.last.operators, scales.back());
+    makeKinds(scales);
+    observe();
+    return std::move(m_profile);
+  }
+
+ private:
+  // How much longer the stage took than the estimate says, model ends and collectives included.
+  Scale scaleOf(const analysis::StageSummary& stage) const {
+    const LayerKind& layer = m_profile.kinds.front();
+    const int32_t layers = m_partition[static_cast<size_t>(stage.stage)];
+    int64_t forwardNs = layers * layer.forwardNs();
+    int64_t backwardNs = layers * layer.backwardNs();
+    if (stage.stage == 0) {
+      forwardNs += m_profile.first.forwardNs();
+      backwardNs += m_profile.first.backwardNs();
+    }
+    if (stage.stage + 1 == m_model.stageCount) {
+      forwardNs += m_profile.last.forwardNs();
+      backwardNs += m_profile.last.backwardNs();
+    }
+    const auto ratio = [](int64_t measured, int64_t estimated) {
+      return static_cast<double>(measured) / static_cast<double>(std::max<int64_t>(estimated, 1));
+    };
+    return {ratio(stage.forwardNs, forwardNs), ratio(stage.backwardNs, backwardNs)};
+  }
+
+  // One kind per group of stages with the same time per layer; a group takes its stages' mean.
+  void makeKinds(const std::vector<Scale>& scales) {
+    std::vector<std::vector<size_t>> groups;
+    for (size_t stage = 0; stage < scales.size(); ++stage) {
+      const auto group =
+          std::find_if(groups.begin(), groups.end(), [&](const std::vector<size_t>& stages) {
+            return sameWithinTolerance(scales[stages.front()], scales[stage]);
+          });
+      if (group == groups.end())
+        groups.push_back({stage});
+      else
+        group->push_back(stage);
+    }
+    const LayerKind estimate = m_profile.kinds.front();
+    std::vector<uint32_t> kindOfStage(scales.size());
+    m_profile.kinds.clear();
+    for (const std::vector<size_t>& stages : groups) {
+      Scale mean{0, 0};
+      std::vector<std::string> names;
+      for (size_t stage : stages) {
+        mean.forward += scales[stage].forward / static_cast<double>(stages.size());
+        mean.backward += scales[stage].backward / static_cast<double>(stages.size());
+        names.push_back(std::to_string(stage));
+        kindOfStage[stage] = static_cast<uint32_t>(m_profile.kinds.size());
+      }
+      m_profile.kinds.push_back(scaledKind(estimate, mean));
+      if (groups.size() > 1) {
+        m_profile.kinds.back().id = fmt::format("{}.stage{}", estimate.id, fmt::join(names, "+"));
+      }
+    }
+    m_profile.layers.clear();
+    for (size_t stage = 0; stage < scales.size(); ++stage) {
+      m_profile.layers.insert(m_profile.layers.end(), static_cast<size_t>(m_partition[stage]),
+                              kindOfStage[stage]);
+    }
+  }
+
+  void observe() {
+    if (m_model.forwardSendNs > 0) m_profile.sendForwardNs = m_model.forwardSendNs;
+    if (m_model.backwardSendNs > 0) m_profile.sendBackwardNs = m_model.backwardSendNs;
+    for (const analysis::StageSummary& stage : m_model.stages) {
+      m_profile.observed.push_back({stage.stage, m_partition[static_cast<size_t>(stage.stage)],
+                                    stage.forwardNs, stage.backwardNs, 0});
+    }
+    std::vector<int64_t> stepsNs;
+    for (const analysis::StepSummary& step : m_model.steps) stepsNs.push_back(step.stepNs);
+    m_profile.observedStepNs = median(std::move(stepsNs));
+  }
+
+  const analysis::StepModel& m_model;
+  std::vector<int32_t> m_partition;
+  Profile m_profile;
+};
+
+}  // namespace
+
+Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::StepModel& model,
+                                  const ModelDescription& description,
+                                  std::vector<int32_t> layersOfStage) {
+  CARACAL_TRY(job, fitted(description, model));
+  CARACAL_TRY(partition, checkedPartition(std::move(layersOfStage), job));
+  CARACAL_TRY(hardware, loadHardware(job.gpu));
+  CARACAL_TRY(estimate, profileFromModel(job, hardware));
+  Profile profile = StageProfiler(model, std::move(partition), std::move(estimate)).run();
+  profile.source = trace.ranks().empty() ? "" : trace.ranks().front().file;
+  profile.schedule = model.schedule;
+  profile.tag = trace::Tag::kEstimated;
+  profile.stageTag = trace.tag();
+  profile.observedPlan = "unknown";
+  return profile;
+}
+
+}  // namespace caracal::profile

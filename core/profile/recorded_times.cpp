@@ -1,0 +1,129 @@
+#include "core/profile/recorded_times.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/analysis/collectives.h"
+#include "core/analysis/lanes.h"
+#include "core/base/statistics.h"
+
+namespace caracal::profile {
+namespace {
+
+using trace::EventIndex;
+using trace::EventKind;
+using trace::Trace;
+
+// Layers of the model ends in EventArgs::layer (docs/trace-conventions.md).
+constexpr int32_t kFirstEndLayer = -1;
+constexpr int32_t kLastEndLayer = -2;
+
+Place placeOf(int32_t layer) {
+  if (layer == kFirstEndLayer) return Place::kFirst;
+  return layer == kLastEndLayer ? Place::kLast : Place::kLayer;
+}
+
+void addSample(Samples& samples, int64_t durationNs, int64_t bytes) {
+  samples.durationsNs.push_back(durationNs);
+  samples.bytes = std::max(samples.bytes, bytes);
+}
+
+class Gatherer {
+ public:
+  Gatherer(const Trace& trace, int32_t firstStep) : m_trace(trace), m_firstStep(firstStep) {}
+
+  RecordedTimes run() && {
+    readCollectives();
+    for (const trace::Track& track : m_trace.tracks()) {
+      const int32_t stage = std::max(m_trace.ranks()[track.rank].stage, 0);
+      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+        const trace::EventArgs* args = m_trace.args(e);
+        if (args == nullptr || args->step < m_firstStep) continue;
+        if (m_trace.kind(e) == EventKind::kCompute) readOperator(e, *args, stage);
+        if (m_trace.kind(e) == EventKind::kComm) readComm(track, e, *args, stage);
+      }
+    }
+    readMemory();
+    return std::move(m_times);
+  }
+
+ private:
+  // Matched once for the whole trace: a member alone does not know when the last rank came.
+  void readCollectives() {
+    for (const auto& match : analysis::matchCollectives(m_trace, analysis::CommNames{}).matched) {
+      for (const auto& member : match.members) m_matched.insert(member.event);
+      if (match.step < m_firstStep) continue;
+      const EventIndex event = match.members.front().event;
+      addCollective(event, match.bytes, match.transferNs,
+                    std::max(m_trace.ranks()[match.members.front().rankIndex].stage, 0));
+    }
+  }
+
+  void addCollective(EventIndex event, int64_t bytes, int64_t transferNs, int32_t stage) {
+    const std::string id(m_trace.name(event));
+    if (id == "dp.reduce")
+      m_times.reductionsNs[stage].push_back(transferNs);
+    else
+      addSample(m_times.collectives[id], transferNs, bytes);
+  }
+
+  void readOperator(EventIndex e, const trace::EventArgs& args, int32_t stage) {
+    if (args.pass == trace::Pass::kOptimizer) {
+      m_times.optimizerNs[stage].push_back(m_trace.durationNs(e));
+      return;
+    }
+    addSample(m_times.operators[{placeOf(args.layer), std::string(m_trace.name(e)), args.pass}],
+              m_trace.durationNs(e), args.bytes);
+  }
+
+  void readComm(const trace::Track& track, EventIndex e, const trace::EventArgs& args,
+                int32_t stage) {
+    if (analysis::laneOf(track) == analysis::Lane::kPipeline) {
+      // Both sides of a transfer show the same span: one of them counts.
+      if (analysis::isReceive(m_trace.name(e))) {
+        addSample(m_times.transfers[std::string(m_trace.name(e))], m_trace.durationNs(e),
+                  args.bytes);
+      }
+    } else if (m_matched.count(e) == 0) {
+      // One rank of the group alone is in the trace: all of its time counts as transfer.
+      addCollective(e, args.bytes, m_trace.durationNs(e), stage);
+    }
+  }
+
+  void readMemory() {
+    for (const trace::CounterSeries& series : m_trace.counters()) {
+      if (series.name != "memory" || series.values.empty()) continue;
+      int64_t& peak = m_times.peakBytes[std::max(m_trace.ranks()[series.rank].stage, 0)];
+      peak = std::max(peak, *std::max_element(series.values.begin(), series.values.end()));
+    }
+  }
+
+  const Trace& m_trace;
+  int32_t m_firstStep;
+  std::set<EventIndex> m_matched;
+  RecordedTimes m_times;
+};
+
+template <class Key>
+int64_t medianOf(const std::map<Key, Samples>& samples, const Key& key) {
+  const auto found = samples.find(key);
+  return found == samples.end() ? 0 : median(found->second.durationsNs);
+}
+
+}  // namespace
+
+int64_t RecordedTimes::operatorNs(const OperatorKey& key) const {
+  return medianOf(operators, key);
+}
+int64_t RecordedTimes::collectiveNs(const std::string& id) const {
+  return medianOf(collectives, id);
+}
+int64_t RecordedTimes::transferNs(const std::string& id) const {
+  return medianOf(transfers, id);
+}
+
+RecordedTimes gatherRecordedTimes(const Trace& trace, int32_t firstStep) {
+  return Gatherer(trace, firstStep).run();
+}
+
+}  // namespace caracal::profile

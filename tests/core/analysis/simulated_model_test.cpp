@@ -1,0 +1,119 @@
+// The analysis of a simulated trace must find what the simulator counted: one meaning, two codes.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "core/analysis/step_model.h"
+#include "core/plan/plan.h"
+#include "core/profile/model_description.h"
+#include "core/profile/profile_json.h"
+#include "core/sim/simulator.h"
+#include "tests/core/analysis/step_invariants.h"
+
+namespace caracal::analysis {
+namespace {
+
+using plan::Placement;
+using plan::PlacementKind;
+
+profile::Profile smallProfile(int32_t tensor, int32_t stages, int32_t microBatches) {
+  profile::ModelDescription model;
+  model.shape = {
+      .layers = 2 * stages, .hidden = 1024, .heads = 16, .sequence = 512, .vocabulary = 8192};
+  model.parallel = {.tensor = tensor, .pipeline = stages, .microBatches = microBatches};
+  model.gpu = "a100-80gb";
+  const auto hardware = profile::loadHardware(model.gpu);
+  EXPECT_TRUE(hardware) << hardware.error().text();
+  auto made = profile::profileFromModel(model, *hardware);
+  EXPECT_TRUE(made) << made.error().text();
+  return *made;
+}
+
+// Everything that backward needs is rebuilt on demand.
+plan::Plan fullRecompute(const profile::Profile& profile) {
+  plan::Plan plan;
+  plan.policy = "full";
+  plan.profileHash = profile::hashOf(profile);
+  plan.model = profile.model;
+  plan.parallel = profile.parallel;
+  for (int32_t s = 0; s < profile.parallel.pipeline; ++s) {
+    plan::StagePlan stage{.firstLayer = 2 * s};
+    for (int32_t l = 0; l < 2; ++l) {
+      plan::LayerPolicy policy;
+      bool pastLastNeeded = false;
+      for (const profile::Operator& op : profile.kinds.front().operators) {
+        policy.placements.push_back(
+            {pastLastNeeded ? PlacementKind::kDiscarded : PlacementKind::kOnDemand});
+        pastLastNeeded = pastLastNeeded || op.id == "act";
+      }
+      stage.layers.push_back(policy);
+    }
+    plan.stages.push_back(stage);
+  }
+  return plan;
+}
+
+// Moves single tensors at random as long as the plan stays possible.
+void mutate(const profile::Profile& profile, std::mt19937& random, plan::Plan& plan) {
+  const auto below = [&](size_t count) {
+    return std::uniform_int_distribution<size_t>(0, count - 1)(random);
+  };
+  for (int i = 0; i < 60; ++i) {
+    auto& layers = plan.stages[below(plan.stages.size())].layers;
+    auto& placements = layers[below(layers.size())].placements;
+    Placement& placement = placements[below(placements.size())];
+    const Placement before = placement;
+    constexpr PlacementKind kKinds[] = {PlacementKind::kRetained, PlacementKind::kWindow,
+                                        PlacementKind::kWindow, PlacementKind::kOnDemand};
+    placement = {kKinds[below(4)], static_cast<plan::WindowId>(below(6))};
+    if (!plan::validate(profile, plan)) placement = before;
+  }
+}
+
+void expectAgreement(const profile::Profile& profile, const plan::Plan& plan) {
+  const auto simulated = sim::simulate(profile, plan, {sim::TraceDetail::kOperators});
+  ASSERT_TRUE(simulated) << simulated.error().text();
+  const auto model = buildStepModel(*simulated->trace);
+  ASSERT_TRUE(model) << model.error().text();
+  expectInvariants(*model);
+  EXPECT_EQ(model->schedule, "1F1B");
+  ASSERT_EQ(model->stages.size(), simulated->stages.size());
+  for (size_t s = 0; s < model->stages.size(); ++s) {
+    SCOPED_TRACE("stage " + std::to_string(s));
+    const StageSummary& analysed = model->stages[s];
+    const sim::StageResult& counted = simulated->stages[s];
+    EXPECT_EQ(analysed.stepNs, simulated->stepNs);
+    EXPECT_EQ(analysed.pipelineNs, simulated->pipelineNs);
+    EXPECT_EQ(analysed.bubbleNs, counted.bubbleNs);
+    EXPECT_EQ(analysed.busyNs, counted.busyNs);
+    EXPECT_EQ(analysed.forwardNs, counted.forwardNs);
+    EXPECT_EQ(analysed.backwardNs, counted.backwardNs);
+    EXPECT_EQ(analysed.recomputeHiddenNs, counted.hiddenRecomputeNs);
+    EXPECT_EQ(analysed.recomputeExposedNs, counted.exposedRecomputeNs);
+    // A simulated stage is never idle without a reason that its trace shows.
+    EXPECT_EQ(analysed.causes[static_cast<size_t>(IdleCause::kLaunch)], 0);
+    EXPECT_EQ(analysed.causes[static_cast<size_t>(IdleCause::kUnexplained)], 0);
+  }
+}
+
+TEST(SimulatedModel, analysisFindsWhatTheSimulatorCounted) {
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    const int32_t tensor = seed % 3 == 0 ? 1 : 4;
+    profile::Profile profile = smallProfile(tensor, 1 + static_cast<int32_t>(seed % 4),
+                                            1 + static_cast<int32_t>(seed % 7));
+    if (seed % 2 == 0) {
+      profile.kappa = 1.2;
+      profile.rho = 1.1;
+    }
+    plan::Plan plan = fullRecompute(profile);
+    ASSERT_TRUE(plan::validate(profile, plan)) << plan::validate(profile, plan).error().text();
+    expectAgreement(profile, plan);
+    mutate(profile, random, plan);
+    expectAgreement(profile, plan);
+  }
+}
+
+}  // namespace
+}  // namespace caracal::analysis

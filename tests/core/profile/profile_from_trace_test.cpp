@@ -1,0 +1,242 @@
+#include "core/profile/profile_from_trace.h"
+
+#include <gtest/gtest.h>
+
+#include "core/profile/profile_json.h"
+#include "core/sim/simulator.h"
+#include "core/trace/trace_builder.h"
+#include "tests/core/profile/copied_recording.h"
+
+namespace caracal::profile {
+namespace {
+
+ModelDescription smallModel(int32_t tensor, int32_t stages) {
+  ModelDescription model;
+  model.name = "small";
+  model.shape = {
+      .layers = 3 * stages, .hidden = 1024, .heads = 16, .sequence = 512, .vocabulary = 8192};
+  model.parallel = {.tensor = tensor, .pipeline = stages, .microBatches = 6};
+  model.gpu = "a100-80gb";
+  return model;
+}
+
+Profile estimateOf(const ModelDescription& model) {
+  const auto hardware = loadHardware(model.gpu);
+  EXPECT_TRUE(hardware) << hardware.error().text();
+  auto profile = profileFromModel(model, *hardware);
+  EXPECT_TRUE(profile) << profile.error().text();
+  return *profile;
+}
+
+// Keeps every tensor that backward reads.
+plan::Plan keepAll(const Profile& profile, const std::vector<int32_t>& partition) {
+  plan::Plan plan;
+  plan.policy = "none";
+  plan.profileHash = hashOf(profile);
+  plan.model = profile.model;
+  plan.parallel = profile.parallel;
+  int32_t next = 0;
+  for (int32_t layers : partition) {
+    plan::StagePlan& stage = plan.stages.emplace_back();
+    stage.firstLayer = next;
+    for (int32_t l = 0; l < layers; ++l) {
+      plan::LayerPolicy& policy = stage.layers.emplace_back();
+      for (const Operator& op : profile.kindOf(next + l).operators) {
+        policy.placements.push_back(
+            {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
+      }
+    }
+    next += layers;
+  }
+  return plan;
+}
+
+sim::SimResult simulated(const Profile& profile, const plan::Plan& plan) {
+  auto result = sim::simulate(profile, plan, {sim::TraceDetail::kOperators});
+  EXPECT_TRUE(result) << result.error().text();
+  return *result;
+}
+
+Result<Profile> profileOf(const trace::Trace& trace) {
+  CARACAL_TRY(model, analysis::buildStepModel(trace));
+  return profileFromRecording(trace, model);
+}
+
+void expectSameTimes(const std::vector<Operator>& actual, const std::vector<Operator>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) EXPECT_EQ(actual[i], expected[i]) << expected[i].id;
+}
+
+TEST(ProfileFromRecording, findsTheTimesThatTheRunHad) {
+  for (const int32_t tensor : {1, 4}) {
+    for (const int32_t stages : {1, 2, 4}) {
+      SCOPED_TRACE("tp " + std::to_string(tensor) + " pp " + std::to_string(stages));
+      const ModelDescription model = smallModel(tensor, stages);
+      const Profile truth = estimateOf(model);
+      std::vector<int32_t> partition(static_cast<size_t>(stages), 3);
+      if (stages > 1) {
+        ++partition.front();
+        --partition.back();
+      }
+      const sim::SimResult run = simulated(truth, keepAll(truth, partition));
+      const auto profile = profileOf(*fixture::asRecording(*run.trace, modelToJson(model)));
+      ASSERT_TRUE(profile) << profile.error().text();
+      ASSERT_TRUE(validate(*profile)) << validate(*profile).error().text();
+      ASSERT_EQ(profile->kinds.size(), 1u);
+      expectSameTimes(profile->kinds[0].operators, truth.kinds[0].operators);
+      expectSameTimes(profile->first.operators, truth.first.operators);
+      expectSameTimes(profile->last.operators, truth.last.operators);
+      EXPECT_EQ(profile->kinds[0].windows, truth.kinds[0].windows);
+      EXPECT_EQ(profile->layers, truth.layers);
+      EXPECT_EQ(profile->first.staticBytes, truth.first.staticBytes);
+      EXPECT_EQ(profile->last.staticBytes, truth.last.staticBytes);
+      EXPECT_EQ(profile->sendForwardNs, truth.sendForwardNs);
+      EXPECT_EQ(profile->sendBackwardNs, truth.sendBackwardNs);
+      EXPECT_EQ(profile->tensorLink, truth.tensorLink);
+      EXPECT_EQ(profile->memory.workspaceBytes, truth.memory.workspaceBytes);
+      EXPECT_EQ(profile->tag, Tag::kEmulated);
+      EXPECT_EQ(profile->observedPlan, "none");
+      EXPECT_EQ(profile->observedStepNs, run.stepNs);  // the warm-up step is left out
+      ASSERT_EQ(profile->observed.size(), static_cast<size_t>(stages));
+      for (size_t s = 0; s < profile->observed.size(); ++s) {
+        EXPECT_EQ(profile->observed[s].layerCount, partition[s]);
+        EXPECT_EQ(profile->observed[s].forwardNs, run.stages[s].forwardNs);
+        EXPECT_EQ(profile->observed[s].backwardNs, run.stages[s].backwardNs);
+      }
+    }
+  }
+}
+
+TEST(ProfileFromRecording, aSimulationOfTheProfileReproducesTheStep) {
+  const ModelDescription model = smallModel(4, 4);
+  const Profile truth = estimateOf(model);
+  const std::vector<int32_t> partition{4, 3, 3, 2};
+  const sim::SimResult run = simulated(truth, keepAll(truth, partition));
+  const auto profile = profileOf(*fixture::asRecording(*run.trace, modelToJson(model)));
+  ASSERT_TRUE(profile) << profile.error().text();
+  const sim::SimResult replay = simulated(*profile, keepAll(*profile, partition));
+  // The optimizer's time is shared out by parameters: exact up to rounding per layer.
+  EXPECT_NEAR(static_cast<double>(replay.stepNs), static_cast<double>(profile->observedStepNs),
+              100.0);
+}
+
+// Backward times must not contain recomputation, whatever plan was recorded.
+TEST(ProfileFromRecording, recomputationOnDemandIsNotCountedAsBackward) {
+  const ModelDescription model = smallModel(1, 2);
+  const Profile truth = estimateOf(model);
+  plan::Plan plan = keepAll(truth, {3, 3});
+  for (plan::StagePlan& stage : plan.stages) {
+    for (plan::LayerPolicy& layer : stage.layers) {
+      for (const char* id : {"ln1", "ln2", "act"}) {
+        layer.placements[static_cast<size_t>(truth.kinds[0].indexOf(id))] = {
+            plan::PlacementKind::kOnDemand};
+      }
+    }
+  }
+  ASSERT_TRUE(plan::validate(truth, plan)) << plan::validate(truth, plan).error().text();
+  const sim::SimResult run = simulated(truth, plan);
+  ASSERT_GT(run.stages[0].exposedRecomputeNs, 0);
+  const auto profile = profileOf(*fixture::asRecording(*run.trace, modelToJson(model)));
+  ASSERT_TRUE(profile) << profile.error().text();
+  expectSameTimes(profile->kinds[0].operators, truth.kinds[0].operators);
+}
+
+TEST(ProfileFromRecording, saysWhatTheTraceLacks) {
+  const ModelDescription model = smallModel(1, 2);
+  const Profile truth = estimateOf(model);
+  const plan::Plan plan = keepAll(truth, {3, 3});
+  const auto noModel = profileOf(*simulated(truth, plan).trace);
+  ASSERT_FALSE(noModel);
+  EXPECT_EQ(noModel.error().code, ErrorCode::kCannotAnswer);
+  EXPECT_NE(noModel.error().message.find("--model"), std::string::npos);
+
+  const auto passesOnly = sim::simulate(truth, plan, {sim::TraceDetail::kPasses});
+  const auto noOperators = profileOf(*fixture::asRecording(*passesOnly->trace, modelToJson(model)));
+  ASSERT_FALSE(noOperators);
+  EXPECT_EQ(noOperators.error().code, ErrorCode::kCannotAnswer);
+  EXPECT_NE(noOperators.error().message.find("ln1"), std::string::npos);
+}
+
+// Stage-level traces: passes of a simulated run, without its operators.
+class ProfileFromStages : public testing::Test {
+ protected:
+  void SetUp() override {
+    model = smallModel(1, 4);
+    const Profile truth = estimateOf(model);
+    auto result = sim::simulate(truth, keepAll(truth, {3, 3, 3, 3}), {sim::TraceDetail::kPasses});
+    ASSERT_TRUE(result) << result.error().text();
+    trace = result->trace;
+    auto built = analysis::buildStepModel(*trace);
+    ASSERT_TRUE(built) << built.error().text();
+    steps = *built;
+  }
+  ModelDescription model;
+  std::shared_ptr<const trace::Trace> trace;
+  analysis::StepModel steps;
+};
+
+int64_t forwardOfStage(const Profile& profile, size_t stage, int32_t firstLayer, int32_t layers) {
+  int64_t total = stage == 0 ? profile.first.forwardNs() : 0;
+  if (stage + 1 == profile.observed.size()) total += profile.last.forwardNs();
+  for (int32_t l = firstLayer; l < firstLayer + layers; ++l) total += profile.kindOf(l).forwardNs();
+  return total;
+}
+
+TEST_F(ProfileFromStages, estimatedOperatorsAddUpToTheMeasuredStages) {
+  // The second stage takes half as long again.
+  steps.stages[1].forwardNs = steps.stages[1].forwardNs * 3 / 2;
+  const auto profile = profileFromStages(*trace, steps, model);
+  ASSERT_TRUE(profile) << profile.error().text();
+  ASSERT_TRUE(validate(*profile)) << validate(*profile).error().text();
+  EXPECT_EQ(profile->tag, Tag::kEstimated);
+  EXPECT_EQ(profile->stageTag, Tag::kSimulated);  // the trace's own tag
+  ASSERT_EQ(profile->kinds.size(), 2u);
+  EXPECT_EQ(profile->kinds[1].id, "gpt.stage1");
+  EXPECT_EQ(profile->layers, (std::vector<uint32_t>{0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0}));
+  for (size_t s = 0; s < 4; ++s) {
+    const auto measured = static_cast<double>(steps.stages[s].forwardNs);
+    EXPECT_NEAR(static_cast<double>(forwardOfStage(*profile, s, static_cast<int32_t>(3 * s), 3)),
+                measured, 0.01 * measured);
+  }
+  EXPECT_EQ(profile->observed[1].forwardNs, steps.stages[1].forwardNs);
+}
+
+TEST_F(ProfileFromStages, equalStagesShareOneKind) {
+  const auto profile = profileFromStages(*trace, steps, model);
+  ASSERT_TRUE(profile) << profile.error().text();
+  ASSERT_EQ(profile->kinds.size(), 1u);
+  EXPECT_EQ(profile->kinds[0].id, "gpt");
+}
+
+TEST_F(ProfileFromStages, aGivenPartitionIsCheckedAndUsed) {
+  const auto uneven = profileFromStages(*trace, steps, model, {2, 4, 4, 2});
+  ASSERT_TRUE(uneven) << uneven.error().text();
+  EXPECT_EQ(uneven->observed[1].layerCount, 4);
+  for (const std::vector<int32_t>& bad :
+       {std::vector<int32_t>{3, 3, 3}, {3, 3, 3, 4}, {0, 4, 4, 4}}) {
+    const auto refused = profileFromStages(*trace, steps, model, bad);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidInput);
+  }
+}
+
+TEST_F(ProfileFromStages, refusesInWordsWhatItCannotMap) {
+  analysis::StepModel interleaved = steps;
+  interleaved.chunks = 2;
+  const auto refused = profileFromStages(*trace, interleaved, model);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("interleaved"), std::string::npos);
+
+  ModelDescription wrongStages = model;
+  wrongStages.parallel.pipeline = 2;
+  EXPECT_FALSE(profileFromStages(*trace, steps, wrongStages));
+  ModelDescription noGpu = model;
+  noGpu.gpu.clear();
+  const auto unnamed = profileFromStages(*trace, steps, noGpu);
+  ASSERT_FALSE(unnamed);
+  EXPECT_NE(unnamed.error().message.find("gpu"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace caracal::profile
