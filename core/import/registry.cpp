@@ -1,5 +1,6 @@
 #include "core/import/importer.h"
 #include "core/import/kineto/kineto_importer.h"
+#include "core/import/pipeline/pipeline_importer.h"
 
 namespace caracal::import {
 namespace {
@@ -7,6 +8,7 @@ namespace {
 // One line a format; the first that accepts a file reads it.
 std::vector<std::unique_ptr<Importer>> makeImporters() {
   std::vector<std::unique_ptr<Importer>> all;
+  all.push_back(pipeline::makePipelineImporter());
   all.push_back(kineto::makeKinetoImporter());
   return all;
 }

@@ -1,0 +1,298 @@
+#include "core/import/pipeline/event_collector.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/import/chrome/decimal.h"
+
+namespace caracal::import::pipeline {
+namespace {
+
+using chrome::ChromeEvent;
+using chrome::EventTime;
+using chrome::signedInteger;
+using chrome::withoutQuotes;
+using trace::Defect;
+using trace::EventArgs;
+using trace::EventIndex;
+using trace::EventKind;
+using trace::TrackIndex;
+using trace::TrackKind;
+
+// What passes, transfers and marks say of themselves, in either tracer's words.
+EventArgs argsOf(const ChromeEvent& event) {
+  EventArgs args;
+  for (const chrome::Argument& argument : event.arguments) {
+    const auto number = signedInteger(withoutQuotes(argument.value));
+    if (!number || *number < 0 || *number > std::numeric_limits<int32_t>::max()) continue;
+    const auto value = static_cast<int32_t>(*number);
+    if (argument.key == "step" || argument.key == "iteration") args.step = value;
+    if (argument.key == "mb_id" || argument.key == "microbatch") args.microBatch = value;
+    if (argument.key == "model_chunk") args.chunk = value;
+    if (argument.key == "pp_rank") args.stage = value;
+  }
+  return args;
+}
+
+void setOperation(EventArgs& args, const Operation& operation) {
+  args.pass = operation.pass;
+  args.collective = operation.collective;
+}
+
+int32_t sizeIn(const std::map<std::string, std::string>& description, const char* key) {
+  const auto found = description.find(key);
+  if (found == description.end()) return 1;
+  const auto size = signedInteger(found->second);
+  return size && *size >= 1 && *size <= (1 << 20) ? static_cast<int32_t>(*size) : 1;
+}
+
+}  // namespace
+
+void EventCollector::take(const ChromeEvent& event) {
+  const Row row{signedInteger(event.process).value_or(-1), signedInteger(event.thread).value_or(0)};
+  if (event.phase == 'M') return takeMetadata(event, row);
+  ++m_rows[row].records;
+  if (!m_hasDecimals) m_hasDecimals = event.time.find('.') != std::string_view::npos;
+  switch (event.phase) {
+    case 'X':
+      if (const auto time = chrome::timeOf(event, m_builder.report())) add(event, row, *time);
+      return;
+    case 'B':
+      return takeBegin(event, row);
+    case 'E':
+      return takeEnd(event, row);
+    case 'i':
+    case 'I':
+      return takeInstant(event, row);
+    default:
+      m_builder.report().count(Defect::kUnknownPhase);
+  }
+}
+
+void EventCollector::takeMetadata(const ChromeEvent& event, const Row& row) {
+  for (const chrome::Argument& argument : event.arguments) {
+    if (argument.key != "name") continue;
+    if (event.name == "process_name")
+      m_processNames[row.process] = chrome::unescaped(argument.value);
+    if (event.name == "thread_name") m_rows[row].name = chrome::unescaped(argument.value);
+  }
+}
+
+TrackIndex EventCollector::trackOf(const Row& row, Layer layer) {
+  const auto [found, isNew] = m_rows[row].tracks.try_emplace(layer, 0);
+  if (isNew) found->second = m_builder.addTrack({.process = row.process, .id = row.thread});
+  return found->second;
+}
+
+EventIndex EventCollector::add(const ChromeEvent& event, const Row& row, EventTime time) {
+  m_lastNs = std::max(m_lastNs, time.beginNs + time.durationNs);
+  const auto operation = operationOf(event.name);
+  if (!operation) m_builder.report().count(Defect::kUnknownCategory);
+  EventArgs args = argsOf(event);
+  setOperation(args, operation.value_or(Operation{}));
+  const EventKind kind = operation ? operation->kind : EventKind::kOther;
+  const std::string_view name =
+      operation && !operation->name.empty() ? operation->name : event.name;
+  const TrackIndex track = trackOf(row, kind == EventKind::kPass ? Layer::kPasses : Layer::kWork);
+  const EventIndex index =
+      m_builder.add({track, kind, m_builder.intern(name), time.beginNs, time.durationNs}, args);
+  if (operation && operation->towards != 0) m_transfers.emplace(index, operation->towards);
+  if (operation && operation->overReplicas) m_replicaCollectives.push_back(index);
+  return index;
+}
+
+void EventCollector::takeBegin(const ChromeEvent& event, const Row& row) {
+  const auto begin = chrome::beginOf(event, m_builder.report());
+  if (!begin) return;
+  const EventIndex index = add(event, row, {*begin, 0});
+  m_openRanges.begin(m_builder.trackOf(index), m_builder.intern(event.name), index);
+}
+
+// MegatronApp's arguments stand on the end.
+void EventCollector::takeEnd(const ChromeEvent& event, const Row& row) {
+  const auto end = chrome::beginOf(event, m_builder.report());
+  if (!end) return;
+  m_lastNs = std::max(m_lastNs, *end);
+  const auto operation = operationOf(event.name);
+  const bool isPass = operation && operation->kind == EventKind::kPass;
+  const TrackIndex track = trackOf(row, isPass ? Layer::kPasses : Layer::kWork);
+  const auto begun = m_openRanges.end(track, m_builder.intern(event.name), *end, m_builder);
+  if (!begun) return;
+  const EventArgs atBegin = m_builder.argsOf(*begun);
+  EventArgs args = argsOf(event);
+  setOperation(args, operation.value_or(Operation{}));
+  if (args.step < 0) args.step = atBegin.step;
+  if (args.microBatch < 0) args.microBatch = atBegin.microBatch;
+  if (args.chunk < 0) args.chunk = atBegin.chunk;
+  m_builder.setArgs(*begun, args);
+}
+
+void EventCollector::takeInstant(const ChromeEvent& event, const Row& row) {
+  const auto time = chrome::beginOf(event, m_builder.report());
+  if (!time) return;
+  const EventArgs args = argsOf(event);
+  if (event.name == "iteration begin" && args.step >= 0) {
+    m_marks[{row, args.step}].beginNs = *time;
+  } else if (event.name == "iteration end" && args.step >= 0) {
+    m_marks[{row, args.step}].endNs = *time;
+  } else {
+    m_builder.add(
+        {trackOf(row, Layer::kMarks), EventKind::kInstant, m_builder.intern(event.name), *time, 0},
+        args);
+  }
+}
+
+WorkerPlace EventCollector::placeOf(const Row& row, const RowInfo& info) const {
+  const auto named = rowNameOf(info.name);
+  const auto process = static_cast<int32_t>(std::clamp<int64_t>(row.process, 0, 1 << 20));
+  if (!named) return {.stage = process};  // MegatronApp: pid is the stage
+  const auto processName = m_processNames.find(row.process);
+  const auto replica = processName == m_processNames.end() ? std::optional<int32_t>()
+                                                           : replicaOf(processName->second);
+  return {named->stage, replica.value_or(process), named->tensor};
+}
+
+GridSizes EventCollector::makeRanks(const chrome::ChromeDocument& document,
+                                    const std::string& path) {
+  const auto description = descriptionBeside(path);
+  GridSizes sizes{sizeIn(description, "pp_size"), sizeIn(description, "dp_size"),
+                  sizeIn(description, "tp_size")};
+  int64_t unplaced = document.entries;
+  for (const auto& [row, info] : m_rows) {
+    const WorkerPlace place = placeOf(row, info);
+    sizes.include(place);
+    m_ranks.emplace(place, 0);
+    unplaced -= info.records;
+  }
+  for (auto& [place, index] : m_ranks) {
+    trace::Rank rank;
+    rank.rank = sizes.rankOf(place);
+    rank.file = path;
+    rank.foundBy = "place in the pipeline";
+    rank.stage = place.stage;
+    rank.tensorIndex = place.tensor;
+    rank.dataIndex = place.replica;
+    rank.resolutionNs = m_hasDecimals ? 1 : 1000;
+    rank.sourceRecords = unplaced;  // rows' names and what is no event: with the first
+    unplaced = 0;
+    index = m_builder.addRank(std::move(rank));
+  }
+  for (const auto& [row, info] : m_rows)
+    m_builder.rank(m_ranks[placeOf(row, info)]).sourceRecords += info.records;
+  m_builder.meta()["pp"] = std::to_string(sizes.stages);
+  m_builder.meta()["dp"] = std::to_string(sizes.replicas);
+  m_builder.meta()["tp"] = std::to_string(sizes.tensor);
+  return sizes;
+}
+
+void EventCollector::placeTracks() {
+  for (const auto& [row, info] : m_rows) {
+    const uint32_t rank = m_ranks[placeOf(row, info)];
+    const auto named = rowNameOf(info.name);
+    const std::string lane = named && !named->lane.empty() ? named->lane : "other";
+    for (const auto& [layer, index] : info.tracks) {
+      trace::Track& track = m_builder.track(index);
+      track.rank = rank;
+      if (layer == Layer::kPasses) {
+        track.kind = TrackKind::kPassLane;
+        track.label = "passes";
+      } else if (layer == Layer::kMarks) {
+        track.label = "steps";
+        m_stepTracks.emplace(rank, index);
+      } else {
+        const bool comm = lane.find("comm") != std::string::npos;
+        track.kind = lane == "compute" ? TrackKind::kComputeLane
+                     : comm            ? TrackKind::kCommLane
+                                       : TrackKind::kOther;
+        track.label = lane;
+      }
+    }
+  }
+}
+
+// The ranks that hold the same layers: all replicas of a stage and tensor index.
+uint32_t EventCollector::replicaGroup(const WorkerPlace& place, const GridSizes& sizes) {
+  trace::ProcessGroup group;
+  group.name = fmt::format("dp.{}.{}", place.stage, place.tensor);
+  group.description = "DATA_PARALLEL_GROUP";
+  group.size = sizes.replicas;
+  for (int32_t replica = 0; replica < sizes.replicas; ++replica) {
+    group.ranks.push_back(sizes.rankOf({place.stage, replica, place.tensor}));
+  }
+  return m_builder.addGroup(std::move(group));
+}
+
+void EventCollector::completeArguments(const GridSizes& sizes) {
+  const auto rankOf = [&](EventIndex e) -> const trace::Rank& {
+    return m_builder.rank(m_builder.track(m_builder.trackOf(e)).rank);
+  };
+  for (EventIndex e = 0; e < m_builder.eventCount(); ++e) {
+    if (m_builder.kindOf(e) == EventKind::kInstant) continue;
+    EventArgs args = m_builder.argsOf(e);
+    args.stage = rankOf(e).stage;
+    m_builder.setArgs(e, args);
+  }
+  for (const auto& [event, towards] : m_transfers) {
+    const trace::Rank& rank = rankOf(event);
+    // Chunks of an interleaved schedule go around: behind the last stage comes the first.
+    const int32_t peer = (rank.stage + towards + sizes.stages) % sizes.stages;
+    EventArgs args = m_builder.argsOf(event);
+    args.peer = sizes.rankOf({peer, rank.dataIndex, rank.tensorIndex});
+    m_builder.setArgs(event, args);
+  }
+  for (const EventIndex event : m_replicaCollectives) {
+    const trace::Rank& rank = rankOf(event);
+    EventArgs args = m_builder.argsOf(event);
+    args.group = replicaGroup({rank.stage, rank.dataIndex, rank.tensorIndex}, sizes);
+    m_builder.setArgs(event, args);
+  }
+}
+
+// A step of a rank: between its marks where it has them, else from the first event of the step on
+// any rank to the first of the next one; where the next one was not recorded, to the last event.
+void EventCollector::addSteps() {
+  std::map<int32_t, Span> extents;
+  for (EventIndex e = 0; e < m_builder.eventCount(); ++e) {
+    const int32_t step = m_builder.argsOf(e).step;
+    if (step < 0) continue;
+    const Span span{m_builder.beginOf(e), m_builder.beginOf(e) + m_builder.durationOf(e)};
+    Span& extent = extents.try_emplace(step, span).first->second;
+    extent = {std::min(extent.beginNs, span.beginNs), std::max(extent.endNs, span.endNs)};
+  }
+  std::map<std::pair<uint32_t, int32_t>, MarkedStep> marks;
+  for (const auto& [key, mark] : m_marks) {
+    marks[{m_ranks[placeOf(key.first, m_rows[key.first])], key.second}] = mark;
+  }
+  for (const auto& [place, rank] : m_ranks) {
+    const auto [track, isNew] = m_stepTracks.try_emplace(rank, 0);
+    if (isNew) track->second = m_builder.addTrack({.rank = rank, .label = "steps"});
+    for (const auto& [step, extent] : extents) {
+      const auto next = extents.find(step + 1);
+      const bool followed = next != extents.end() && next->second.beginNs > extent.beginNs;
+      const auto mark = marks.find({rank, step});
+      int64_t begin = extent.beginNs;
+      int64_t end = followed ? next->second.beginNs : extent.endNs;
+      if (mark != marks.end() && mark->second.beginNs != kNever) begin = mark->second.beginNs;
+      if (mark != marks.end() && mark->second.endNs != kNever) end = mark->second.endNs;
+      m_builder.add(
+          {track->second, EventKind::kAnnotation, m_builder.intern(fmt::format("step:{}", step)),
+           begin, std::max<int64_t>(0, end - begin)},
+          {.step = step});
+    }
+  }
+}
+
+trace::TraceBuilder EventCollector::finish(const chrome::ChromeDocument& document,
+                                           const std::string& path) {
+  m_openRanges.closeAll(m_lastNs, m_builder);
+  const GridSizes sizes = makeRanks(document, path);
+  placeTracks();
+  completeArguments(sizes);
+  addSteps();
+  m_builder.report().add(document.report);
+  m_builder.setTag(trace::Tag::kMeasured);
+  m_builder.setFormat("pipeline");
+  return std::move(m_builder);
+}
+
+}  // namespace caracal::import::pipeline
