@@ -52,10 +52,11 @@ std::optional<int32_t> rankFromFileName(std::string_view path) {
 
 void numberRanks(std::vector<TraceBuilder>& builders) {
   std::set<int32_t> taken;
-  forEachRank(builders, [&](TraceBuilder&, Rank& rank) {
+  forEachRank(builders, [&](TraceBuilder& builder, Rank& rank) {
     if (rank.rank >= 0) {
       taken.insert(rank.rank);
-    } else if (const auto number = rankFromFileName(rank.file)) {
+    } else if (const auto number = rankFromFileName(rank.file);
+               number && builder.rankCount() == 1) {
       rank.rank = *number;
       rank.foundBy = "file name";
       taken.insert(*number);
@@ -66,7 +67,7 @@ void numberRanks(std::vector<TraceBuilder>& builders) {
     if (rank.rank >= 0) return;
     while (taken.count(next)) ++next;
     rank.rank = next;
-    rank.foundBy = "order of the files";
+    if (rank.foundBy.empty()) rank.foundBy = "order of the files";
     taken.insert(next);
     builder.report().count(trace::Defect::kUnknownRank);
   });

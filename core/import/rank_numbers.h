@@ -13,8 +13,9 @@ namespace caracal::import {
 // "...-rank3-chrome-trace.json.gz"), or the one after "kineto_"; nothing when there is none.
 std::optional<int32_t> rankFromFileName(std::string_view path);
 
-// Gives every rank that has none (Rank::rank < 0) its number: from Rank::file's name, else the
-// lowest free number in the order of the builders, counted as kUnknownRank. Sets Rank::foundBy.
+// Gives every rank that has none (Rank::rank < 0) its number: from Rank::file's name when the file
+// has one rank, else the lowest free number in the order of the builders, counted as kUnknownRank.
+// Sets Rank::foundBy; an importer that orders the ranks of its file may have said how before.
 void numberRanks(std::vector<trace::TraceBuilder>& builders);
 
 }  // namespace caracal::import

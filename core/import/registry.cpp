@@ -1,5 +1,6 @@
 #include "core/import/importer.h"
 #include "core/import/kineto/kineto_importer.h"
+#include "core/import/nsys/nsys_importer.h"
 #include "core/import/pipeline/pipeline_importer.h"
 
 namespace caracal::import {
@@ -10,6 +11,7 @@ std::vector<std::unique_ptr<Importer>> makeImporters() {
   std::vector<std::unique_ptr<Importer>> all;
   all.push_back(pipeline::makePipelineImporter());
   all.push_back(kineto::makeKinetoImporter());
+  all.push_back(nsys::makeNsysImporter());
   return all;
 }
 

@@ -1,9 +1,7 @@
 #include "core/sim/simulator.h"
 
-#include <utility>
+#include <algorithm>
 
-
-#include "core/base/statistics.h"
 #include "core/sim/figures.h"
 #include "core/sim/item_durations.h"
 #include "core/sim/memory_timeline.h"
@@ -18,7 +16,10 @@ int64_t medianPassNs(const std::vector<PassTime>& passes, trace::Pass pass) {
   for (const PassTime& time : passes) {
     if (time.pass == pass) lengths.push_back(time.span.lengthNs());
   }
-  return median(std::move(lengths));
+  if (lengths.empty()) return 0;
+  const auto middle = lengths.begin() + static_cast<std::ptrdiff_t>(lengths.size() / 2);
+  std::nth_element(lengths.begin(), middle, lengths.end());
+  return *middle;
 }
 
 StageResult resultOf(const plan::StageShape& shape, const plan::StageProgram& program,

@@ -1,0 +1,91 @@
+#include "core/import/nsys/nsys_file.h"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace caracal::import::nsys {
+namespace {
+
+std::string quoted(const std::string& name) {
+  std::string text = "\"";
+  for (const char c : name) text.append(c == '"' ? 2 : 1, c);
+  return text + '"';
+}
+
+}  // namespace
+
+Result<NsysFile> NsysFile::open(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::file_size(path, error) == 0 && !error) {
+    return fail(ErrorCode::kInvalidInput,
+                "the file is empty (0 bytes), it holds no events; export or copy it again");
+  }
+  CARACAL_TRY(database, sqlite::Database::openForReading(path));
+  NsysFile file(std::move(database));
+  CARACAL_TRY(names, file.m_database.prepare(
+                         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"));
+  for (;;) {
+    CARACAL_TRY(hasRow, names.step());
+    if (!hasRow) break;
+    file.m_tables.emplace(names.text(0));
+  }
+  return file;
+}
+
+std::string NsysFile::tableNamed(const std::string& base) const {
+  if (m_tables.count(base)) return base;
+  const std::string prefix = base + "_V";
+  for (auto table = m_tables.lower_bound(prefix); table != m_tables.end(); ++table) {
+    if (table->compare(0, prefix.size(), prefix) != 0) break;
+    const std::string version = table->substr(prefix.size());
+    if (!version.empty() && version.find_first_not_of("0123456789") == std::string::npos)
+      return *table;
+  }
+  return {};
+}
+
+bool NsysFile::hasRows(const std::string& base) const {
+  const std::string table = tableNamed(base);
+  if (table.empty()) return false;
+  auto query = m_database.prepare("SELECT 1 FROM " + quoted(table) + " LIMIT 1");
+  return query && query->step().value_or(false);
+}
+
+std::vector<std::string> NsysFile::columnsOf(const std::string& table) const {
+  std::vector<std::string> columns;
+  auto query = m_database.prepare("PRAGMA table_info(" + quoted(table) + ")");
+  while (query && query->step().value_or(false)) columns.emplace_back(query->text(1));
+  return columns;
+}
+
+int64_t NsysFile::lastRow(const std::string& base) const {
+  const std::string table = tableNamed(base);
+  if (table.empty()) return 0;
+  auto query = m_database.prepare("SELECT max(rowid) FROM " + quoted(table));
+  if (!query || !query->step().value_or(false)) return 0;
+  return std::max<int64_t>(0, query->integer(0));
+}
+
+Result<sqlite::Statement> NsysFile::select(const std::string& base,
+                                           const std::vector<Column>& columns,
+                                           trace::ImportReport& report) const {
+  const std::string table = tableNamed(base);
+  if (table.empty()) return sqlite::Statement();
+  const std::vector<std::string> present = columnsOf(table);
+  std::string list;
+  for (const Column& column : columns) {
+    if (!list.empty()) list += ", ";
+    if (std::find(present.begin(), present.end(), column.name) != present.end()) {
+      list += quoted(column.name);
+      continue;
+    }
+    list += "NULL";
+    if (column.missing == Column::Missing::kCounted) {
+      report.count(trace::Defect::kMissingTable);
+      report.notes.push_back(fmt::format("{} has no column {}", table, column.name));
+    }
+  }
+  return m_database.prepare("SELECT " + list + " FROM " + quoted(table));
+}
+
+}  // namespace caracal::import::nsys

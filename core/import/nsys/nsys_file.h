@@ -1,0 +1,51 @@
+// One SQLite export, read-only: which tables and columns it has, and a SELECT over those a reader
+// wants.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/sqlite/sqlite.h"
+#include "core/trace/import_report.h"
+
+namespace caracal::import::nsys {
+
+// A column a reader asks for. A missing one reads as NULL; whether that is worth a word depends.
+struct Column {
+  enum class Missing { kCounted, kNormal };
+  const char* name;
+  Missing missing = Missing::kNormal;
+};
+
+class NsysFile {
+ public:
+  // Fails with words when the file is no database, is empty or damaged beyond its table of
+  // contents.
+  static Result<NsysFile> open(const std::string& path);
+
+  // The table of that name, or of that name plus _V<n>; empty when there is none.
+  std::string tableNamed(const std::string& base) const;
+  bool has(const std::string& base) const { return !tableNamed(base).empty(); }
+  bool hasRows(const std::string& base) const;
+  std::vector<std::string> columnsOf(const std::string& table) const;
+  const std::set<std::string>& tables() const { return m_tables; }
+  // The largest rowid, as an estimate of the number of rows; 0 when unknown.
+  int64_t lastRow(const std::string& base) const;
+
+  // All rows in rowid order; column i of the statement is columns[i]. An empty statement when the
+  // table does not exist. Missing columns that should be there are counted and noted.
+  Result<sqlite::Statement> select(const std::string& base, const std::vector<Column>& columns,
+                                   trace::ImportReport& report) const;
+  const sqlite::Database& database() const { return m_database; }
+
+ private:
+  explicit NsysFile(sqlite::Database database) : m_database(std::move(database)) {}
+  sqlite::Database m_database;
+  std::set<std::string> m_tables;
+};
+
+}  // namespace caracal::import::nsys

@@ -1,0 +1,161 @@
+#include "core/import/nsys/nsys_importer.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "core/import/nsys/caracal_tables.h"
+#include "core/import/nsys/gpu_tables.h"
+#include "core/import/nsys/host_tables.h"
+#include "core/import/nsys/nvtx_table.h"
+#include "core/import/nsys/target_info.h"
+
+namespace caracal::import::nsys {
+namespace {
+
+using trace::TraceBuilder;
+
+// Every table whose rows become events.
+constexpr std::array kEventTables{"CUPTI_ACTIVITY_KIND_KERNEL",
+                                  "CUPTI_ACTIVITY_KIND_MEMCPY",
+                                  "CUPTI_ACTIVITY_KIND_MEMSET",
+                                  "CUPTI_ACTIVITY_KIND_GRAPH_TRACE",
+                                  "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION",
+                                  "CUPTI_ACTIVITY_KIND_CUDA_EVENT",
+                                  "CUPTI_ACTIVITY_KIND_RUNTIME",
+                                  "CUPTI_ACTIVITY_KIND_OVERHEAD",
+                                  "PROFILER_OVERHEAD",
+                                  "NVTX_EVENTS",
+                                  "CARACAL_CPU_OP"};
+
+// Tables of operating-system activity that are left alone: large, and no analysis asks for them.
+constexpr std::array kPassedOver{"OSRT_API", "SCHED_EVENTS", "COMPOSITE_EVENTS"};
+
+// A damaged file may claim any number of rows.
+constexpr int64_t kMostRowsReserved = 1 << 24;
+
+std::string fileName(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
+}
+
+bool endsWith(std::string_view text, std::string_view with) {
+  return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
+}
+
+Result<void> checkContent(const NsysFile& file) {
+  const bool known =
+      file.has("CARACAL_META") || std::any_of(kEventTables.begin(), kEventTables.end(),
+                                              [&](const char* t) { return file.has(t); });
+  if (known) return {};
+  return fail(ErrorCode::kInvalidInput,
+              "an SQLite file without any table of an Nsight Systems export or a Caracal "
+              "recording; make an "
+              "export with: nsys export --type sqlite REPORT.nsys-rep");
+}
+
+int64_t rowsOf(const NsysFile& file) {
+  int64_t rows = 0;
+  for (const char* const table : kEventTables) rows += file.lastRow(table);
+  return rows;
+}
+
+void notePassedOver(Reading& reading) {
+  std::string names;
+  for (const char* const table : kPassedOver) {
+    if (reading.file.hasRows(table)) names += (names.empty() ? "" : ", ") + std::string(table);
+  }
+  if (!names.empty())
+    reading.report().notes.push_back("not read (operating-system activity): " + names);
+}
+
+Result<void> readTables(Reading& reading, const std::string& path) {
+  const bool isRecording = reading.file.has("CARACAL_META");
+  reading.builder.setFormat(isRecording ? "caracal" : "nsys");
+  if (isRecording) {
+    CARACAL_TRY(ranks, readRecordingHead(reading, path));
+    CARACAL_CHECK_OK(readRecordingRows(reading, ranks));
+  }
+  CARACAL_CHECK_OK(readGpuWork(reading));
+  CARACAL_CHECK_OK(readGpuWaits(reading));
+  if (!isRecording) CARACAL_CHECK_OK(readApiCalls(reading));
+  CARACAL_CHECK_OK(readOverhead(reading));
+  CARACAL_CHECK_OK(readNvtx(reading));
+  CARACAL_CHECK_OK(readTargetInfo(reading));
+  notePassedOver(reading);
+  // A recording's times are on the run's own clock, which may be virtual.
+  if (!isRecording) alignClock(reading);
+  return {};
+}
+
+Result<TraceBuilder> readFile(const std::string& path, std::stop_token stop,
+                              const Progress& progress) {
+  CARACAL_TRY(file, NsysFile::open(path));
+  CARACAL_CHECK_OK(checkContent(file));
+  TraceBuilder builder;
+  CARACAL_TRY(strings, StringIds::open(file, builder.report()));
+  TrackDirectory tracks(builder, path);
+  RowProgress rows{.progress = progress, .total = rowsOf(file)};
+  builder.reserve(static_cast<size_t>(std::min(rows.total, kMostRowsReserved)));
+  Reading reading{file, builder, strings, tracks, std::move(stop), rows};
+  CARACAL_CHECK_OK(readTables(reading, path));
+  if (builder.eventCount() == 0) {
+    return fail(ErrorCode::kInvalidInput,
+                "the file holds no events: none of its tables of GPU work, API calls and NVTX "
+                "ranges has a usable row");
+  }
+  tracks.finish();
+  for (std::string& note : builder.report().notes) note = fileName(path) + ": " + note;
+  return builder;
+}
+
+class NsysImporter final : public Importer {
+ public:
+  std::string_view format() const override { return "nsys"; }
+
+  bool accepts(const std::string& path, std::string_view head) const override {
+    // The name counts too, so that a damaged export is called that and not an unknown format.
+    constexpr std::array<std::string_view, 4> kSuffixes{".sqlite", ".sqlite3", ".nsys-rep",
+                                                        ".qdrep"};
+    if (std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                    [&](std::string_view s) { return endsWith(path, s); })) {
+      return true;
+    }
+    return head.substr(0, kMagic.size()) == kMagic && !isProject(head);
+  }
+
+  bool isCompanion(const std::string& path) const override {
+    constexpr std::array<std::string_view, 3> kSuffixes{"-wal", "-shm", "-journal"};
+    return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+      std::error_code ignored;
+      return endsWith(path, suffix) &&
+             std::filesystem::exists(path.substr(0, path.size() - suffix.size()), ignored);
+    });
+  }
+
+  Result<TraceBuilder> read(const std::string& path, const LoadOptions&, std::stop_token stop,
+                            const Progress& progress) const override {
+    if (endsWith(path, ".nsys-rep") || endsWith(path, ".qdrep")) {
+      return fail(
+          ErrorCode::kUnsupported,
+          "an Nsight Systems report; only Nsight Systems itself can read it. Export it first: "
+          "nsys export --type sqlite {}",
+          fileName(path));
+    }
+    return readFile(path, std::move(stop), progress);
+  }
+
+ private:
+  static constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  // A Caracal project is SQLite too; its application id stands at byte 68 of the header.
+  static bool isProject(std::string_view head) {
+    return head.size() >= 72 && head.substr(68, 4) == "CRCL";
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Importer> makeNsysImporter() {
+  return std::make_unique<NsysImporter>();
+}
+
+}  // namespace caracal::import::nsys
