@@ -1,6 +1,6 @@
 // Exporters: a Plan as the configuration of a training framework. What the target cannot express is
-// said in the output, and the projected plan (what the framework will really do) is simulated beside
-// the plan.
+// said in the output, and the projected plan (what the framework will really do) is simulated
+// beside the plan.
 #pragma once
 
 #include <string>
@@ -28,18 +28,20 @@ struct ExportFile {
 };
 
 struct ExportResult {
-  std::string target;           // "megatron-lm"
-  std::string targetVersion;    // the commit its keys were read from
+  std::string target;             // "megatron-lm"
+  std::string targetVersion;      // the commit its keys were read from
   std::vector<ExportFile> files;  // config, <name>.loss.json, the untouched plan
   std::vector<FieldLoss> losses;
-  plan::Plan projected;         // what the target will execute
-  sim::SimResult planned;       // predicted step and peaks of the plan ...
-  sim::SimResult predicted;     // ... and of the projection
+  plan::Plan projected;      // what the target will execute
+  sim::SimResult planned;    // predicted step and peaks of the plan ...
+  sim::SimResult predicted;  // ... and of the projection
 };
 
 std::vector<std::string> targets();  // "megatron-lm"
-// "what the target cannot hold" is a loss, not a failure; fails for unknown targets and invalid plans.
-Result<ExportResult> exportPlan(const std::string& target, const profile::Profile& profile, const plan::Plan& plan);
+// "what the target cannot hold" is a loss, not a failure; fails for unknown targets and invalid
+// plans.
+Result<ExportResult> exportPlan(const std::string& target, const profile::Profile& profile,
+                                const plan::Plan& plan);
 Result<void> writeFiles(const ExportResult& result, const std::string& folder);
 
 }  // namespace caracal::exporter

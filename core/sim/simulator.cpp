@@ -1,7 +1,9 @@
 #include "core/sim/simulator.h"
 
-#include <algorithm>
+#include <utility>
 
+
+#include "core/base/statistics.h"
 #include "core/sim/figures.h"
 #include "core/sim/item_durations.h"
 #include "core/sim/memory_timeline.h"
@@ -16,10 +18,7 @@ int64_t medianPassNs(const std::vector<PassTime>& passes, trace::Pass pass) {
   for (const PassTime& time : passes) {
     if (time.pass == pass) lengths.push_back(time.span.lengthNs());
   }
-  if (lengths.empty()) return 0;
-  const auto middle = lengths.begin() + static_cast<std::ptrdiff_t>(lengths.size() / 2);
-  std::nth_element(lengths.begin(), middle, lengths.end());
-  return *middle;
+  return median(std::move(lengths));
 }
 
 StageResult resultOf(const plan::StageShape& shape, const plan::StageProgram& program,

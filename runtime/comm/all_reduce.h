@@ -1,0 +1,66 @@
+// All-reduce between the ranks of one group, over one emulated link: a tensor-parallel group's
+// activations, a data-parallel group's gradients.
+//
+// Members call in the same order (as with NCCL, the n-th call of each member is one collective).
+// The sum is taken in member order, so it is the same for every member and on every run. Transfers
+// of a group follow one another on the link.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "core/base/result.h"
+#include "runtime/comm/link.h"
+#include "runtime/comm/monitor.h"
+
+namespace caracal::comm {
+
+// When a transfer had the link.
+struct Transfer {
+  int64_t beginNs = 0;  // the last member had entered and the link was free
+  int64_t endNs = 0;
+};
+
+class ReduceGroup {
+ public:
+  ReduceGroup(Monitor& monitor, int32_t members, Link link)
+      : m_monitor(monitor),
+        m_members(members),
+        m_link(link),
+        m_nextOfMember(static_cast<size_t>(members)) {}
+
+  int32_t members() const { return m_members; }
+
+  // Hands in a member's values, which are copied, at time `entryNs` of its clock. Does not block.
+  // Returns the number of the collective, to collect it with.
+  uint64_t enter(int32_t member, std::span<const float> values, int64_t entryNs);
+
+  // Blocks until every member has entered collective `number`, then writes the sum to `sum`. The
+  // transfer itself is not waited for: that is for the member's clock to do, until Transfer::endNs.
+  // REQUIRES one call per member and number.
+  Result<Transfer> collect(uint64_t number, std::span<float> sum);
+
+ private:
+  struct Exchange {
+    std::vector<std::vector<float>>
+        values;  // of each member; not written any more once all have entered
+    int32_t entered = 0;
+    int32_t collected = 0;
+    int64_t lastEntryNs = 0;
+    Transfer transfer;
+  };
+  Exchange takeSpare();
+
+  Monitor& m_monitor;
+  int32_t m_members;
+  Link m_link;
+  // Guarded by m_monitor:
+  std::vector<uint64_t> m_nextOfMember;
+  std::map<uint64_t, Exchange> m_exchanges;  // nodes stay where they are while others come and go
+  std::vector<Exchange> m_spares;            // finished ones, whose memory is used again
+  int64_t m_linkFreeNs = 0;
+};
+
+}  // namespace caracal::comm

@@ -1,0 +1,62 @@
+#include "runtime/comm/clock.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+namespace caracal::comm {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+int64_t readClock(clockid_t id) {
+  timespec time{};
+  clock_gettime(id, &time);
+  return time.tv_sec * kNsPerSecond + time.tv_nsec;
+}
+
+}  // namespace
+
+std::string_view name(ClockKind kind) {
+  return kind == ClockKind::kWall ? "wall" : "virtual";
+}
+
+RunClock::RunClock(ClockKind kind) : m_kind(kind), m_originNs(readClock(CLOCK_MONOTONIC)) {}
+
+int64_t RunClock::wallNowNs() const {
+  return readClock(CLOCK_MONOTONIC) - m_originNs - m_excludedNs;
+}
+
+int64_t RankClock::threadCpuNs() {
+  return readClock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+Span RankClock::advance(int64_t durationNs) {
+  const int64_t begin = m_virtualNs;
+  m_virtualNs += durationNs;
+  return {begin, m_virtualNs};
+}
+
+void RankClock::waitUntil(int64_t ns) {
+  if (isVirtual()) {
+    m_virtualNs = std::max(m_virtualNs, ns);
+    return;
+  }
+  if (m_run.wallNowNs() >= ns) return;
+  const int64_t deadline = m_run.monotonicOf(ns);
+  const timespec until{deadline / kNsPerSecond, deadline % kNsPerSecond};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+  const int64_t late = m_run.wallNowNs() - ns;
+  ++m_overshoot.waits;
+  m_overshoot.totalNs += late;
+  m_overshoot.worstNs = std::max(m_overshoot.worstNs, late);
+}
+
+void useExactTimers() {
+  prctl(PR_SET_TIMERSLACK, 1UL);
+}
+
+}  // namespace caracal::comm

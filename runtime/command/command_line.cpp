@@ -1,0 +1,104 @@
+#include "runtime/command/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+namespace caracal::command {
+namespace {
+
+constexpr int kUsageError = 2;
+constexpr int32_t kMostOfAKind = 1024;  // ranks in one direction: a thread each
+
+const std::map<std::string, std::optional<comm::ClockKind>>& clocks() {
+  static const std::map<std::string, std::optional<comm::ClockKind>> kClocks{
+      {"auto", std::nullopt},
+      {"wall", comm::ClockKind::kWall},
+      {"virtual", comm::ClockKind::kVirtual}};
+  return kClocks;
+}
+
+void addLink(CLI::App& app, const std::string& name, const std::string& what, comm::Link& link) {
+  const auto read = [&link](const std::string& text) {
+    const auto parsed = comm::parseLink(text);
+    if (!parsed) throw CLI::ValidationError(parsed.error().message);
+    link = *parsed;
+  };
+  app.add_option_function<std::string>(name, read, what)
+      ->type_name("LATENCY,BANDWIDTH")
+      ->default_str("200us,400MB/s");
+}
+
+void addModel(CLI::App& app, CommandLine& line) {
+  auto* plan =
+      app.add_option("--plan", line.planPath, "Plan document to execute")->type_name("P.json");
+  auto* model =
+      app.add_option(
+             "--model", line.modelName,
+             "Model to train without a plan: a document or a shipped name (demo-gpt when neither "
+             "is given); everything is kept, layers are spread evenly")
+          ->type_name("M.json")
+          ->excludes(plan);
+  app.add_option("--profile", line.profilePath,
+                 "Refuse the plan unless it was made for this profile")
+      ->type_name("P.json")
+      ->needs(plan);
+  const auto addSize = [&](const std::string& name, const std::string& what,
+                           std::optional<int32_t>& size) {
+    app.add_option(name, size, what)->check(CLI::Range(1, kMostOfAKind))->excludes(plan);
+  };
+  addSize("--tp", "Tensor-parallel ranks, instead of the model's", line.tensor);
+  addSize("--pp", "Pipeline stages, instead of the model's", line.pipeline);
+  addSize("--dp", "Data-parallel replicas, instead of the model's", line.data);
+  addSize("--microbatches", "Micro-batches per step and replica, instead of the model's",
+          line.microBatches);
+  static_cast<void>(model);
+}
+
+void addTraining(CLI::App& app, CommandLine& line) {
+  app.add_option("--steps", line.steps, "Training steps")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--seed", line.seed, "Of weights, dropout and the order of the text")
+      ->capture_default_str();
+  app.add_option("--lr", line.learningRate, "Learning rate of AdamW")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--text", line.textPath,
+                 "Text to train on, read as bytes; a built-in one when left out")
+      ->type_name("FILE");
+  app.add_option("--record", line.recordPath, "Write a recording of the run")
+      ->type_name("OUT.sqlite");
+}
+
+}  // namespace
+
+ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
+  ParsedCommandLine parsed;
+  CommandLine& line = parsed.line;
+  CLI::App app{
+      "Trains a GPT on the CPU with tensor, pipeline and data parallelism, executing a plan.\n"
+      "Progress is written to stdout as JSON lines. Ctrl-C ends the run after the step.",
+      "caracal-run"};
+  app.set_version_flag("--version", std::string("caracal-run ") + CARACAL_VERSION);
+  addModel(app, line);
+  addTraining(app, line);
+  std::string clock = "auto";
+  app.add_option("--clock", clock,
+                 "wall: ranks compute side by side; virtual: one operator at a time, its measured "
+                 "duration moves "
+                 "the rank's clock; auto: wall when there is a core for every rank")
+      ->check(CLI::IsMember({"auto", "wall", "virtual"}))
+      ->capture_default_str();
+  addLink(app, "--link-tensor", "Emulated link inside a tensor-parallel group", line.links.tensor);
+  addLink(app, "--link-pipeline", "Emulated link between stages", line.links.pipeline);
+  addLink(app, "--link-data", "Emulated link between data-parallel replicas", line.links.data);
+  try {
+    app.parse(argc, argv);
+    line.clock = clocks().at(clock);
+  } catch (const CLI::ParseError& error) {
+    parsed.exitCode = app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  return parsed;
+}
+
+}  // namespace caracal::command

@@ -1,0 +1,35 @@
+// What the user typed, checked as far as the words themselves go.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "runtime/comm/clock.h"
+#include "runtime/comm/network.h"
+
+namespace caracal::command {
+
+struct CommandLine {
+  std::string planPath;     // empty: --model
+  std::string modelName;    // a path or the name of a shipped model
+  std::string profilePath;  // the profile the plan must be made for; empty: not checked
+  std::string textPath;     // empty: the built-in text
+  std::string recordPath;   // empty: no recording
+  std::optional<int32_t> tensor, pipeline, data, microBatches;  // instead of the model's
+  int32_t steps = 5;
+  uint64_t seed = 1;
+  float learningRate = 1e-3F;
+  std::optional<comm::ClockKind>
+      clock;  // empty: wall when every rank can have a core, else virtual
+  comm::LinkSpeeds links;
+};
+
+// Either a command line, or an exit code after help, version or a usage error was printed.
+struct ParsedCommandLine {
+  CommandLine line;
+  std::optional<int> exitCode;
+};
+ParsedCommandLine parseCommandLine(int argc, const char* const* argv);
+
+}  // namespace caracal::command

@@ -1,0 +1,130 @@
+#include "runtime/command/progress.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
+
+namespace caracal::command {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Result<void> writeLine(const Json& event) {
+  const std::string line = event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const bool written =
+      std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fflush(stdout) == 0;
+  if (!written) return fail(ErrorCode::kIo, "nobody reads the progress on stdout any more");
+  return {};
+}
+
+std::string_view codeName(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidInput:
+      return "invalidInput";
+    case ErrorCode::kNotFound:
+      return "notFound";
+    case ErrorCode::kIo:
+      return "io";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kInfeasible:
+      return "infeasible";
+    case ErrorCode::kCannotAnswer:
+      return "cannotAnswer";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kOutOfMemory:
+      return "outOfMemory";
+  }
+  return "unknown";
+}
+
+int64_t medianStepNs(const std::vector<executor::StepReport>& steps) {
+  std::vector<int64_t> durations;
+  for (size_t i = steps.size() > 1 ? 1 : 0; i < steps.size(); ++i)
+    durations.push_back(steps[i].span.lengthNs());
+  if (durations.empty()) return 0;
+  const auto middle = durations.begin() + static_cast<int64_t>(durations.size() / 2);
+  std::nth_element(durations.begin(), middle, durations.end());
+  return *middle;
+}
+
+Json rankJson(const executor::RankSummary& rank) {
+  return {{"rank", rank.position.rank},      {"stage", rank.position.stage},
+          {"peakBytes", rank.peakBytes},     {"reservedBytes", rank.reservedBytes},
+          {"staticBytes", rank.staticBytes}, {"workspaceBytes", rank.workspaceBytes}};
+}
+
+Json linksJson(const std::vector<executor::RankSummary>& ranks) {
+  int64_t waits = 0;
+  int64_t totalNs = 0;
+  int64_t worstNs = 0;
+  for (const executor::RankSummary& rank : ranks) {
+    waits += rank.overshoot.waits;
+    totalNs += rank.overshoot.totalNs;
+    worstNs = std::max(worstNs, rank.overshoot.worstNs);
+  }
+  return {
+      {"waits", waits}, {"meanLateNs", waits > 0 ? totalNs / waits : 0}, {"worstLateNs", worstNs}};
+}
+
+}  // namespace
+
+Result<void> announceStart(const executor::Job& job, const executor::RunOptions& options,
+                           const std::map<std::string, std::string>& meta,
+                           const std::string& record) {
+  const profile::ParallelShape& parallel = job.model.parallel;
+  return writeLine({{"event", "start"},
+                    {"runId", meta.at("runId")},
+                    {"clock", meta.at("clock")},
+                    {"tag", meta.at("tag")},
+                    {"model", job.model.name},
+                    {"policy", job.plan.policy},
+                    {"planHash", job.planHash},
+                    {"ranks", parallel.ranks()},
+                    {"tp", parallel.tensor},
+                    {"pp", parallel.pipeline},
+                    {"dp", parallel.data},
+                    {"microBatches", parallel.microBatches},
+                    {"partition", job.plan.partition()},
+                    {"steps", options.steps},
+                    {"record", record}});
+}
+
+Result<void> announceStep(const executor::StepReport& step) {
+  return writeLine({{"event", "step"},
+                    {"step", step.step},
+                    {"loss", step.loss},
+                    {"stepNs", step.span.lengthNs()},
+                    {"peakBytes", step.peakBytes}});
+}
+
+Result<void> announceWarning(const std::string& message) {
+  return writeLine({{"event", "warning"}, {"message", message}});
+}
+
+Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary,
+                         Stopped stopped) {
+  Json ranks = Json::array();
+  for (const executor::RankSummary& rank : summary.ranks) ranks.push_back(rankJson(rank));
+  Json event{{"event", "end"},
+             {"steps", summary.steps.size()},
+             {"stopped", stopped == Stopped::kSignal ? "signal" : "allSteps"},
+             {"loss", summary.steps.back().loss},
+             {"stepNs", medianStepNs(summary.steps)},
+             {"peakBytes", summary.steps.back().peakBytes},
+             {"ranks", std::move(ranks)}};
+  if (options.clock == comm::ClockKind::kWall) event["links"] = linksJson(summary.ranks);
+  return writeLine(event);
+}
+
+void announceError(const Error& error) {
+  // When even this cannot be written, stderr below is all that is left.
+  static_cast<void>(
+      writeLine({{"event", "error"}, {"code", codeName(error.code)}, {"message", error.text()}}));
+  fmt::print(stderr, "caracal-run: {}\n", error.text());
+}
+
+}  // namespace caracal::command

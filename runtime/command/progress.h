@@ -1,0 +1,38 @@
+// Progress on stdout: one JSON object a line, flushed at once, for people and for the program that
+// started the run. `event` says what a line is: start, step, warning, end or error.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/base/result.h"
+#include "runtime/executor/job.h"
+#include "runtime/executor/run.h"
+
+namespace caracal::command {
+
+// {"event":"start", "runId", "clock", "tag", "model", "policy", "planHash", "ranks", "tp", "pp",
+// "dp",
+//  "microBatches", "partition", "steps", "record"}
+// `record` is the path of the recording, empty without one. Each fails when stdout is closed.
+Result<void> announceStart(const executor::Job& job, const executor::RunOptions& options,
+                           const std::map<std::string, std::string>& meta,
+                           const std::string& record);
+
+// {"event":"step", "step", "loss", "stepNs", "peakBytes"}
+Result<void> announceStep(const executor::StepReport& step);
+
+// {"event":"warning", "message"}
+Result<void> announceWarning(const std::string& message);
+
+// {"event":"end", "steps", "stopped", "loss", "stepNs", "peakBytes", "ranks":[...], "links":{...}}
+// stepNs is the median, without the first step where there are several. `links` says how late
+// emulated transfers ended, on the wall clock only.
+enum class Stopped : uint8_t { kAllSteps, kSignal };
+Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary,
+                         Stopped stopped);
+
+// {"event":"error", "code", "message"} on stdout, and the words on stderr.
+void announceError(const Error& error);
+
+}  // namespace caracal::command

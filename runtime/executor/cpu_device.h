@@ -1,0 +1,65 @@
+// The CPU backend: operators on the rank's own thread, emulated links, the wall or a virtual clock.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/comm/clock.h"
+#include "runtime/comm/network.h"
+#include "runtime/executor/device.h"
+#include "runtime/kernels/adamw.h"
+#include "runtime/model/rank_model.h"
+
+namespace caracal::executor {
+
+struct CpuDeviceOptions {
+  model::ModelOptions model;
+  kernels::AdamwOptions optimizer;
+  comm::RankLinks links;
+  int32_t tensorMember = 0;  // this rank in links.tensor
+  int32_t dataMember = 0;    // this rank in links.data
+};
+
+class CpuDevice final : public Device {
+ public:
+  CpuDevice(const CpuDeviceOptions& options, std::shared_ptr<const model::TextSource> text,
+            comm::RunClock& clock);
+
+  Result<float*> allocate(int64_t bytes) override;
+  void release(float* data) noexcept override;
+  int64_t outputBytes(model::Op op) const override { return m_model.outputBytes(op); }
+  int64_t staticBytes() const override;
+  int64_t workspaceBytes() const override { return m_model.workspaceBytes(); }
+
+  Result<void> launch(const Launch& call) override;
+  Result<void> startCollective(const Collective& call) override;
+  Result<void> waitCollective(const Collective& call) override;
+  Result<void> send(const Exchange& call) override;
+  Result<void> receive(const Exchange& call) override;
+  Result<void> reduceGradients(Label label) override;
+  Result<void> updateWeights(Label label, int32_t step) override;
+
+  int64_t nowNs() const override { return m_clock.nowNs(); }
+  std::vector<Timing> takeTimings() override;
+
+  comm::RankClock& clock() { return m_clock; }
+  model::RankModel& model() { return m_model; }
+
+ private:
+  struct Pending {  // a collective between start and wait
+    Label label = 0;
+    uint64_t groupNumber = 0;
+    int64_t entryNs = 0;
+  };
+  // Waits until the transfer is over and reports the collective.
+  Result<void> finish(comm::ReduceGroup& group, const Pending& pending, std::span<float> sum);
+
+  CpuDeviceOptions m_options;
+  model::RankModel m_model;
+  comm::RankClock m_clock;
+  std::unordered_map<uint32_t, Pending> m_pending;  // by Collective::number
+  std::vector<Timing> m_timings;
+};
+
+}  // namespace caracal::executor

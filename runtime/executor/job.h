@@ -1,0 +1,46 @@
+// A job: everything that is known before the first rank starts. Made from a plan document, or from
+// a model description alone (keep everything, layers spread evenly); all refusals in words happen
+// here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/plan/plan_json.h"
+#include "core/plan/program.h"
+#include "core/profile/model_description.h"
+#include "runtime/executor/operator_table.h"
+#include "runtime/model/parameters.h"
+
+namespace caracal::executor {
+
+struct Job {
+  profile::ModelDescription model;
+  plan::Plan plan;           // as it runs; placements aligned with `profile`
+  std::string planHash;      // of the plan as it was given
+  std::string profileHash;   // of the profile it was made for; empty without one
+  profile::Profile profile;  // structure only, all times zero: what `program` was lowered with
+  plan::Program program;
+  OperatorTable table;
+};
+
+Result<Job> jobFromPlan(const plan::PlanDocument& document);
+Result<Job> jobFromModel(const profile::ModelDescription& model);
+
+// The structure of a model for this backend: fp32, nothing kept for dropout.
+profile::Profile structureOf(const profile::ModelDescription& model);
+
+// Bytes of one rank of a stage: fixed ones, and activations at their largest, from the program
+// alone.
+struct StageMemory {
+  int64_t staticBytes = 0;
+  int64_t workspaceBytes = 0;
+  int64_t activationBytes = 0;
+  int64_t peakBytes() const { return staticBytes + workspaceBytes + activationBytes; }
+};
+StageMemory predictedMemory(const Job& job, int32_t stage);
+
+model::LayerRange layersOf(const Job& job, int32_t stage);
+
+}  // namespace caracal::executor

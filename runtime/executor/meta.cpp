@@ -1,0 +1,116 @@
+#include "runtime/executor/meta.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <fstream>
+
+#include "core/base/format.h"
+
+namespace caracal::executor {
+namespace {
+
+// "20260131T120000Z-4711": when the run began, and its process.
+std::string makeRunId() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &utc);
+  return fmt::format("{}-{}", text.data(), getpid());
+}
+
+std::string hostName() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+std::string processorName() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "CPU";
+}
+
+std::string joined(const std::vector<int32_t>& numbers) {
+  return fmt::format("{}", fmt::join(numbers, ","));
+}
+
+void putLink(std::map<std::string, std::string>& meta, const std::string& name,
+             const comm::Link& link) {
+  meta["link." + name + ".latencyNs"] = std::to_string(link.latencyNs);
+  meta["link." + name + ".bytesPerSecond"] = fmt::format("{}", link.bytesPerSecond);
+}
+
+}  // namespace
+
+trace::Tag tagOf(const Job& job, const RunOptions& options) {
+  const bool linked = job.model.parallel.ranks() > 1;
+  return linked || options.clock == comm::ClockKind::kVirtual ? trace::Tag::kEmulated
+                                                              : trace::Tag::kMeasured;
+}
+
+std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& options,
+                                          std::string_view textName) {
+  const profile::ParallelShape& parallel = job.model.parallel;
+  const std::string clock(comm::name(options.clock));
+  std::map<std::string, std::string> meta;
+  meta["runId"] = makeRunId();
+  meta["clock"] = clock;
+  meta["tag"] = trace::name(tagOf(job, options));
+  meta["toolVersion"] = CARACAL_VERSION;
+  meta["hardware"] = fmt::format("{} ({} clock)", processorName(), clock);
+  meta["planHash"] = job.planHash;
+  meta["profileHash"] = job.profileHash;
+  meta["policy"] = job.plan.policy;
+  meta["partition"] = joined(job.plan.partition());
+  meta["model"] = profile::modelToJson(job.model);
+  meta["tp"] = std::to_string(parallel.tensor);
+  meta["pp"] = std::to_string(parallel.pipeline);
+  meta["dp"] = std::to_string(parallel.data);
+  meta["microBatches"] = std::to_string(parallel.microBatches);
+  meta["seed"] = std::to_string(options.seed);
+  meta["text"] = textName;
+  putLink(meta, "tensor", options.links.tensor);
+  putLink(meta, "pipeline", options.links.pipeline);
+  putLink(meta, "data", options.links.data);
+  int64_t workspaceBytes = 0;
+  for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
+    const StageMemory memory = predictedMemory(job, stage);
+    meta[fmt::format("staticBytes.{}", stage)] = std::to_string(memory.staticBytes);
+    workspaceBytes = std::max(workspaceBytes, memory.workspaceBytes);
+  }
+  meta["workspaceBytes"] = std::to_string(workspaceBytes);
+  return meta;
+}
+
+std::vector<recording::RankRow> rankRowsOf(const profile::ParallelShape& parallel) {
+  std::vector<recording::RankRow> rows;
+  const std::string host = hostName();
+  for (int32_t rank = 0; rank < parallel.ranks(); ++rank) {
+    const comm::Position position = comm::positionOf(parallel, rank);
+    rows.push_back({rank, position.stage, position.tensor, position.data, host});
+  }
+  return rows;
+}
+
+Result<void> checkMemory(const Job& job) {
+  const profile::ParallelShape& parallel = job.model.parallel;
+  int64_t needed = 0;
+  for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
+    needed += predictedMemory(job, stage).peakBytes() * parallel.tensor * parallel.data;
+  }
+  const int64_t present = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
+  if (needed <= present) return {};
+  return fail(ErrorCode::kOutOfMemory,
+              "the {} ranks of this model need {}, this machine has {}; use a smaller model, such "
+              "as demo-gpt, or "
+              "a plan that keeps less",
+              parallel.ranks(), formatBytes(needed), formatBytes(present));
+}
+
+}  // namespace caracal::executor

@@ -1,0 +1,189 @@
+#include "runtime/executor/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <optional>
+#include <thread>
+
+#include "runtime/comm/step_barrier.h"
+#include "runtime/executor/cpu_device.h"
+#include "runtime/executor/records.h"
+#include "runtime/executor/stage_executor.h"
+#include "runtime/kernels/gemm.h"
+
+namespace caracal::executor {
+namespace {
+
+// What one rank hands to the barrier after a step.
+struct RankOutcome {
+  RankStep step;
+  int64_t endNs = 0;
+  double lossSum = 0;
+  int64_t peakBytes = 0;
+};
+
+class Run {
+ public:
+  Run(const Job& job, const RunOptions& options, std::shared_ptr<const model::TextSource> text,
+      const StepObserver& observer)
+      : m_job(job),
+        m_options(options),
+        m_text(std::move(text)),
+        m_observer(observer),
+        m_ranks(job.model.parallel.ranks()),
+        m_network(m_monitor, job.model.parallel, options.links),
+        m_barrier(m_monitor, m_ranks),
+        m_clock(options.clock),
+        m_outcomes(static_cast<size_t>(m_ranks)) {
+    m_summary.ranks.resize(static_cast<size_t>(m_ranks));
+  }
+
+  Result<RunSummary> run() {
+    kernels::useOneBlasThread();
+    {
+      std::vector<std::jthread> threads;
+      for (int32_t rank = 0; rank < m_ranks; ++rank) {
+        threads.emplace_back([this, rank] { enter(rank); });
+      }
+    }
+    if (const auto failure = m_monitor.failure()) return tl::unexpected(*failure);
+    return std::move(m_summary);
+  }
+
+ private:
+  // The rank's thread: whatever goes wrong in it becomes the run's failure, with its name.
+  void enter(int32_t rank) {
+    const comm::Position position = comm::positionOf(m_job.model.parallel, rank);
+    Result<void> outcome;
+    try {
+      outcome = train(position);
+    } catch (const std::bad_alloc&) {
+      outcome =
+          fail(ErrorCode::kOutOfMemory, "out of memory; make the model or the micro-batch smaller");
+    }
+    if (outcome || m_monitor.failure()) return;
+    m_monitor.fail(
+        at(outcome.error(), fmt::format("rank {} (stage {}, tensor {}, data {})", rank,
+                                        position.stage, position.tensor, position.data)));
+  }
+
+  CpuDeviceOptions deviceOptions(const comm::Position& position) const {
+    const profile::ParallelShape& parallel = m_job.model.parallel;
+    CpuDeviceOptions options;
+    options.model.shape = model::rankShape(m_job.model.shape, parallel, position.tensor);
+    options.model.layers = layersOf(m_job, position.stage);
+    options.model.dataIndex = position.data;
+    options.model.dataReplicas = parallel.data;
+    options.model.microBatches = parallel.microBatches;
+    options.model.seed = m_options.seed;
+    options.optimizer = m_options.optimizer;
+    options.links = m_network.linksOf(position);
+    options.tensorMember = position.tensor;
+    options.dataMember = position.data;
+    return options;
+  }
+
+  Result<void> train(const comm::Position& position) {
+    comm::useExactTimers();
+    const model::LayerRange layers = layersOf(m_job, position.stage);
+    CpuDevice device(deviceOptions(position), m_text, m_clock);
+    StageExecutor executor(m_job.table, m_job.program.stages[static_cast<size_t>(position.stage)],
+                           layers.first, layers.first + layers.count - 1, device);
+    for (int32_t step = 0; step < m_options.steps; ++step) {
+      // Weights are made and memory is touched before the clock of the first step starts.
+      if (step == 0) CARACAL_CHECK_OK(m_barrier.arrive([this] { return startClock(); }));
+      device.clock().waitUntil(m_stepBeginNs);
+      CARACAL_CHECK_OK(executor.runStep(step));
+      CARACAL_CHECK_OK(report(position, step, device, executor));
+      CARACAL_CHECK_OK(m_barrier.arrive([this, step] { return endStep(step); }));
+      if (m_stop) break;
+    }
+    summarize(position, device, executor);
+    return {};
+  }
+
+  Result<void> startClock() {
+    m_stepBeginNs = m_clock.kind() == comm::ClockKind::kWall ? m_clock.wallNowNs() : 0;
+    return {};
+  }
+
+  Result<void> report(const comm::Position& position, int32_t step, CpuDevice& device,
+                      StageExecutor& executor) {
+    RankOutcome& outcome = m_outcomes[static_cast<size_t>(position.rank)];
+    outcome.step = {position, device.takeTimings(), executor.takeMemory()};
+    outcome.endNs = device.nowNs();
+    outcome.lossSum = device.model().takeLossSum();
+    outcome.peakBytes = executor.peakBytes();
+    if (!std::isfinite(outcome.lossSum)) {
+      return fail(ErrorCode::kInvalidInput, "the loss of step {} is not finite; use a smaller --lr",
+                  step);
+    }
+    return {};
+  }
+
+  // Run by the last rank to arrive, alone.
+  Result<void> endStep(int32_t step) {
+    StepReport report;
+    report.step = step;
+    report.span = {m_stepBeginNs, m_stepBeginNs};
+    std::vector<RankStep> ranks;
+    for (RankOutcome& outcome : m_outcomes) {
+      report.span.endNs = std::max(report.span.endNs, outcome.endNs);
+      report.peakBytes = std::max(report.peakBytes, outcome.peakBytes);
+      if (outcome.step.position.tensor == 0) report.loss += outcome.lossSum;
+      ranks.push_back(std::move(outcome.step));
+    }
+    const profile::ParallelShape& parallel = m_job.model.parallel;
+    report.loss /= static_cast<double>(parallel.microBatches) * parallel.data;
+    m_summary.steps.push_back(report);
+    if (m_observer) {
+      const StepFrame frame{step, report.span, report.loss, report.peakBytes};
+      CARACAL_TRY(go, m_observer(report, recordsOf(m_job.profile, m_job.program, frame, ranks)));
+      m_stop = go == Continue::kNo;
+    }
+    m_stepBeginNs = report.span.endNs;
+    if (m_clock.kind() == comm::ClockKind::kWall)
+      m_clock.excludeNs(m_clock.wallNowNs() - m_stepBeginNs);
+    return {};
+  }
+
+  void summarize(const comm::Position& position, CpuDevice& device, const StageExecutor& executor) {
+    RankSummary& summary = m_summary.ranks[static_cast<size_t>(position.rank)];
+    summary.position = position;
+    summary.staticBytes = device.staticBytes();
+    summary.workspaceBytes = device.workspaceBytes();
+    summary.peakBytes = executor.peakBytes();
+    summary.reservedBytes = executor.reservedBytes();
+    summary.overshoot = device.clock().overshoot();
+    summary.parameters = device.model().parameters().specs();
+    const auto weights = device.model().parameters().weights();
+    summary.weights.assign(weights.begin(), weights.end());
+  }
+
+  const Job& m_job;
+  const RunOptions& m_options;
+  std::shared_ptr<const model::TextSource> m_text;
+  const StepObserver& m_observer;
+  int32_t m_ranks;
+  comm::Monitor m_monitor;
+  comm::Network m_network;
+  comm::StepBarrier m_barrier;
+  comm::RunClock m_clock;
+  // Each rank writes its own entry; read and cleared by whoever runs endStep().
+  std::vector<RankOutcome> m_outcomes;
+  // Written by endStep() alone, read by all ranks after the barrier.
+  RunSummary m_summary;
+  int64_t m_stepBeginNs = 0;
+  bool m_stop = false;
+};
+
+}  // namespace
+
+Result<RunSummary> run(const Job& job, const RunOptions& options,
+                       std::shared_ptr<const model::TextSource> text,
+                       const StepObserver& observer) {
+  return Run(job, options, std::move(text), observer).run();
+}
+
+}  // namespace caracal::executor

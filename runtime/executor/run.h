@@ -1,0 +1,62 @@
+// Trains: every rank of a job as a thread, step after step, until the steps are done, the caller
+// asks to stop or a rank fails.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/recording/recording.h"
+#include "runtime/comm/clock.h"
+#include "runtime/comm/network.h"
+#include "runtime/executor/job.h"
+#include "runtime/kernels/adamw.h"
+#include "runtime/model/parameters.h"
+#include "runtime/model/text.h"
+
+namespace caracal::executor {
+
+struct RunOptions {
+  int32_t steps = 1;
+  comm::ClockKind clock = comm::ClockKind::kVirtual;
+  comm::LinkSpeeds links;
+  kernels::AdamwOptions optimizer;
+  uint64_t seed = 1;
+};
+
+struct StepReport {
+  int32_t step = 0;       // from 0
+  Span span;              // on the run's clock
+  double loss = 0;        // mean over micro-batches and replicas, in nats per byte
+  int64_t peakBytes = 0;  // largest over the ranks, since the run began
+};
+
+// Called between two steps, while all ranks stand still and the run's clock stands with them. A
+// failure ends the run. `records` holds every row of the step.
+enum class Continue : uint8_t { kYes, kNo };
+using StepObserver =
+    std::function<Result<Continue>(const StepReport&, const recording::StepRecords& records)>;
+
+struct RankSummary {
+  comm::Position position;
+  int64_t staticBytes = 0, workspaceBytes = 0;
+  int64_t peakBytes = 0;      // activations, static and workspace
+  int64_t reservedBytes = 0;  // likewise, with memory kept for tensors to come
+  comm::RankClock::Overshoot overshoot;
+  std::vector<model::ParameterSpec> parameters;
+  std::vector<float> weights;  // after the last step, at the offsets of `parameters`
+};
+
+struct RunSummary {
+  std::vector<StepReport> steps;
+  std::vector<RankSummary> ranks;  // by rank
+};
+
+// A rank that fails ends all ranks; the error names it. `observer` may be empty.
+Result<RunSummary> run(const Job& job, const RunOptions& options,
+                       std::shared_ptr<const model::TextSource> text,
+                       const StepObserver& observer = {});
+
+}  // namespace caracal::executor

@@ -1,0 +1,184 @@
+#include "runtime/model/parameters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "runtime/kernels/philox.h"
+
+namespace caracal::model {
+namespace {
+
+constexpr float kDeviation = 0.02F;  // Radford et al., GPT-2
+constexpr uint32_t kPlacesPerLayer = 16;
+constexpr uint32_t kFirstEndPlace = 0;
+constexpr uint32_t kLastEndPlace = 8;  // layers start at kPlacesPerLayer
+constexpr size_t kFirstEndSpecs = 2;
+constexpr size_t kLayerSpecs = 12;
+constexpr size_t kLastEndSpecs = 3;
+constexpr int64_t kArraysPerParameter = 4;
+constexpr uint64_t kInitialValues = 0x1D1A5EEDULL;  // keeps these numbers apart from dropout's
+
+// Standard normal number `index` of a parameter (Box and Muller, 1958).
+float normalAt(uint64_t seed, uint32_t place, int64_t index) {
+  const auto block = static_cast<uint64_t>(index / 4);
+  const auto lane = static_cast<size_t>(index % 4);
+  const kernels::PhiloxBlock words =
+      kernels::philox({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), place, 0},
+                      seed ^ kInitialValues);
+  const double u = (words[lane / 2 * 2] + 1.0) / 4294967296.0;
+  const double angle = 2 * std::numbers::pi * words[lane / 2 * 2 + 1] / 4294967296.0;
+  const double radius = std::sqrt(-2 * std::log(u));
+  return static_cast<float>(radius * (lane % 2 == 0 ? std::cos(angle) : std::sin(angle)));
+}
+
+ParameterSpec matrix(std::string name, int64_t outer, int64_t split, int64_t inner,
+                     float deviation) {
+  ParameterSpec spec;
+  spec.name = std::move(name);
+  spec.outer = outer;
+  spec.split = split;
+  spec.inner = inner;
+  spec.deviation = deviation;
+  spec.decays = true;
+  return spec;
+}
+
+ParameterSpec vector(std::string name, int64_t outer, int64_t split, float constant) {
+  ParameterSpec spec;
+  spec.name = std::move(name);
+  spec.outer = outer;
+  spec.split = split;
+  spec.constant = constant;
+  return spec;
+}
+
+ParameterSpec sharded(ParameterSpec spec, const RankShape& shape) {
+  spec.shards = shape.tensorSize;
+  spec.shard = shape.tensorIndex;
+  return spec;
+}
+
+ParameterSpec placed(ParameterSpec spec, uint32_t place) {
+  spec.place = place;
+  return spec;
+}
+
+void addLayer(const RankShape& shape, LayerRange layers, int32_t layer,
+              std::vector<ParameterSpec>& specs) {
+  const int64_t h = shape.hidden;
+  const std::string prefix = fmt::format("layer{}.", layer);
+  // Projections back into the residual stream start smaller, so that its variance does not grow
+  // with depth.
+  const float residual = kDeviation / std::sqrt(2.0F * static_cast<float>(layers.ofModel));
+  uint32_t place = kPlacesPerLayer * static_cast<uint32_t>(layer + 1);
+  const auto put = [&](ParameterSpec spec) {
+    spec.name = prefix + spec.name;
+    specs.push_back(placed(std::move(spec), place++));
+  };
+  put(vector("ln1.gamma", 1, h, 1));
+  put(vector("ln1.beta", 1, h, 0));
+  put(sharded(matrix("qkv.weight", 3, h, h, kDeviation), shape));  // (3, heads * width, h)
+  put(sharded(vector("qkv.bias", 3, h, 0), shape));                // (3, heads * width)
+  put(sharded(matrix("proj.weight", h, h, 1, residual), shape));   // (h, heads * width)
+  put(vector("proj.bias", 1, h, 0));
+  put(vector("ln2.gamma", 1, h, 1));
+  put(vector("ln2.beta", 1, h, 0));
+  put(sharded(matrix("fc1.weight", 1, shape.ffn, h, kDeviation), shape));  // (f, h)
+  put(sharded(vector("fc1.bias", 1, shape.ffn, 0), shape));                // (f)
+  put(sharded(matrix("fc2.weight", h, shape.ffn, 1, residual), shape));    // (h, f)
+  put(vector("fc2.bias", 1, h, 0));
+}
+
+void addFirst(const RankShape& shape, std::vector<ParameterSpec>& specs) {
+  specs.push_back(placed(matrix("embed.tokens", 1, shape.vocabulary, shape.hidden, kDeviation),
+                         kFirstEndPlace));
+  specs.push_back(placed(matrix("embed.positions", 1, shape.sequence, shape.hidden, kDeviation),
+                         kFirstEndPlace + 1));
+}
+
+void addLast(const RankShape& shape, std::vector<ParameterSpec>& specs) {
+  specs.push_back(placed(vector("final_ln.gamma", 1, shape.hidden, 1), kLastEndPlace));
+  specs.push_back(placed(vector("final_ln.beta", 1, shape.hidden, 0), kLastEndPlace + 1));
+  specs.push_back(placed(matrix("head.weight", 1, shape.vocabulary, shape.hidden, kDeviation),
+                         kLastEndPlace + 2));
+}
+
+}  // namespace
+
+int64_t ParameterSpec::globalIndex(int64_t local) const {
+  const int64_t width = split / shards;
+  const int64_t o = local / (width * inner);
+  const int64_t s = local / inner % width;
+  return (o * split + shard * width + s) * inner + local % inner;
+}
+
+std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, LayerRange layers) {
+  std::vector<ParameterSpec> specs;
+  if (layers.holdsFirstEnd()) addFirst(shape, specs);
+  for (int32_t i = 0; i < layers.count; ++i) addLayer(shape, layers, layers.first + i, specs);
+  if (layers.holdsLastEnd()) addLast(shape, specs);
+  int64_t offset = 0;
+  for (ParameterSpec& spec : specs) {
+    spec.offset = offset;
+    offset += spec.count();
+  }
+  return specs;
+}
+
+int64_t staticBytes(const std::vector<ParameterSpec>& specs) {
+  int64_t count = 0;
+  for (const ParameterSpec& spec : specs) count += spec.count();
+  return kArraysPerParameter * count * static_cast<int64_t>(sizeof(float));
+}
+
+ParameterStore::ParameterStore(const RankShape& shape, LayerRange layers, uint64_t seed)
+    : m_layers(layers), m_specs(parameterSpecs(shape, layers)) {
+  const auto total = static_cast<size_t>(bytes()) / sizeof(float) / kArraysPerParameter;
+  m_weights.resize(total);
+  m_gradients.resize(total);
+  m_moment1.resize(total);
+  m_moment2.resize(total);
+  for (const ParameterSpec& spec : m_specs) initialise(spec, seed);
+}
+
+void ParameterStore::initialise(const ParameterSpec& spec, uint64_t seed) {
+  float* weight = m_weights.data() + spec.offset;
+  for (int64_t i = 0; i < spec.count(); ++i) {
+    weight[i] = spec.deviation > 0
+                    ? spec.deviation * normalAt(seed, spec.place, spec.globalIndex(i))
+                    : spec.constant;
+  }
+}
+
+ParameterStore::View ParameterStore::view(size_t spec) {
+  const int64_t offset = m_specs[spec].offset;
+  return {m_weights.data() + offset, m_gradients.data() + offset};
+}
+
+ParameterStore::View ParameterStore::at(int32_t layer, LayerParameter which) {
+  const size_t before = m_layers.holdsFirstEnd() ? kFirstEndSpecs : 0;
+  return view(before + static_cast<size_t>(layer - m_layers.first) * kLayerSpecs +
+              static_cast<size_t>(which));
+}
+
+ParameterStore::View ParameterStore::at(FirstParameter which) {
+  return view(static_cast<size_t>(which));
+}
+
+ParameterStore::View ParameterStore::at(LastParameter which) {
+  return view(m_specs.size() - kLastEndSpecs + static_cast<size_t>(which));
+}
+
+void ParameterStore::update(const kernels::AdamwOptions& options, int32_t update) {
+  for (const ParameterSpec& spec : m_specs) {
+    kernels::AdamwOptions own = options;
+    if (!spec.decays) own.weightDecay = 0;
+    kernels::adamw(own, update, spec.count(), m_gradients.data() + spec.offset,
+                   m_weights.data() + spec.offset, m_moment1.data() + spec.offset,
+                   m_moment2.data() + spec.offset);
+  }
+  std::fill(m_gradients.begin(), m_gradients.end(), 0.0F);
+}
+
+}  // namespace caracal::model

@@ -1,0 +1,100 @@
+// The parameters of one rank: weights, gradients and AdamW moments in four arrays of the same
+// layout.
+//
+// A parameter's initial value is a function of the seed and of its place in the whole model, so
+// every split of the model over ranks starts from the same weights.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/kernels/adamw.h"
+#include "runtime/model/shape.h"
+
+namespace caracal::model {
+
+// Order of the parameters inside a layer, and inside the ends.
+enum class LayerParameter : uint8_t {
+  kLn1Gamma,
+  kLn1Beta,
+  kQkvWeight,
+  kQkvBias,
+  kProjWeight,
+  kProjBias,
+  kLn2Gamma,
+  kLn2Beta,
+  kFc1Weight,
+  kFc1Bias,
+  kFc2Weight,
+  kFc2Bias,
+};
+enum class FirstParameter : uint8_t { kTokens, kPositions };
+enum class LastParameter : uint8_t { kGamma, kBeta, kHead };
+
+// One parameter as (outer, split, inner): a rank of the tensor-parallel group holds its share of
+// `split`, or all of it.
+struct ParameterSpec {
+  std::string name;    // "layer3.qkv.weight"
+  uint32_t place = 0;  // unique in the model
+  int64_t outer = 1, split = 1, inner = 1;
+  int64_t shards = 1;   // ranks that share `split`; 1: replicated
+  int64_t shard = 0;    // this rank's
+  float deviation = 0;  // of the initial values; 0: all are `constant`
+  float constant = 0;
+  bool decays = false;  // weight decay applies to matrices only
+  int64_t offset = 0;   // into the arrays of the store
+
+  int64_t count() const { return outer * (split / shards) * inner; }
+  int64_t globalCount() const { return outer * split * inner; }
+  // Index in the whole parameter of this rank's element `local`.
+  int64_t globalIndex(int64_t local) const;
+};
+
+// Which layers a rank holds.
+struct LayerRange {
+  int32_t first = 0;
+  int32_t count = 0;
+  int32_t ofModel = 0;  // layers in the whole model
+  bool holdsFirstEnd() const { return first == 0; }
+  bool holdsLastEnd() const { return first + count == ofModel; }
+};
+
+// The parameters of a rank, in the order of its arrays.
+std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, LayerRange layers);
+// Weights, gradients and both moments of them.
+int64_t staticBytes(const std::vector<ParameterSpec>& specs);
+
+class ParameterStore {
+ public:
+  ParameterStore(const RankShape& shape, LayerRange layers, uint64_t seed);
+
+  struct View {
+    float* weight = nullptr;
+    float* gradient = nullptr;
+  };
+  View at(int32_t layer, LayerParameter which);  // REQUIRES a layer of this rank
+  View at(FirstParameter which);
+  View at(LastParameter which);
+
+  const std::vector<ParameterSpec>& specs() const { return m_specs; }
+  std::span<const float> weights() const { return m_weights; }
+  std::span<float> weights() { return m_weights; }
+  std::span<float> gradients() { return m_gradients; }
+  int64_t bytes() const { return staticBytes(m_specs); }
+
+  // One AdamW update with the gradients gathered since the last one, which become zero. `update`
+  // from 1.
+  void update(const kernels::AdamwOptions& options, int32_t update);
+
+ private:
+  void initialise(const ParameterSpec& spec, uint64_t seed);
+  View view(size_t spec);
+
+  LayerRange m_layers;
+  std::vector<ParameterSpec> m_specs;
+  std::vector<float> m_weights, m_gradients, m_moment1, m_moment2;
+};
+
+}  // namespace caracal::model

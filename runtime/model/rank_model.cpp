@@ -1,0 +1,105 @@
+#include "runtime/model/rank_model.h"
+
+#include <utility>
+
+namespace caracal::model {
+namespace {
+
+// DropoutSite::place: the embedding has 0, layer l the four from 4 (l + 1).
+constexpr uint32_t kAttentionPlace = 0;
+constexpr uint32_t kResidual1Place = 1;
+constexpr uint32_t kResidual2Place = 2;
+constexpr uint32_t kPlacesPerLayer = 4;
+
+uint32_t dropoutPlace(const OperatorCall& call) {
+  const auto layer = kPlacesPerLayer * static_cast<uint32_t>(call.layer + 1);
+  switch (call.op) {
+    case Op::kAttnDropout:
+      return layer + kAttentionPlace;
+    case Op::kResidual1:
+      return layer + kResidual1Place;
+    case Op::kResidual2:
+      return layer + kResidual2Place;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+RankModel::RankModel(const ModelOptions& options, std::shared_ptr<const TextSource> text)
+    : m_options(options),
+      m_shape(options.shape),
+      m_text(std::move(text)),
+      m_parameters(options.shape, options.layers, options.seed),
+      m_workspace(options.shape, options.layers.holdsLastEnd()) {}
+
+int64_t RankModel::outputBytes(Op op) const {
+  const int64_t tokens = m_shape.tokens();
+  const auto bytes = [](int64_t elements) {
+    return elements * static_cast<int64_t>(sizeof(float));
+  };
+  switch (op) {
+    case Op::kQkv:
+      return bytes(tokens * 3 * m_shape.localHidden());
+    case Op::kScores:
+    case Op::kSoftmax:
+    case Op::kAttnDropout:
+      return bytes(tokens * m_shape.localHeads() * m_shape.sequence);
+    case Op::kContext:
+      return bytes(tokens * m_shape.localHidden());
+    case Op::kFc1:
+    case Op::kAct:
+      return bytes(tokens * m_shape.localFfn());
+    case Op::kFinalLn:
+      return bytes(2 * tokens * m_shape.hidden);
+    case Op::kHead:
+    case Op::kLoss:
+      return bytes(tokens * m_shape.vocabulary);
+    default:
+      return bytes(tokens * m_shape.hidden);
+  }
+}
+
+double RankModel::takeLossSum() {
+  return std::exchange(m_lossSum, 0.0);
+}
+
+uint32_t RankModel::sampleOf(const OperatorCall& call) const {
+  return static_cast<uint32_t>(m_options.dataIndex * m_options.microBatches + call.microBatch);
+}
+
+kernels::DropoutSite RankModel::dropoutSite(const OperatorCall& call) const {
+  kernels::DropoutSite site;
+  site.seed = m_options.seed;
+  site.step = static_cast<uint32_t>(call.step);
+  site.sample = sampleOf(call);
+  site.place = dropoutPlace(call);
+  site.probability = m_shape.dropout;
+  return site;
+}
+
+kernels::ElementRange RankModel::hiddenElements() const {
+  return {0, m_shape.tokens() * m_shape.hidden};
+}
+
+TokenBatch RankModel::tokensOf(const OperatorCall& call) const {
+  BatchRequest request;
+  request.seed = m_options.seed;
+  request.step = static_cast<uint32_t>(call.step);
+  request.sample = sampleOf(call);
+  request.batch = m_shape.batch;
+  request.sequence = m_shape.sequence;
+  return m_text->batch(request);
+}
+
+void RankModel::attentionDropout(const OperatorCall& call, const float* x, float* y) const {
+  const int64_t square = m_shape.sequence * m_shape.sequence;
+  const int64_t count = m_shape.localHeads() * square;
+  for (int64_t b = 0; b < m_shape.batch; ++b) {
+    const int64_t first = (b * m_shape.heads + m_shape.tensorIndex * m_shape.localHeads()) * square;
+    kernels::dropout(dropoutSite(call), {first, count}, x + b * count, y + b * count);
+  }
+}
+
+}  // namespace caracal::model

@@ -1,0 +1,99 @@
+// The part of a GPT that one rank holds, operator by operator: what each computes, forward and
+// backward. When an operator runs, and where its tensors lie, is decided elsewhere. Used by one
+// thread.
+//
+// Forward operators are pure functions of their inputs, the weights and the sample, so running one
+// again gives the same bits. Backward operators hand gradients of activations to each other through
+// the workspace and add to the gradients of the weights.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "runtime/kernels/dropout.h"
+#include "runtime/model/operators.h"
+#include "runtime/model/parameters.h"
+#include "runtime/model/shape.h"
+#include "runtime/model/text.h"
+#include "runtime/model/workspace.h"
+
+namespace caracal::model {
+
+struct OperatorCall {
+  Op op = Op::kLn1;
+  int32_t layer = 0;  // global; any for the ends
+  int32_t step = 0;
+  int32_t microBatch = 0;            // of this replica
+  std::array<const float*, 2> in{};  // forward: the inputs; backward: backwardReads(op)
+  float* out = nullptr;              // forward only; outputBytes(op)
+};
+
+struct ModelOptions {
+  RankShape shape;
+  LayerRange layers;
+  int32_t dataIndex = 0;  // this replica
+  int32_t dataReplicas = 1;
+  int32_t microBatches = 1;  // per step and replica
+  uint64_t seed = 0;
+};
+
+class RankModel {
+ public:
+  RankModel(const ModelOptions& options, std::shared_ptr<const TextSource> text);
+
+  // Bytes of the tensor that `op` makes, including what it keeps for its own backward.
+  int64_t outputBytes(Op op) const;
+
+  // Not for kTpAttn and kTpMlp, which are collectives, not arithmetic.
+  void forward(const OperatorCall& call);
+  void backward(const OperatorCall& call);
+
+  // (tokens, hidden): arrives from the next stage before a layer's backward, goes to the stage
+  // before after it.
+  std::span<float> streamGradient() { return m_workspace.stream; }
+  // (tokens, hidden): what the tensor-parallel group sums after the backward of fc1 and of qkv.
+  std::span<float> branchGradient() { return m_workspace.branch; }
+
+  ParameterStore& parameters() { return m_parameters; }
+  const ParameterStore& parameters() const { return m_parameters; }
+  int64_t workspaceBytes() const {
+    return Workspace::bytesFor(m_shape, m_options.layers.holdsLastEnd());
+  }
+  // Sum of the losses of the micro-batches since the last call; 0 where there is no loss operator.
+  double takeLossSum();
+
+ private:
+  kernels::DropoutSite dropoutSite(const OperatorCall& call) const;
+  kernels::ElementRange hiddenElements() const;
+  TokenBatch tokensOf(const OperatorCall& call) const;
+  uint32_t sampleOf(const OperatorCall& call) const;
+
+  void embedForward(const OperatorCall& call);
+  void normForward(const OperatorCall& call);
+  void attentionForward(const OperatorCall& call);
+  void linearForward(const OperatorCall& call);
+  void residualForward(const OperatorCall& call);
+  void finalNormForward(const OperatorCall& call);
+  void lossForward(const OperatorCall& call);
+
+  void embedBackward(const OperatorCall& call);
+  void normBackward(const OperatorCall& call);
+  void attentionBackward(const OperatorCall& call);
+  void linearBackward(const OperatorCall& call);
+  void residualBackward(const OperatorCall& call);
+  void finalNormBackward(const OperatorCall& call);
+  void lossBackward(const OperatorCall& call);
+  // Attention dropout works head by head: the rank's heads are one slice of each sequence's.
+  void attentionDropout(const OperatorCall& call, const float* x, float* y) const;
+
+  ModelOptions m_options;
+  RankShape m_shape;
+  std::shared_ptr<const TextSource> m_text;
+  ParameterStore m_parameters;
+  Workspace m_workspace;
+  double m_lossSum = 0;
+};
+
+}  // namespace caracal::model

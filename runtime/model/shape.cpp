@@ -1,0 +1,56 @@
+#include "runtime/model/shape.h"
+
+namespace caracal::model {
+
+RankShape rankShape(const profile::ModelShape& model, const profile::ParallelShape& parallel,
+                    int32_t tensorIndex) {
+  RankShape shape;
+  shape.batch = model.microBatchSize;
+  shape.sequence = model.sequence;
+  shape.hidden = model.hidden;
+  shape.ffn = model.ffn();
+  shape.heads = model.heads;
+  shape.vocabulary = model.vocabulary;
+  shape.tensorSize = parallel.tensor;
+  shape.tensorIndex = tensorIndex;
+  shape.dropout = static_cast<float>(model.dropout);
+  return shape;
+}
+
+Result<void> checkRunnable(const profile::ModelDescription& description) {
+  CARACAL_CHECK_OK(profile::validate(description));
+  const profile::ModelShape& model = description.shape;
+  if (description.fusedAttention) {
+    return fail(ErrorCode::kUnsupported,
+                "the CPU backend has no fused attention; set fusedAttention to false");
+  }
+  if (description.parallel.sequenceParallel) {
+    return fail(ErrorCode::kUnsupported,
+                "the CPU backend has no sequence parallelism; set sequenceParallel to false");
+  }
+  if (model.bytesPerElement != 4) {
+    return fail(ErrorCode::kUnsupported,
+                "the CPU backend computes in fp32, but the model says {} bytes per element; set "
+                "bytesPerElement to 4",
+                model.bytesPerElement);
+  }
+  if (model.vocabulary < 256) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        "training text is bytes, so the vocabulary must be at least 256, but the model has {}",
+        model.vocabulary);
+  }
+  if (model.hidden % 4 != 0 || model.sequence % 4 != 0) {
+    return fail(ErrorCode::kUnsupported,
+                "hidden ({}) and sequence ({}) must be multiples of 4: dropout makes its masks "
+                "four elements at a time",
+                model.hidden, model.sequence);
+  }
+  if (!(model.dropout >= 0 && model.dropout < 1)) {
+    return fail(ErrorCode::kInvalidInput, "dropout must be at least 0 and below 1, but it is {}",
+                model.dropout);
+  }
+  return {};
+}
+
+}  // namespace caracal::model

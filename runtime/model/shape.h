@@ -1,0 +1,34 @@
+// What one rank holds of the model: sizes of its tensors after tensor parallelism.
+//
+// The layers are split over the tensor-parallel group as in Megatron-LM (Shoeybi et al., arXiv
+// 1909.08053): attention by heads, the MLP by columns. The ends of the model (embedding, final
+// norm, head, loss) are held whole by every rank of their stage: a byte vocabulary is small.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/result.h"
+#include "core/profile/model_description.h"
+
+namespace caracal::model {
+
+struct RankShape {
+  int64_t batch = 0, sequence = 0;
+  int64_t hidden = 0, ffn = 0, heads = 0, vocabulary = 0;  // of the whole model
+  int64_t tensorSize = 1, tensorIndex = 0;
+  float dropout = 0;
+
+  int64_t tokens() const { return batch * sequence; }  // of a micro-batch
+  int64_t headWidth() const { return hidden / heads; }
+  int64_t localHeads() const { return heads / tensorSize; }
+  int64_t localHidden() const { return hidden / tensorSize; }
+  int64_t localFfn() const { return ffn / tensorSize; }
+};
+RankShape rankShape(const profile::ModelShape& model, const profile::ParallelShape& parallel,
+                    int32_t tensorIndex);
+
+// Whether this backend can train the model, in words if not: unfused dense attention, fp32, a
+// vocabulary that holds all bytes, sizes that divide.
+Result<void> checkRunnable(const profile::ModelDescription& description);
+
+}  // namespace caracal::model

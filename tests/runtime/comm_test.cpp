@@ -1,0 +1,258 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "runtime/comm/all_reduce.h"
+#include "runtime/comm/channel.h"
+#include "runtime/comm/clock.h"
+#include "runtime/comm/link.h"
+#include "runtime/comm/network.h"
+#include "runtime/comm/step_barrier.h"
+
+namespace caracal::comm {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+
+TEST(Link, readsLatencyAndBandwidthWithUnits) {
+  EXPECT_EQ(parseLink("200us,2GB/s"), (Link{200'000, 2e9}));
+  EXPECT_EQ(parseLink("1.5 ms,100 MiB/s"), (Link{1'500'000, 104857600.0}));
+  EXPECT_EQ(parseLink("0,0"), (Link{0, 0}));
+}
+
+TEST(Link, refusesWhatIsNotALinkInWords) {
+  for (const char* text :
+       {"", "200us", "fast", "200,2GB/s", "200us,2", "-1us,2GB/s", "1us,2GB/s,3", "nan us,1B/s"}) {
+    const auto link = parseLink(text);
+    ASSERT_FALSE(link) << text;
+    EXPECT_NE(link.error().message.find("200us,2GB/s"), std::string::npos) << link.error().message;
+  }
+}
+
+TEST(Link, takesLatencyPlusBytesOverBandwidth) {
+  EXPECT_EQ(transferNs({200'000, 1e9}, 1'000'000), 1'200'000);
+  EXPECT_EQ(transferNs({200'000, 0}, 1'000'000), 200'000);
+  EXPECT_EQ(ringAllReduceBytes(1000, 2), 1000);
+  EXPECT_EQ(ringAllReduceBytes(1000, 4), 1500);
+  EXPECT_EQ(ringAllReduceBytes(1000, 1), 0);
+}
+
+TEST(ReduceGroup, sumsInMemberOrderForEverybody) {
+  Monitor monitor;
+  ReduceGroup group(monitor, 3, {});
+  // In member order (1e8 + 1) - 1e8 is 0 in fp32; any other order would leave the 1.
+  const std::array<float, 3> values{1e8F, 1.0F, -1e8F};
+  std::array<uint64_t, 3> numbers{};
+  for (int32_t member : {2, 0, 1}) {
+    numbers[static_cast<size_t>(member)] =
+        group.enter(member, {&values[static_cast<size_t>(member)], 1}, 0);
+  }
+  for (size_t member = 0; member < 3; ++member) {
+    float sum = 7;
+    ASSERT_TRUE(group.collect(numbers[member], {&sum, 1}));
+    EXPECT_EQ(sum, 0.0F);
+  }
+}
+
+TEST(ReduceGroup, transferStartsWithTheLastMemberAndFollowsThePreviousOne) {
+  Monitor monitor;
+  ReduceGroup group(monitor, 2, {1 * kMs, 1e9});
+  const std::vector<float> values(250'000);  // 1 MB: 1 ms on the wire besides 1 ms latency
+  std::vector<float> sum(values.size());
+  const auto transferAfter = [&](int64_t firstEntry, int64_t secondEntry) {
+    const uint64_t number = group.enter(0, values, firstEntry);
+    group.enter(1, values, secondEntry);
+    const auto transfer = group.collect(number, sum);
+    EXPECT_TRUE(group.collect(number, sum));
+    return *transfer;
+  };
+  const Transfer first = transferAfter(10 * kMs, 14 * kMs);
+  EXPECT_EQ(first.beginNs, 14 * kMs);
+  EXPECT_EQ(first.endNs, 16 * kMs);
+  const Transfer second = transferAfter(15 * kMs, 15 * kMs);
+  EXPECT_EQ(second.beginNs, 16 * kMs);
+  EXPECT_EQ(second.endNs, 18 * kMs);
+}
+
+TEST(ReduceGroup, aFailedRunWakesThoseWhoWait) {
+  Monitor monitor;
+  ReduceGroup group(monitor, 2, {});
+  const std::vector<float> values(4);
+  const uint64_t number = group.enter(0, values, 0);
+  std::jthread failing([&] { monitor.fail({ErrorCode::kIo, "rank 1 is gone", {}}); });
+  std::vector<float> sum(4);
+  const auto result = group.collect(number, sum);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "rank 1 is gone");
+}
+
+TEST(Channel, keepsOrderAndSaysWhenMessagesTravel) {
+  Monitor monitor;
+  Channel channel(monitor, {kMs, 4e6});
+  const std::array<float, 1> a{1};
+  const std::array<float, 1> b{2};
+  channel.send(a, 100);
+  channel.send(b, 200);
+  std::array<float, 1> received{};
+  const auto first = channel.receive(received);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(received[0], 1.0F);
+  EXPECT_EQ(first->beginNs, 100);
+  EXPECT_EQ(first->endNs, 100 + kMs + 1000);  // 4 bytes at 4 MB/s
+  ASSERT_TRUE(channel.receive(received));
+  EXPECT_EQ(received[0], 2.0F);
+}
+
+TEST(StepBarrier, theLastToArriveActsForAll) {
+  Monitor monitor;
+  StepBarrier barrier(monitor, 3);
+  int acted = 0;  // written only while all others wait
+  std::atomic<int> seen{0};
+  {
+    std::vector<std::jthread> ranks;
+    for (int rank = 0; rank < 3; ++rank) {
+      ranks.emplace_back([&] {
+        for (int round = 1; round <= 50; ++round) {
+          const auto arrived = barrier.arrive([&]() -> Result<void> {
+            ++acted;
+            return {};
+          });
+          if (arrived && acted == round) ++seen;
+          // The next round must not start acting while somebody still compares.
+          static_cast<void>(barrier.arrive([]() -> Result<void> { return {}; }));
+        }
+      });
+    }
+  }
+  EXPECT_EQ(acted, 50);
+  EXPECT_EQ(seen, 150);
+}
+
+TEST(StepBarrier, failureOfTheActionReachesAllRanks) {
+  Monitor monitor;
+  StepBarrier barrier(monitor, 2);
+  std::atomic<int> failures{0};
+  {
+    std::vector<std::jthread> ranks;
+    for (int rank = 0; rank < 2; ++rank) {
+      ranks.emplace_back([&] {
+        const auto arrived =
+            barrier.arrive([]() -> Result<void> { return fail(ErrorCode::kIo, "disk full"); });
+        if (!arrived && arrived.error().message == "disk full") ++failures;
+      });
+    }
+  }
+  EXPECT_EQ(failures, 2);
+}
+
+// Two stages, two micro-batches, a link of 3 ms; forward 10 ms on both, backward 20 ms on both:
+//   stage 0:  F0 0-10  F1 10-20          B0 46-66  B1 76-96
+//   stage 1:  F0 13-23 B0 23-43  F1 43-53 B1 53-73
+// The gradient of micro-batch 0 arrives at 43 + 3, that of 1 at 73 + 3.
+TEST(VirtualClock, playsASmallScheduleAsByHand) {
+  Monitor monitor;
+  RunClock run(ClockKind::kVirtual);
+  Channel activations(monitor, {3 * kMs, 0});
+  Channel gradients(monitor, {3 * kMs, 0});
+  std::vector<Span> first;
+  std::vector<Span> second;
+  const auto receive = [](Channel& channel, RankClock& clock) {
+    std::array<float, 1> value{};
+    clock.waitUntil(channel.receive(value)->endNs);
+  };
+  const std::array<float, 1> message{1};
+  {
+    std::jthread stage0([&] {
+      RankClock clock(run);
+      for (int m = 0; m < 2; ++m) {
+        first.push_back(clock.advance(10 * kMs));
+        activations.send(message, clock.nowNs());
+      }
+      for (int m = 0; m < 2; ++m) {
+        receive(gradients, clock);
+        first.push_back(clock.advance(20 * kMs));
+      }
+    });
+    std::jthread stage1([&] {
+      RankClock clock(run);
+      for (int m = 0; m < 2; ++m) {
+        receive(activations, clock);
+        second.push_back(clock.advance(10 * kMs));
+        second.push_back(clock.advance(20 * kMs));
+        gradients.send(message, clock.nowNs());
+      }
+    });
+  }
+  const auto ms = [](int64_t begin, int64_t end) { return Span{begin * kMs, end * kMs}; };
+  EXPECT_EQ(first, (std::vector{ms(0, 10), ms(10, 20), ms(46, 66), ms(76, 96)}));
+  EXPECT_EQ(second, (std::vector{ms(13, 23), ms(23, 43), ms(43, 53), ms(53, 73)}));
+}
+
+TEST(VirtualClock, measuresTheProcessorTimeOfTheWorkAlone) {
+  RunClock run(ClockKind::kVirtual);
+  RankClock clock(run);
+  const Span sleeping =
+      clock.measure([] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); });
+  EXPECT_LT(sleeping.lengthNs(), 25 * kMs);
+  double sum = 0;
+  const Span working = clock.measure([&sum] {
+    for (int i = 1; i < 3'000'000; ++i) sum = sum + 1.0 / i;
+  });
+  EXPECT_GT(sum, 1.0);
+  EXPECT_GT(working.lengthNs(), kMs / 10);
+  EXPECT_EQ(working.beginNs, sleeping.endNs);
+}
+
+TEST(WallClock, waitsAtLeastUntilTheDeadlineAndCountsHowLate) {
+  RunClock run(ClockKind::kWall);
+  RankClock clock(run);
+  const int64_t deadline = clock.nowNs() + 5 * kMs;
+  clock.waitUntil(deadline);
+  EXPECT_GE(clock.nowNs(), deadline);
+  EXPECT_EQ(clock.overshoot().waits, 1);
+  EXPECT_GE(clock.overshoot().worstNs, 0);
+  clock.waitUntil(deadline - kMs);  // already past: no wait
+  EXPECT_EQ(clock.overshoot().waits, 1);
+}
+
+TEST(WallClock, standsStillDuringExcludedTime) {
+  RunClock run(ClockKind::kWall);
+  const int64_t before = run.wallNowNs();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  run.excludeNs(run.wallNowNs() - before);
+  EXPECT_LT(run.wallNowNs() - before, 20 * kMs);
+}
+
+TEST(Layout, tensorRanksAreNeighboursAndStagesOutermost) {
+  profile::ParallelShape parallel;
+  parallel.tensor = 2;
+  parallel.data = 3;
+  parallel.pipeline = 2;
+  EXPECT_EQ(positionOf(parallel, 1), (Position{1, 0, 1, 0}));
+  EXPECT_EQ(positionOf(parallel, 2), (Position{2, 0, 0, 1}));
+  EXPECT_EQ(positionOf(parallel, 9), (Position{9, 1, 1, 1}));
+}
+
+TEST(Network, connectsNeighboursAndNobodyElse) {
+  Monitor monitor;
+  profile::ParallelShape parallel;
+  parallel.tensor = 2;
+  parallel.pipeline = 2;
+  parallel.data = 2;
+  const Network network(monitor, parallel, {});
+  const RankLinks first = network.linksOf(positionOf(parallel, 1));
+  const RankLinks second = network.linksOf(positionOf(parallel, 5));  // the next stage of rank 1
+  EXPECT_EQ(first.activationsFromPrevious, nullptr);
+  EXPECT_EQ(first.activationsToNext, second.activationsFromPrevious);
+  EXPECT_EQ(first.gradientsFromNext, second.gradientsToPrevious);
+  EXPECT_EQ(second.activationsToNext, nullptr);
+  EXPECT_EQ(first.tensor, network.linksOf(positionOf(parallel, 0)).tensor);
+  EXPECT_EQ(first.data, network.linksOf(positionOf(parallel, 3)).data);
+  EXPECT_NE(first.tensor, network.linksOf(positionOf(parallel, 2)).tensor);
+}
+
+}  // namespace
+}  // namespace caracal::comm
