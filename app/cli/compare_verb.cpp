@@ -1,7 +1,8 @@
-// caracal compare A B: two runs, plans or predictions side by side, with a gate for scripts.
+// caracal compare A B...: runs, plans or predictions side by side, with a gate for scripts.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -17,29 +18,42 @@ using nlohmann::ordered_json;
 constexpr double kNoGate = -1.0;
 
 struct Options {
-  std::string first;
-  std::string second;
+  std::vector<std::string> paths;
   std::string profile;
   double maxSlowerPct = kNoGate;
   bool json = false;
 };
 
+// The run that is slowest against the first, in percent.
+double worstChange(const std::vector<analysis::RunSummary>& runs) {
+  double worst = analysis::changePct(runs.front().stepNs, runs.back().stepNs);
+  for (size_t i = 1; i < runs.size(); ++i) {
+    worst = std::max(worst, analysis::changePct(runs.front().stepNs, runs[i].stepNs));
+  }
+  return worst;
+}
+
 Result<ExitCode> runCompare(const Options& options, Console& console) {
-  CARACAL_TRY(first, summarizePath(options.first, options.profile, console));
-  CARACAL_TRY(second, summarizePath(options.second, options.profile, console));
-  const double change = analysis::changePct(first.stepNs, second.stepNs);
+  if (options.paths.size() < 2)
+    return usageError(console, "compare needs at least two runs, plans or predictions");
+  std::vector<analysis::RunSummary> runs;
+  for (const std::string& path : options.paths) {
+    CARACAL_TRY(run, summarizePath(path, options.profile, console));
+    runs.push_back(run);
+  }
+  const double worst = worstChange(runs);
   const bool gated = options.maxSlowerPct >= 0;
-  const bool passed = !gated || change <= options.maxSlowerPct;
+  const bool passed = !gated || worst <= options.maxSlowerPct;
   if (options.json) {
     ordered_json document{{"schema", "caracal.compare/1"}};
-    document.update(comparisonJson(first, second));
+    document.update(comparisonJson(runs));
     if (gated) document["gate"] = {{"maxSlowerPct", options.maxSlowerPct}, {"passed", passed}};
     printJson(console, document);
   } else {
-    console.out << comparisonText(first, second);
+    console.out << comparisonText(runs);
     if (!passed) {
       console.out << fmt::format("gate failed: the step is {:.2f} % slower, {:.2f} % is allowed\n",
-                                 change, options.maxSlowerPct);
+                                 worst, options.maxSlowerPct);
     }
   }
   return passed ? ExitCode::kOk : ExitCode::kGateFailed;
@@ -49,13 +63,13 @@ Result<ExitCode> runCompare(const Options& options, Console& console) {
 
 VerbRun declareCompare(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  command.add_option("first", options->first, "recording, trace, predicted timeline or plan")
+  command.add_option("path", options->paths, "recordings, traces, predicted timelines or plans")
       ->required();
-  command.add_option("second", options->second, "what to set beside it")->required();
   command.add_option("--profile", options->profile, "profile that plans are simulated on");
   command
       .add_option("--max-slower", options->maxSlowerPct,
-                  "gate: exit code 3 when the second step is slower by more than this many percent")
+                  "gate: exit code 3 when a later step is slower than the first by more than this "
+                  "many percent")
       ->check(CLI::NonNegativeNumber);
   command.add_flag("--json", options->json, "print one JSON document");
   return [options](Console& console) { return runCompare(*options, console); };

@@ -49,6 +49,62 @@ void addStageRows(TextTable& table, const StageRun& first, const StageRun& secon
   }
 }
 
+// Every figure of two runs, one under the other.
+std::string figureTable(const RunSummary& first, const RunSummary& second) {
+  TextTable table{{"", columnTitle(first), columnTitle(second), "change"}, {}};
+  table.rows.push_back({"step", formatDuration(first.stepNs), formatDuration(second.stepNs),
+                        changeText(first.stepNs, second.stepNs)});
+  table.rows.push_back({"pipeline window", formatDuration(first.pipelineNs),
+                        formatDuration(second.pipelineNs),
+                        changeText(first.pipelineNs, second.pipelineNs)});
+  table.rows.push_back({"bubbles", formatPercent(first.bubblePct), formatPercent(second.bubblePct),
+                        fmt::format("{:+.2f} points", second.bubblePct - first.bubblePct)});
+  for (const StageRun& stage : first.stages) {
+    const auto other =
+        std::find_if(second.stages.begin(), second.stages.end(),
+                     [&](const StageRun& candidate) { return candidate.stage == stage.stage; });
+    if (other != second.stages.end()) addStageRows(table, stage, *other);
+  }
+  return table.render();
+}
+
+int64_t sumOver(const RunSummary& run, int64_t StageRun::*value) {
+  int64_t sum = 0;
+  for (const StageRun& stage : run.stages) sum += stage.*value;
+  return sum;
+}
+
+int64_t largestPeak(const RunSummary& run) {
+  int64_t peak = 0;
+  for (const StageRun& stage : run.stages) peak = std::max(peak, stage.peakBytes);
+  return peak;
+}
+
+// What decides between many runs, one row each; recomputation summed over stages, the fullest
+// stage's memory.
+std::string runTable(const std::vector<RunSummary>& runs) {
+  TextTable table{
+      {"run", "step", "change", "bubbles", "recompute hidden", "exposed", "peak memory"}, {}};
+  for (const RunSummary& run : runs) {
+    table.rows.push_back({columnTitle(run), formatDuration(run.stepNs),
+                          changeText(runs.front().stepNs, run.stepNs), formatPercent(run.bubblePct),
+                          formatDuration(sumOver(run, &StageRun::recomputeHiddenNs)),
+                          formatDuration(sumOver(run, &StageRun::recomputeExposedNs)),
+                          formatBytes(largestPeak(run))});
+  }
+  return table.render();
+}
+
+std::vector<std::string> cautionsOf(const std::vector<RunSummary>& runs) {
+  std::vector<std::string> texts;
+  for (const RunSummary& run : runs) {
+    for (const std::string& text : analysis::cautions(runs.front(), run)) {
+      if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+    }
+  }
+  return texts;
+}
+
 }  // namespace
 
 ordered_json runJson(const RunSummary& run) {
@@ -69,34 +125,21 @@ ordered_json runJson(const RunSummary& run) {
   return json;
 }
 
-ordered_json comparisonJson(const RunSummary& first, const RunSummary& second) {
-  return {{"first", runJson(first)},
-          {"second", runJson(second)},
-          {"change",
-           {{"stepPct", changePct(first.stepNs, second.stepNs)},
-            {"pipelinePct", changePct(first.pipelineNs, second.pipelineNs)},
-            {"bubblePoints", second.bubblePct - first.bubblePct}}},
-          {"cautions", analysis::cautions(first, second)}};
+ordered_json comparisonJson(const std::vector<RunSummary>& runs) {
+  ordered_json json{{"runs", ordered_json::array()}, {"cautions", cautionsOf(runs)}};
+  for (const RunSummary& run : runs) {
+    ordered_json row = runJson(run);
+    row["change"] = {{"stepPct", changePct(runs.front().stepNs, run.stepNs)},
+                     {"pipelinePct", changePct(runs.front().pipelineNs, run.pipelineNs)},
+                     {"bubblePoints", run.bubblePct - runs.front().bubblePct}};
+    json["runs"].push_back(std::move(row));
+  }
+  return json;
 }
 
-std::string comparisonText(const RunSummary& first, const RunSummary& second) {
-  TextTable table{{"", columnTitle(first), columnTitle(second), "change"}, {}};
-  table.rows.push_back({"step", formatDuration(first.stepNs), formatDuration(second.stepNs),
-                        changeText(first.stepNs, second.stepNs)});
-  table.rows.push_back({"pipeline window", formatDuration(first.pipelineNs),
-                        formatDuration(second.pipelineNs),
-                        changeText(first.pipelineNs, second.pipelineNs)});
-  table.rows.push_back({"bubbles", formatPercent(first.bubblePct), formatPercent(second.bubblePct),
-                        fmt::format("{:+.2f} points", second.bubblePct - first.bubblePct)});
-  for (const StageRun& stage : first.stages) {
-    const auto other =
-        std::find_if(second.stages.begin(), second.stages.end(),
-                     [&](const StageRun& candidate) { return candidate.stage == stage.stage; });
-    if (other != second.stages.end()) addStageRows(table, stage, *other);
-  }
-  std::string text = table.render();
-  for (const std::string& caution : analysis::cautions(first, second))
-    text += "mind: " + caution + '\n';
+std::string comparisonText(const std::vector<RunSummary>& runs) {
+  std::string text = runs.size() == 2 ? figureTable(runs[0], runs[1]) : runTable(runs);
+  for (const std::string& caution : cautionsOf(runs)) text += "mind: " + caution + '\n';
   return text;
 }
 

@@ -1,21 +1,21 @@
-// Two runs side by side, in words and as JSON: what `compare` and `measure` print.
+// Runs side by side, in words and as JSON: what `compare` and `measure` print.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "core/analysis/run_summary.h"
-#include "core/sim/simulator.h"
 
 namespace caracal::cli {
 
 nlohmann::ordered_json runJson(const analysis::RunSummary& run);
 
-// {"first", "second", "change": {"stepPct", ...}, "cautions"}; to be merged into a document.
-nlohmann::ordered_json comparisonJson(const analysis::RunSummary& first,
-                                      const analysis::RunSummary& second);
+// {"runs": [...], "cautions": [...]}: every run with its change against the first in percent; to be
+// merged into a document. REQUIRES at least one run.
+nlohmann::ordered_json comparisonJson(const std::vector<analysis::RunSummary>& runs);
 
-// One row per figure: first, second, change in percent.
-std::string comparisonText(const analysis::RunSummary& first, const analysis::RunSummary& second);
+// Two runs: one row per figure and stage. More: one row per run. REQUIRES at least two.
+std::string comparisonText(const std::vector<analysis::RunSummary>& runs);
 
 }  // namespace caracal::cli

@@ -1,0 +1,111 @@
+// info, analyze and render on small traces and, where they are, on the shared ones.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/app/cli/run_caracal.h"
+
+namespace caracal::cli {
+namespace {
+
+using nlohmann::json;
+using test::runCaracal;
+using test::runCaracalJson;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+
+TEST(Info, listsRanksWithTheFieldsThatScriptsRelyOn) {
+  const TemporaryFolder folder;
+  const json document =
+      runCaracalJson({"info", folder.write("rank1.json", test::smallKinetoTrace(1)),
+                      folder.write("rank0.json", test::smallKinetoTrace(0))});
+  EXPECT_EQ(document.at("schema"), "caracal.info/1");
+  EXPECT_EQ(document.at("format"), "kineto");
+  ASSERT_EQ(document.at("ranks").size(), 2U);
+  const json& row = document.at("ranks").at(1);
+  EXPECT_EQ(row.at("rank"), 1);
+  EXPECT_EQ(row.at("device"), "1");
+  EXPECT_EQ(row.at("events"), 4);
+  EXPECT_EQ(row.at("cpuEvents"), 1);
+  EXPECT_EQ(row.at("gpuKernels"), 2);
+  EXPECT_EQ(row.at("gpuMemcpy"), 1);
+  EXPECT_EQ(row.at("gpuMemset"), 0);
+  EXPECT_EQ(row.at("ncclKernels"), 1);
+  EXPECT_EQ(row.at("ncclByKind").at("AllReduce"), 1);
+  EXPECT_GE(document.at("loadSeconds").get<double>(), 0.0);
+  EXPECT_GT(document.at("peakRssBytes").get<int64_t>(), 0);
+  EXPECT_GT(document.at("bytesPerEvent").get<double>(), 0.0);
+  EXPECT_EQ(document.at("quality").at("truncatedInput"), 0) << document.at("quality");
+}
+
+TEST(Analyze, figuresAreUnionsOfIntervals) {
+  const TemporaryFolder folder;
+  const json document =
+      runCaracalJson({"analyze", folder.write("rank0.json", test::smallKinetoTrace(0))});
+  EXPECT_EQ(document.at("schema"), "caracal.analyze/1");
+  ASSERT_EQ(document.at("ranks").size(), 1U);
+  const json& row = document.at("ranks").at(0);
+  EXPECT_EQ(row.at("spanNs"), 22000);
+  EXPECT_EQ(row.at("busyNs"), 16000);
+  EXPECT_EQ(row.at("computeNs"), 10000);
+  EXPECT_EQ(row.at("commNs"), 6000);
+  EXPECT_EQ(row.at("exposedCommNs"), 4000);
+  EXPECT_EQ(row.at("idleNs"), 6000);
+  EXPECT_NEAR(row.at("overlapPct").get<double>(), 100.0 / 3, 1e-9);
+  EXPECT_FALSE(document.contains("stages"));
+  EXPECT_THAT(document.at("stagesMissing").get<std::string>(), HasSubstr("pipeline"));
+}
+
+TEST(Analyze, theTableOfCommunicationNamesIsShownAndCanBeReplaced) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const auto shown = runCaracal({"analyze", trace, "--table"});
+  EXPECT_EQ(shown.exitCode, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("nccl rccl"));
+  EXPECT_THAT(shown.out, HasSubstr("ncclDevKernel_AllReduce_Sum_f32"));
+  const std::string table =
+      folder.write("names.json", R"({"schema": "caracal.comm-kernels/1", "parts": ["gemm"]})");
+  const json replaced = runCaracalJson({"analyze", trace, "--comm-kernels", table});
+  EXPECT_EQ(replaced.at("ranks").at(0).at("commNs"), 10000);
+}
+
+json sharedTruth(const std::string& file) {
+  const std::filesystem::path traces = CARACAL_SOURCE_DIR "/../shared/traces";
+  if (!std::filesystem::exists(traces / "truth.json")) return nullptr;
+  std::FILE* in = std::fopen((traces / "truth.json").c_str(), "rb");
+  const json truth = json::parse(in);
+  std::fclose(in);
+  return truth.at("files").at(file);
+}
+
+TEST(Analyze, stagesOfARealPipelineEqualTheTruth) {
+  const std::string file = "bytedance-pp-ST/timeline-ST.json.gz";
+  const json truth = sharedTruth(file);
+  if (truth.is_null()) GTEST_SKIP() << "shared traces are not here: ../shared/traces";
+  const json document = runCaracalJson({"analyze", CARACAL_SOURCE_DIR "/../shared/traces/" + file});
+  ASSERT_EQ(document.at("stages").size(), truth.at("pipeline").at("by_stage").size());
+  for (const json& stage : document.at("stages")) {
+    const json& expected =
+        truth.at("pipeline").at("by_stage").at(std::to_string(stage.at("stage").get<int>()));
+    EXPECT_EQ(stage.at("pipelineNs"), expected.at("window_ns"));
+    EXPECT_EQ(stage.at("bubbleNs"), expected.at("bubble_ns"));
+    EXPECT_NEAR(stage.at("bubblePct").get<double>(), expected.at("bubble_pct").get<double>(),
+                0.005);
+    int64_t causes = 0;
+    for (const auto& [name, ns] : stage.at("causes").items()) causes += ns.get<int64_t>();
+    EXPECT_EQ(causes, stage.at("stepNs").get<int64_t>() - stage.at("busyNs").get<int64_t>());
+  }
+}
+
+TEST(Render, writesPicturesOnly) {
+  const TemporaryFolder folder;
+  const auto answer =
+      runCaracal({"render", folder.write("rank0.json", test::smallKinetoTrace(0)), "-o", "x.txt"});
+  EXPECT_EQ(answer.exitCode, 2);
+  EXPECT_THAT(answer.err, HasSubstr(".png"));
+}
+
+}  // namespace
+}  // namespace caracal::cli
