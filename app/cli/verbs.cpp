@@ -11,6 +11,7 @@ const std::vector<Verb>& verbs() {
       {"simulate", "predict the step of a plan", declareSimulate},
       {"measure", "run a plan with caracal-run and compare with its prediction", declareMeasure},
       {"compare", "set two runs, plans or predictions side by side", declareCompare},
+      {"export", "write a plan as the configuration of a training framework", declareExport},
       {"render", "draw the timeline into a PNG or SVG", declareRender},
   };
   return kVerbs;
