@@ -2,7 +2,6 @@
 
 #include <utility>
 
-
 #include "core/base/statistics.h"
 #include "core/sim/figures.h"
 #include "core/sim/item_durations.h"
