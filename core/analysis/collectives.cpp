@@ -93,6 +93,12 @@ GroupKey groupOf(const Trace& trace, const trace::Track& track, const trace::Eve
   return {kNoIndex, lane, rank.stage, lane == Lane::kTensor ? rank.dataIndex : rank.tensorIndex};
 }
 
+// A tracer's collective that names neither its group nor its number could belong to anybody.
+bool isAnonymous(EventKind kind, const trace::EventArgs* args) {
+  return kind == EventKind::kComm &&
+         (args == nullptr || (args->group == kNoIndex && args->sequence < 0));
+}
+
 // kNone for what is not a collective.
 CollectiveKind kindOf(const Trace& trace, EventIndex event, CommKernelFilter& filter) {
   const bool kernel = filter.isCommKernel(event);
@@ -114,6 +120,7 @@ CollectiveKind kindOf(const Trace& trace, EventIndex event, CommKernelFilter& fi
 struct Calls {
   std::map<CallKey, CallsOfRank> byKey;
   std::map<std::pair<GroupKey, CollectiveKind>, std::set<uint32_t>> ranks;  // that ever call it
+  int64_t anonymous = 0;
 };
 
 Calls collectCalls(const Trace& trace, const CommNames& comm) {
@@ -125,6 +132,10 @@ Calls collectCalls(const Trace& trace, const CommNames& comm) {
       const CollectiveKind kind = kindOf(trace, e, filter);
       if (kind == CollectiveKind::kNone) continue;
       const trace::EventArgs* args = trace.args(e);
+      if (isAnonymous(trace.kind(e), args)) {
+        ++calls.anonymous;
+        continue;
+      }
       CallKey key{groupOf(trace, track, args), kind, -1, args != nullptr ? args->sequence : -1};
       if (args != nullptr && args->step >= 0) key.step = args->step;
       // A sequence number needs no step, and a kernel launched near a step's edge could spoil it.
@@ -221,6 +232,7 @@ void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRa
 CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm) {
   const Calls calls = collectCalls(trace, comm);
   CollectiveMatching result;
+  result.unmatchedEvents = calls.anonymous;
   for (const auto& [key, ofRank] : calls.byKey) {
     const std::set<uint32_t>& expected = calls.ranks.at({key.group, key.kind});
     if (expected.size() < 2 || ofRank.size() < expected.size()) {

@@ -38,8 +38,9 @@ struct CollectiveMatching {
 // the step of a GPU kernel is that of its launch. Recording windows differ between ranks, so where
 // ranks show unequal numbers of calls the longer lists are cut at their edges such that ends fit
 // best, and calls matched by order must overlap in time on all members. A group that the trace does
-// not name is taken to be the tensor-parallel or data-parallel neighbours of the rank (lanes of
-// schedules), else all ranks.
+// not name is taken to be the tensor-parallel or data-parallel neighbours of the rank (numbered
+// calls on the lanes of schedules), for kernels all ranks; a tracer's call without group and number
+// stays unmatched.
 //
 // Point-to-point traffic (send, receive, and SendRecv kernels whose metadata names no collective)
 // and waits are not collectives and not looked at.
