@@ -16,9 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Ids = std::vector<std::string>;
 
-// Layers on which a mistaken number in a document must not make us allocate without bound.
-constexpr int32_t kMostLayers = 1 << 20;
-
 // ---- out ----
 
 // Collects equal values; index() is the value's place in the list.

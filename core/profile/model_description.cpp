@@ -11,13 +11,17 @@
 namespace caracal::profile {
 namespace {
 
-// A path that exists, else the resource of that name.
+// A file of this path, else the resource of this name.
 Result<std::string> resolve(const std::string& nameOrPath, std::string_view folder) {
+  const std::string known = fmt::format("{}", fmt::join(listResources(folder), ", "));
   std::error_code ignored;
-  if (std::filesystem::exists(nameOrPath, ignored)) return nameOrPath;
+  if (std::filesystem::exists(nameOrPath, ignored) &&
+      !std::filesystem::is_directory(nameOrPath, ignored)) {
+    return nameOrPath;
+  }
   if (auto found = findResource(fmt::format("{}/{}.json", folder, nameOrPath))) return *found;
   return fail(ErrorCode::kNotFound, "\"{}\" is neither a file nor one of the known {}: {}",
-              nameOrPath, folder, fmt::join(listResources(folder), ", "));
+              nameOrPath, folder, known);
 }
 
 ModelShape readShape(JsonNode& root) {
@@ -191,6 +195,11 @@ Result<Hardware> hardwareFromJson(std::string_view text) {
 }
 
 Result<Hardware> loadHardware(const std::string& nameOrPath) {
+  if (nameOrPath.empty()) {
+    return fail(ErrorCode::kCannotAnswer,
+                "no device is named; set \"gpu\" in the model description to a file or one of {}",
+                fmt::join(listResources("hardware"), ", "));
+  }
   CARACAL_TRY(path, resolve(nameOrPath, "hardware"));
   CARACAL_TRY(text, readTextFile(path));
   auto hardware = hardwareFromJson(text);

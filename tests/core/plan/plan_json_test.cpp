@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <random>
 
+#include "core/base/files.h"
 #include "core/profile/model_description.h"
 #include "core/profile/profile_json.h"
 #include "tests/support/layers.h"
@@ -148,6 +149,26 @@ TEST(PlanJson, wrongFieldsAreNamedByTheirPath) {
             "stages[0].layers: names policy 7, but there are 3");
   EXPECT_EQ(errorOf(replaced(text, "\"layers\": [0, 1]", "\"layers\": [0]")),
             "stages: hold 7 layers, but the model has 8");
+}
+
+// A golden value: recordings and exported configurations hold it, so no version may change it.
+TEST(PlanJson, hashStaysWhatItWas) {
+  const profile::Profile profile = test::makeProfile(test::tinyLayer(), 4, 2, 4);
+  Plan plan = test::makePlanOf(profile, {test::keepAll(profile.kinds[0])});
+  plan.profileHash = "0123456789abcdef";
+  EXPECT_EQ(hashOf(plan), "010c4cbc01bd39e0");
+  EXPECT_EQ(profile::hashOf(profile), "2c5106008d21f826");
+}
+
+// The example of docs/plan-format.md is a plan of this version.
+TEST(PlanJson, theDocumentedExampleIsRead) {
+  const auto page = readTextFile(std::string(CARACAL_SOURCE_DIR) + "/docs/plan-format.md");
+  ASSERT_TRUE(page) << page.error().text();
+  const size_t begin = page->find("```json\n") + 8;
+  const auto document = planDocumentFromJson(page->substr(begin, page->find("```", begin) - begin));
+  ASSERT_TRUE(document) << document.error().text();
+  EXPECT_EQ(document->plan.partition(), (std::vector<int32_t>{2, 2}));
+  EXPECT_EQ(toText(document->plan.stages[1].layers[0].placements[8]), "window:prev.bwd.mlp");
 }
 
 // Bytes of a valid document changed, removed or doubled at random: an error in words, or a plan

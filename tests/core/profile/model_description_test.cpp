@@ -104,6 +104,14 @@ TEST(Hardware, everyConstantOfEveryShippedDeviceHasASource) {
   }
 }
 
+TEST(Hardware, aMissingNameSaysWhereToPutOne) {
+  const auto hardware = loadHardware("");
+  ASSERT_FALSE(hardware);
+  EXPECT_EQ(hardware.error().code, ErrorCode::kCannotAnswer);
+  EXPECT_EQ(hardware.error().message.find("no device is named; set \"gpu\""), 0u)
+      << hardware.error().text();
+}
+
 TEST(Hardware, refusesEfficienciesAboveOne) {
   auto text = *readTextFile(*findResource("hardware/h200.json"));
   text.replace(text.find("0.7"), 3, "1.7");

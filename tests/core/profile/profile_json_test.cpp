@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <random>
 
 #include "core/profile/model_description.h"
 
@@ -87,6 +88,36 @@ TEST(ProfileJson, documentsCutAnywhereAreRefused) {
     ASSERT_FALSE(profile) << length;
     EXPECT_FALSE(profile.error().message.empty());
   }
+}
+
+// Bytes of a valid document changed, removed or doubled at random: an error in words or a profile
+// that validate() accepts; never a crash.
+TEST(ProfileJson, damagedDocumentsGiveErrorsOrValidProfiles) {
+  const std::string text = toJson(sample());
+  constexpr uint64_t kSeed = 42;
+  std::mt19937_64 random(kSeed);
+  int refused = 0;
+  for (int round = 0; round < 1000; ++round) {
+    std::string damaged = text;
+    const size_t at = random() % damaged.size();
+    switch (random() % 3) {
+      case 0:
+        damaged[at] = "0123456789-{}[]\",:e."[random() % 20];
+        break;
+      case 1:
+        damaged.erase(at, 1 + random() % 6);
+        break;
+      default:
+        damaged.insert(at, damaged.substr(random() % damaged.size(), 1 + random() % 6));
+        break;
+    }
+    const auto profile = profileFromJson(damaged);
+    refused += profile ? 0 : 1;
+    const bool sound =
+        profile ? static_cast<bool>(validate(*profile)) : !profile.error().message.empty();
+    EXPECT_TRUE(sound) << "seed " << kSeed << " round " << round;
+  }
+  EXPECT_GT(refused, 300) << "seed " << kSeed;
 }
 
 // What the types cannot exclude, and how it is said.

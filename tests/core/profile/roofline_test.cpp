@@ -21,8 +21,8 @@ TEST(Roofline, oneLayerOf22BTakesWhatWasMeasured) {
   const LayerKind& layer = profile->kinds.front();
   EXPECT_NEAR(static_cast<double>(layer.forwardNs()) / 1e6, 7.7, 0.10 * 7.7);
   EXPECT_NEAR(static_cast<double>(layer.backwardNs()) / 1e6, 11.9, 0.10 * 11.9);
-  // Selective recomputation measured 13.2 - 11.9 = 1.3 ms for scores, softmax and dropout; their kernels
-  // of that time were not as close to the roofline as the GEMMs.
+  // Selective recomputation measured 13.2 - 11.9 = 1.3 ms for scores, softmax and dropout; their
+  // kernels of that time were not as close to the roofline as the GEMMs.
   int64_t attentionCore = 0;
   for (const char* id : {"scores", "softmax", "attn_dropout"}) {
     attentionCore += layer.operators[static_cast<size_t>(layer.indexOf(id))].forwardNs;
