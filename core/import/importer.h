@@ -34,7 +34,8 @@ class Importer {
   }
   // Reads the whole file into one builder, with Rank::file = path. A rank whose number the file
   // does not tell keeps rank -1: loadTraces() numbers it by the file name or by file order. Called
-  // from several threads at once. Errors name the place inside the file; the caller adds the file.
+  // from several threads at once. Errors and the report's notes name the place inside the file; the
+  // caller adds the file.
   virtual Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions& options,
                                            std::stop_token stop,
                                            const Progress& progress) const = 0;

@@ -51,11 +51,18 @@ class JointProgress {
   double m_reported = -1;
 };
 
+void nameFileInNotes(TraceBuilder& builder, const std::string& path) {
+  const std::string file = std::filesystem::path(path).filename().string();
+  for (std::string& note : builder.report().notes) note = file + ": " + note;
+}
+
 // A reader may run out of memory anywhere; that must not end the process (the other files may fit).
 Result<TraceBuilder> readFile(const InputFile& file, const LoadOptions& options,
                               std::stop_token stop, const Progress& progress) {
   try {
-    return file.importer->read(file.path, options, stop, progress);
+    auto builder = file.importer->read(file.path, options, stop, progress);
+    if (builder) nameFileInNotes(*builder, file.path);
+    return builder;
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kOutOfMemory,
                 "not enough memory to load this file; load fewer ranks at once");

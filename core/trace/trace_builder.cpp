@@ -74,12 +74,33 @@ EventIndex TraceBuilder::add(const NewEvent& event, const EventArgs& args) {
 
 void TraceBuilder::setArgs(EventIndex event, const EventArgs& args) {
   uint32_t& slot = m_trace.m_argsOf[event];
-  if (slot != kNoIndex) {
+  const bool isOwn = slot != kNoIndex && !(slot < m_isShared.size() && m_isShared[slot]);
+  if (isOwn) {
     m_trace.m_args[slot] = args;
     return;
   }
   slot = static_cast<uint32_t>(m_trace.m_args.size());
   m_trace.m_args.push_back(args);
+}
+
+size_t TraceBuilder::ArgsHash::operator()(const EventArgs& args) const {
+  // What shared arguments differ in; the rest is left to comparison.
+  uint64_t hash = static_cast<uint64_t>(args.bytes);
+  for (const uint64_t part : {uint64_t{args.detail}, args.externalId, static_cast<uint64_t>(args.step)}) {
+    hash = (hash ^ part) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+void TraceBuilder::shareArgs(EventIndex event, const EventArgs& args) {
+  const auto [found, isNew] = m_sharedArgs.try_emplace(args, static_cast<uint32_t>(m_trace.m_args.size()));
+  if (isNew) {
+    m_trace.m_args.push_back(args);
+    m_isShared.resize(m_trace.m_args.size(), false);
+    m_isShared.back() = true;
+  }
+  m_trace.m_argsOf[event] = found->second;
 }
 
 EventArgs TraceBuilder::argsOf(EventIndex event) const {
@@ -182,6 +203,7 @@ std::shared_ptr<const Trace> TraceBuilder::finish() && {
   sortEvents();
   m_trackOf = {};
   m_correlations = {};
+  m_sharedArgs = {};
   if (eventCount() > 0) {
     m_trace.m_range = {std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
     for (EventIndex e = 0; e < eventCount(); ++e) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,9 @@ class TraceBuilder {
   EventIndex add(const NewEvent& event);
   EventIndex add(const NewEvent& event, const EventArgs& args);
   void setArgs(EventIndex event, const EventArgs& args);
+  // As setArgs, for arguments that many events have alike (the launch shape of a kernel): equal
+  // ones are held once.
+  void shareArgs(EventIndex event, const EventArgs& args);
   EventArgs argsOf(EventIndex event) const;  // defaults when it has none
   void setDuration(EventIndex event, int64_t durationNs) { m_trace.m_duration[event] = durationNs; }
   int64_t beginOf(EventIndex event) const { return m_trace.m_begin[event]; }
@@ -82,6 +86,11 @@ class TraceBuilder {
   Trace m_trace;
   std::vector<TrackIndex> m_trackOf;  // per event
   std::vector<std::pair<EventIndex, uint64_t>> m_correlations;
+  struct ArgsHash {
+    size_t operator()(const EventArgs& args) const;
+  };
+  std::unordered_map<EventArgs, uint32_t, ArgsHash> m_sharedArgs;  // slot of each
+  std::vector<bool> m_isShared;                                    // per slot, as far as it goes
 };
 
 }  // namespace caracal::trace

@@ -1,5 +1,7 @@
 #include "core/import/chrome/chrome_event.h"
 
+#include <algorithm>
+
 #include "core/import/chrome/decimal.h"
 #include "core/import/chrome/utf8_source.h"
 
@@ -93,8 +95,9 @@ std::string unescaped(std::string_view json) {
 
 std::optional<int64_t> beginOf(const ChromeEvent& event, ImportReport& report) {
   const auto begin = nanosecondsOfMicroseconds(event.time);
-  if (!begin) report.count(Defect::kMissingTimestamp);
-  return begin;
+  if (begin && *begin >= -kLatestNs && *begin <= kLatestNs) return begin;
+  report.count(Defect::kMissingTimestamp);
+  return std::nullopt;
 }
 
 std::optional<EventTime> timeOf(const ChromeEvent& event, ImportReport& report) {
@@ -105,12 +108,11 @@ std::optional<EventTime> timeOf(const ChromeEvent& event, ImportReport& report) 
     return EventTime{*begin, 0};
   }
   const auto duration = nanosecondsOfMicroseconds(event.duration);
-  if (!duration) {
+  if (!duration || *duration > kLatestNs - std::max<int64_t>(*begin, 0)) {
     report.count(Defect::kBadNumber);
     return EventTime{*begin, 0};
   }
-  int64_t end = 0;
-  if (*duration < 0 || __builtin_add_overflow(*begin, *duration, &end)) {
+  if (*duration < 0) {
     report.count(Defect::kNegativeDuration);
     return std::nullopt;
   }

@@ -38,6 +38,9 @@ std::string_view withoutQuotes(std::string_view json);
 std::string unescaped(std::string_view json);
 bool isContainer(std::string_view json);
 
+// Times further from zero than this (146 years) are no times; up to it, differences fit 64 bits.
+inline constexpr int64_t kLatestNs = (int64_t{1} << 62) - 1;
+
 // When an event is. Nothing: it has no usable time, or ends before it begins; the reason is
 // counted.
 struct EventTime {

@@ -149,16 +149,26 @@ EventIndex EventCollector::addGpu(const ChromeEvent& event, EventTime time, Even
   if (!event.hasArguments) m_builder.report().count(Defect::kMissingArgs);
   if (correlation == 0) m_flows.needsLaunch(index);
   if (kind == EventKind::kKernel) {
-    if (auto args = m_groups.argsOf(arguments, m_builder)) {
-      args->externalId = idOf(arguments.externalId);
-      m_builder.setArgs(index, *args);
-    } else if (looksLikeCollective(event.name) && !arguments.externalId.empty()) {
-      m_bareCollectives.emplace_back(index, idOf(arguments.externalId));
-    }
+    addKernelArgs(index, event, arguments);
   } else if (const auto bytes = chrome::signedInteger(withoutQuotes(arguments.bytes))) {
-    m_builder.setArgs(index, {.bytes = *bytes});
+    m_builder.shareArgs(index, {.bytes = *bytes});
   }
   return index;
+}
+
+void EventCollector::addKernelArgs(EventIndex kernel, const ChromeEvent& event,
+                                   const Arguments& arguments) {
+  const trace::NameId detail = m_builder.intern(launchDetail(arguments));
+  if (auto args = m_groups.argsOf(arguments, m_builder)) {
+    args->externalId = idOf(arguments.externalId);
+    args->detail = detail;
+    m_builder.setArgs(kernel, *args);
+    return;
+  }
+  if (detail != 0) m_builder.shareArgs(kernel, {.detail = detail});
+  if (looksLikeCollective(event.name) && !arguments.externalId.empty()) {
+    m_bareCollectives.emplace_back(kernel, idOf(arguments.externalId));
+  }
 }
 
 EventIndex EventCollector::addHost(const ChromeEvent& event, EventTime time, EventKind kind) {
@@ -191,7 +201,10 @@ void EventCollector::addStep(EventIndex event, std::string_view name) {
 void EventCollector::linkCollectives() {
   for (const auto& [kernel, externalId] : m_bareCollectives) {
     const auto found = m_collectiveOps.find(externalId);
-    if (found != m_collectiveOps.end()) m_builder.setArgs(kernel, found->second);
+    if (found == m_collectiveOps.end()) continue;
+    EventArgs args = found->second;
+    args.detail = m_builder.argsOf(kernel).detail;
+    m_builder.setArgs(kernel, args);
   }
 }
 
@@ -216,7 +229,13 @@ void EventCollector::describeRank(const chrome::ChromeDocument& document, const 
     rank.deviceKey = std::to_string(most->first);
     rank.deviceName = facts.deviceNames[most->first];
   }
-  m_builder.shift(facts.baseTimeNs);
+  if (facts.baseTimeNs < 0 ||
+      facts.baseTimeNs > chrome::kLatestNs - std::max<int64_t>(m_lastNs, 0)) {
+    m_builder.report().count(Defect::kBadNumber);
+    m_builder.report().notes.push_back("baseTimeNanoseconds is out of range and was left out");
+  } else {
+    m_builder.shift(facts.baseTimeNs);
+  }
   m_builder.meta().merge(facts.meta);
 }
 

@@ -42,6 +42,8 @@ class EventCollector {
                            trace::EventKind kind);
   trace::EventIndex addHost(const chrome::ChromeEvent& event, chrome::EventTime time,
                             trace::EventKind kind);
+  void addKernelArgs(trace::EventIndex kernel, const chrome::ChromeEvent& event,
+                     const Arguments& arguments);
   void addStep(trace::EventIndex event, std::string_view name);
   trace::NameId nameOf(const chrome::ChromeEvent& event);
   Category categoryOfEvent(const chrome::ChromeEvent& event);

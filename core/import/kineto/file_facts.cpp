@@ -70,7 +70,8 @@ std::string hostFromFileName(const std::string& path) {
   const size_t suffix = name.find(".pt.trace.json");
   if (suffix == std::string::npos) return {};
   const size_t time = name.find_last_of('.', suffix - 1);
-  if (time == std::string::npos || time == 0) return {};
+  // Milliseconds or nanoseconds of the epoch: shorter numbers are something else.
+  if (time == std::string::npos || suffix - time <= 13) return {};
   const size_t process = name.find_last_of('_', time);
   const bool digits = process != std::string::npos && time > process + 1 &&
                       name.find_first_not_of("0123456789", process + 1) == time;

@@ -10,7 +10,8 @@ namespace {
 TraceBuilder oneRank(int32_t rank, std::string_view kernel, int64_t beginNs) {
   TraceBuilder builder;
   const uint32_t r = builder.addRank({.rank = rank, .device = 0});
-  const TrackIndex stream = builder.addTrack({.kind = TrackKind::kGpuStream, .rank = r, .device = 0, .id = 7});
+  const TrackIndex stream =
+      builder.addTrack({.kind = TrackKind::kGpuStream, .rank = r, .device = 0, .id = 7});
   const TrackIndex host = builder.addTrack({.kind = TrackKind::kCpuThread, .rank = r, .id = 1});
   builder.add({host, EventKind::kRuntime, builder.intern("cudaLaunchKernel"), beginNs - 10, 5, 42});
   builder.add({stream, EventKind::kKernel, builder.intern(kernel), beginNs, 100, 42}, {.bytes = 8});
@@ -76,6 +77,21 @@ TEST(Trace, twoInputsOfOneRankAreBothKeptAndCounted) {
   EXPECT_EQ(trace->ranks()[0].rank, 3);
   EXPECT_EQ(trace->ranks()[1].rank, 4);
   EXPECT_EQ(trace->report().of(Defect::kDuplicateRank), 1);
+}
+
+TEST(Trace, sharedArgumentsAreHeldOnceAndChangedForOneEventOnly) {
+  TraceBuilder builder;
+  const TrackIndex track = builder.addTrack({.rank = builder.addRank({})});
+  std::vector<EventIndex> events;
+  for (int i = 0; i < 4; ++i) events.push_back(builder.add({track, EventKind::kKernel, 0, i, 1}));
+  for (EventIndex e : events)
+    builder.shareArgs(e, {.detail = builder.intern(e < 2 ? "grid 1x1x1" : "grid 2x1x1")});
+  builder.setArgs(events[1], {.bytes = 5});
+  const auto trace = std::move(builder).finish();
+  EXPECT_EQ(trace->names()[trace->args(0)->detail], "grid 1x1x1");
+  EXPECT_EQ(trace->args(1)->bytes, 5);
+  EXPECT_EQ(trace->args(2), trace->args(3));
+  EXPECT_EQ(trace->names()[trace->args(2)->detail], "grid 2x1x1");
 }
 
 TEST(Trace, anEmptyTraceHasAnEmptyRange) {
