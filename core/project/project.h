@@ -1,6 +1,7 @@
-// Project: one `.caracal` SQLite file (WAL) that holds the runs, profiles, plans, measurements and notes
-// of one tuning effort. Every call commits before it returns: kill -9 loses nothing that was committed.
-// Traces stay where they are and are referred to by path; documents are stored as their JSON text.
+// Project: one `.caracal` SQLite file (WAL) that holds the runs, profiles, plans, measurements and
+// notes of one tuning effort. Every call commits before it returns: kill -9 loses nothing that was
+// committed. Traces stay where they are and are referred to by path; documents are stored as their
+// JSON text.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ struct Item {
   int64_t id = 0;
   ItemKind kind = ItemKind::kRun;
   std::string name;
-  std::string content;    // run, measurement: path of the trace, relative to the project when inside its folder;
-                          // profile, plan: the JSON document; note: text
-  int64_t parent = 0;     // plan -> its profile, measurement -> its plan, profile -> its run; 0: none
+  std::string content;  // run, measurement: path of the trace, relative to the project when inside
+                        // its folder; profile, plan: the JSON document; note: text
+  int64_t parent = 0;   // plan -> its profile, measurement -> its plan, profile -> its run; 0: none
   int64_t createdNs = 0;  // Unix epoch
   bool operator==(const Item&) const = default;
 };
@@ -40,13 +41,14 @@ class Project {
 
   bool writable() const;
   const std::string& path() const;
-  Result<Item> add(ItemKind kind, const std::string& name, const std::string& content, int64_t parent = 0);
+  Result<Item> add(ItemKind kind, const std::string& name, const std::string& content,
+                   int64_t parent = 0);
   Result<void> replace(int64_t id, const std::string& name, const std::string& content);
   Result<void> remove(int64_t id);
-  Result<std::vector<Item>> items() const;  // in order of creation
+  Result<std::vector<Item>> items() const;                                  // in order of creation
   Result<void> setState(const std::string& key, const std::string& value);  // view state
   Result<std::optional<std::string>> state(const std::string& key) const;
-  // The absolute path of a run's or measurement's trace.
+  // The absolute path of a run's or measurement's trace; empty for other kinds.
   std::string resolve(const Item& item) const;
   Result<void> saveCopy(const std::string& path) const;
 

@@ -27,8 +27,6 @@ ErrorCode codeOf(int sqliteCode) {
 // What the user can do about it, for the codes where SQLite's own words do not say.
 std::string_view remedyFor(int sqliteCode) {
   switch (sqliteCode & 0xFF) {
-    case SQLITE_NOTADB:
-      return "; the file is not an SQLite database";
     case SQLITE_CORRUPT:
       return "; the file is damaged or was cut short, export or copy it again";
     case SQLITE_BUSY:
@@ -36,6 +34,8 @@ std::string_view remedyFor(int sqliteCode) {
       return "; another program is writing the file, close it and try again";
     case SQLITE_READONLY:
       return "; the file or its folder is read-only";
+    case SQLITE_CANTOPEN:
+      return "; check its name, and the permissions of the file and its folder";
     case SQLITE_FULL:
       return "; free some disk space and try again";
     default:
@@ -44,6 +44,7 @@ std::string_view remedyFor(int sqliteCode) {
 }
 
 Error errorOf(int code, std::string_view words, std::string_view doing) {
+  if ((code & 0xFF) == SQLITE_NOTADB) words = "the file is not an SQLite database";
   return {codeOf(code), fmt::format("{}: {}{}", doing, words, remedyFor(code)), {}};
 }
 
