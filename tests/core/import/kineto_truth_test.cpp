@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
-#include <ostream>
 #include <set>
 
 #include "core/analysis/comm_names.h"
@@ -12,10 +10,6 @@
 #include "tests/core/import/truth.h"
 
 namespace caracal::import {
-
-void PrintTo(const TruthFile& file, std::ostream* out) {
-  *out << file.path;
-}
 
 namespace {
 
@@ -41,9 +35,7 @@ std::vector<TruthFile> kinetoFiles() {
 }
 
 std::string testName(const testing::TestParamInfo<TruthFile>& info) {
-  std::string name = info.param.path;
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return name;
+  return testNameOf(info.param);
 }
 
 std::shared_ptr<const Trace> load(const TruthFile& file) {

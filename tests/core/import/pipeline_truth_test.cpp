@@ -3,7 +3,6 @@
 
 #include <map>
 #include <numeric>
-#include <ostream>
 
 #include "core/base/intervals.h"
 #include "core/import/importer.h"
@@ -11,10 +10,6 @@
 #include "tests/core/import/truth.h"
 
 namespace caracal::import {
-
-void PrintTo(const TruthFile& file, std::ostream* out) {
-  *out << file.path;
-}
 
 namespace {
 
@@ -32,9 +27,7 @@ std::vector<TruthFile> pipelineFiles() {
 }
 
 std::string testName(const testing::TestParamInfo<TruthFile>& info) {
-  std::string name = info.param.path;
-  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-  return name;
+  return testNameOf(info.param);
 }
 
 // The definition in truth.json's `about`, from the passes of a Trace.

@@ -1,7 +1,9 @@
 #include "tests/core/import/truth.h"
 
+#include <cctype>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <ostream>
 
 #include "tests/core/import/test_files.h"
 
@@ -71,6 +73,16 @@ TruthFile truthFile(const std::string& path, const json& source) {
 }
 
 }  // namespace
+
+void PrintTo(const TruthFile& file, std::ostream* out) {
+  *out << file.path;
+}
+
+std::string testNameOf(const TruthFile& file) {
+  std::string name = file.path;
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  return name;
+}
 
 std::vector<TruthFile> chromeTruth() {
   std::vector<TruthFile> files;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,6 +39,10 @@ struct TruthFile {
   std::map<std::string, int64_t> processGroups;  // "name | description | ranks" -> events
   int64_t steppedWorkers = 0;  // (step, replica) pairs or iterations a stage sums over
 };
+
+// How tests that run for each file name it.
+void PrintTo(const TruthFile& file, std::ostream* out);
+std::string testNameOf(const TruthFile& file);
 
 // All Chrome-trace files of truth.json; empty when the shared traces are not there.
 std::vector<TruthFile> chromeTruth();
