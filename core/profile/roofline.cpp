@@ -96,19 +96,21 @@ class Roofline {
     return total;
   }
 
+  // What an operator's backward reads of saved tensors. Saved bytes beyond the output are for the
+  // operator's own backward (a mask, a log-sum-exp); it reads the output too where that is all
+  // there is, and in fused attention.
   int64_t savedBytesRead(const Operator& reader) const {
-    int64_t total = reader.kind == OperatorKind::kNorm && reader.inputs.front() == "input"
-                        ? m_outputBytes.at("input")
-                        : 0;
+    const bool readsInput = reader.kind == OperatorKind::kNorm && reader.inputs.front() == "input";
+    int64_t total = readsInput ? m_outputBytes.at("input") : 0;
     for (const Operator& op : m_operators) {
-      const bool reads =
-          std::find(op.savedFor.begin(), op.savedFor.end(), reader.id) != op.savedFor.end();
-      // Of its own saved bytes an operator with a mask reads the mask; softmax reads all of its
-      // output.
-      if (reads)
-        total += op.id == reader.id && op.savedBytes > op.outputBytes
-                     ? op.savedBytes - op.outputBytes
-                     : op.savedBytes;
+      if (std::find(op.savedFor.begin(), op.savedFor.end(), reader.id) == op.savedFor.end())
+        continue;
+      const bool onlyExtra = op.id == reader.id && op.savedBytes > op.outputBytes &&
+                             op.kind != OperatorKind::kAttention;
+      const bool onlyOutput = op.id != reader.id;
+      total += onlyExtra    ? op.savedBytes - op.outputBytes
+               : onlyOutput ? std::min(op.savedBytes, op.outputBytes)
+                            : op.savedBytes;
     }
     return total;
   }
