@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/load.h"
 #include "app/cli/step_report.h"
 #include "app/cli/verbs.h"
+#include "core/analysis/collective_summary.h"
 #include "core/analysis/figures.h"
 #include "core/analysis/step_model.h"
 #include "core/base/format.h"
@@ -16,6 +18,7 @@
 namespace caracal::cli {
 namespace {
 
+using analysis::CollectiveSummary;
 using analysis::DeviceFigures;
 using nlohmann::ordered_json;
 
@@ -29,6 +32,7 @@ struct Options {
 struct Analysis {
   std::shared_ptr<const trace::Trace> trace;
   std::vector<DeviceFigures> devices;
+  std::vector<CollectiveSummary> collectives;
   Result<analysis::StepModel> steps;
 };
 
@@ -44,13 +48,29 @@ ordered_json deviceJson(const DeviceFigures& row) {
           {"overlapPct", row.overlapPct}};
 }
 
+ordered_json collectiveJson(const CollectiveSummary& row) {
+  return {{"kind", trace::name(row.kind)},
+          {"group", row.group},
+          {"members", row.members},
+          {"calls", row.calls},
+          {"bytes", row.bytes},
+          {"waitNs", row.waitNs},
+          {"transferNs", row.transferNs},
+          {"latestRank", row.latestRank},
+          {"latestCalls", row.latestCalls}};
+}
+
 ordered_json toJson(const Analysis& analysis) {
   ordered_json document{{"schema", "caracal.analyze/1"},
                         {"format", analysis.trace->format()},
                         {"tag", trace::name(analysis.trace->tag())},
                         {"clock", analysis.trace->metaOr("clock", "")},
-                        {"ranks", ordered_json::array()}};
+                        {"ranks", ordered_json::array()},
+                        {"collectives", ordered_json::array()}};
   for (const DeviceFigures& row : analysis.devices) document["ranks"].push_back(deviceJson(row));
+  for (const CollectiveSummary& row : analysis.collectives) {
+    document["collectives"].push_back(collectiveJson(row));
+  }
   if (analysis.steps) {
     document.update(stepsJson(*analysis.steps));
   } else {
@@ -69,6 +89,22 @@ std::string deviceTable(const std::vector<DeviceFigures>& devices) {
                           formatPercent(row.overlapPct), formatDuration(row.idleNs)});
   }
   return table.render();
+}
+
+// Wait is the mean over all members, the last one's zero included.
+std::string collectiveTable(const std::vector<CollectiveSummary>& collectives) {
+  TextTable table{
+      {"collective", "group", "ranks", "calls", "bytes", "mean wait", "mean transfer", "came last"},
+      {}};
+  for (const CollectiveSummary& row : collectives) {
+    table.rows.push_back({std::string(trace::name(row.kind)), row.group,
+                          std::to_string(row.members), std::to_string(row.calls),
+                          row.bytes > 0 ? formatBytes(row.bytes) : "",
+                          formatDuration(row.waitNs / row.calls / std::max(row.members, 1)),
+                          formatDuration(row.transferNs / row.calls),
+                          fmt::format("rank {} in {}", row.latestRank, row.latestCalls)});
+  }
+  return "collectives matched across ranks\n" + table.render();
 }
 
 // Which kernels were taken for communication, so that the user can check the table of names.
@@ -92,6 +128,7 @@ void print(const Analysis& analysis, Console& console) {
   console.out << fmt::format("{} ({}{})\n\n", analysis.trace->format(),
                              trace::name(analysis.trace->tag()), clockText(*analysis.trace))
               << deviceTable(analysis.devices) << '\n';
+  if (!analysis.collectives.empty()) console.out << collectiveTable(analysis.collectives) << '\n';
   if (analysis.steps) {
     console.out << stepsText(*analysis.steps);
   } else {
@@ -106,8 +143,11 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
     console.out << namesText(*loaded.trace, names);
     return ExitCode::kOk;
   }
-  const Analysis analysis{loaded.trace, analysis::deviceFigures(*loaded.trace, names),
-                          analysis::buildStepModel(*loaded.trace)};
+  const trace::Trace& trace = *loaded.trace;
+  const Analysis analysis{
+      loaded.trace, analysis::deviceFigures(trace, names),
+      analysis::summarizeCollectives(trace, analysis::matchCollectives(trace, names)),
+      analysis::buildStepModel(trace)};
   if (options.json) {
     printJson(console, toJson(analysis));
   } else {
