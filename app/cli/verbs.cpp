@@ -6,13 +6,16 @@ const std::vector<Verb>& verbs() {
   static const std::vector<Verb> kVerbs{
       {"doctor", "what this machine and this build can do", declareDoctor},
       {"info", "what traces hold, and what had to be repaired to read them", declareInfo},
-      {"analyze", "busy, communication and idle time; stages with bubbles and their causes", declareAnalyze},
-      {"profile", "operators, windows, links and memory of a job: what planning needs", declareProfile},
+      {"analyze", "busy, communication and idle time; stages with bubbles and their causes",
+       declareAnalyze},
+      {"profile", "operators, windows, links and memory of a job: what planning needs",
+       declareProfile},
       {"simulate", "predict the step of a plan", declareSimulate},
       {"measure", "run a plan with caracal-run and compare with its prediction", declareMeasure},
       {"compare", "set two runs, plans or predictions side by side", declareCompare},
       {"export", "write a plan as the configuration of a training framework", declareExport},
       {"render", "draw the timeline into a PNG or SVG", declareRender},
+      {"project", "keep runs, profiles, plans and measurements in one file", declareProject},
   };
   return kVerbs;
 }
