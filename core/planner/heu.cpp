@@ -1,0 +1,240 @@
+#include "core/planner/heu.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/planner/baselines.h"
+#include "core/planner/heu_search.h"
+
+namespace caracal::planner {
+namespace {
+
+// One policy per stage, all found at one budget.
+struct Choice {
+  std::vector<HeuPolicy> stages;
+  int64_t stepNs = std::numeric_limits<int64_t>::max();
+
+  bool found() const {
+    return std::all_of(stages.begin(), stages.end(),
+                       [](const HeuPolicy& stage) { return stage.found; });
+  }
+  bool complete() const {
+    return std::all_of(stages.begin(), stages.end(),
+                       [](const HeuPolicy& stage) { return stage.complete; });
+  }
+  int64_t peakBytes() const {
+    int64_t peak = 0;
+    for (const HeuPolicy& stage : stages) peak = std::max(peak, stage.peakBytes);
+    return peak;
+  }
+  std::vector<PassTimes> times() const {
+    std::vector<PassTimes> all;
+    for (const HeuPolicy& stage : stages) all.push_back(stage.times);
+    return all;
+  }
+};
+
+class HeuPlanner {
+ public:
+  HeuPlanner(const profile::Profile& profile, const plan::Plan& skeleton, std::stop_token stop)
+      : m_profile(profile), m_skeleton(skeleton), m_graphs(profile), m_stop(std::move(stop)) {
+    const auto count = static_cast<int32_t>(skeleton.stages.size());
+    for (int32_t s = 0; s < count; ++s) {
+      m_models.emplace_back(
+          plan::StageShape{profile, m_graphs, skeleton.stages[static_cast<size_t>(s)], s, count});
+    }
+    m_pipeline = {profile.parallel.microBatches, profile.sendForwardNs, profile.sendBackwardNs};
+    const int64_t budget = skeleton.stages.front().budgetBytes;
+    m_budgetBytes = budget > 0 ? budget : kNoLimit;
+    findGaps();
+  }
+
+  Result<Candidate> run(HeuEffort effort) {
+    m_waiting = optimaAt(m_budgetBytes, m_gaps, {});
+    m_alone = m_sameObjectives ? m_waiting : optimaAt(m_budgetBytes, m_noGaps, {});
+    if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (!m_waiting.found() && m_waiting.complete()) return infeasible();
+    Candidate candidate;
+    const bool complete = m_waiting.complete() && m_alone.complete();
+    if (complete) candidate.boundNs = boundNs(m_alone);
+    consider(m_waiting, Origin::kOptima);
+    consider(m_alone, Origin::kOptima);
+    considerBaselines();
+    if (effort == HeuEffort::kThorough && complete) considerSmallerBudgets();
+    if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (m_best.stages.empty()) return outOfNodes();
+    candidate.status = !complete                     ? PlanStatus::kTimeLimit
+                       : m_origin == Origin::kOptima ? PlanStatus::kOptimal
+                                                     : PlanStatus::kFeasible;
+    fill(m_best, candidate);
+    addNotes(complete, candidate);
+    return candidate;
+  }
+
+ private:
+  enum class Origin : uint8_t { kOptima, kBaseline, kSmallerBudget };
+
+  // What the stages would wait for gradients if nobody recomputed: the same for every budget.
+  void findGaps() {
+    std::vector<PassTimes> plain;
+    for (const StageModel& model : m_models) plain.push_back(model.plainTimes());
+    const PipelineTimes times = pipelineTimes(plain, m_pipeline);
+    for (size_t s = 0; s < m_models.size(); ++s) {
+      const auto& waits = times.gradientWaitNs[s];
+      const auto steady = static_cast<std::ptrdiff_t>(m_models[s].steadyCount());
+      const auto tail = static_cast<size_t>(m_models[s].tailCount());
+      m_gaps.push_back({GradientGaps({waits.begin(), waits.begin() + steady}),
+                        GradientGaps({waits.begin() + steady, waits.end()})});
+      m_noGaps.push_back({GradientGaps(std::vector<int64_t>(static_cast<size_t>(steady), 0)),
+                          GradientGaps(std::vector<int64_t>(tail, 0))});
+      m_sameObjectives &=
+          std::all_of(waits.begin(), waits.end(), [](int64_t wait) { return wait == 0; });
+    }
+  }
+
+  // Keeps from `before` the stages whose optimum fits this budget too: it is still the optimum.
+  Choice optimaAt(int64_t budgetBytes, const std::vector<StageGaps>& gaps, Choice before) const {
+    Choice choice = std::move(before);
+    choice.stages.resize(m_models.size());
+    for (size_t s = 0; s < m_models.size(); ++s) {
+      HeuPolicy& stage = choice.stages[s];
+      if (stage.found && stage.peakBytes <= budgetBytes) continue;
+      HeuRequest request;
+      request.budgetBytes = budgetBytes;
+      stage = searchHeu(m_models[s], gaps[s], request, m_stop);
+    }
+    return choice;
+  }
+
+  int64_t boundNs(const Choice& alone) const {
+    std::vector<PassTimes> plain;
+    std::vector<int64_t> workNs;
+    for (size_t s = 0; s < m_models.size(); ++s) {
+      plain.push_back(m_models[s].plainTimes());
+      const int64_t passNs = plain.back().forwardNs + plain.back().backwardNs;
+      workNs.push_back(m_models[s].microBatches() * passNs + alone.stages[s].objectiveNs);
+    }
+    return stepBoundNs(plain, workNs, m_pipeline);
+  }
+
+  void consider(const Choice& choice, Origin origin) {
+    if (!choice.found()) return;
+    const int64_t stepNs = pipelineTimes(choice.times(), m_pipeline).stepNs;
+    if (stepNs >= m_best.stepNs) return;
+    m_best = choice;
+    m_best.stepNs = stepNs;
+    m_origin = origin;
+  }
+
+  void considerBaselines() {
+    for (auto* placementsOf : {&fullPlacements, &selectivePlacements}) {
+      KindPolicies policies;
+      for (const profile::LayerKind& kind : m_profile.kinds) policies.push_back(placementsOf(kind));
+      Choice choice;
+      for (const StageModel& model : m_models) {
+        HeuPolicy& stage = choice.stages.emplace_back();
+        const ResolvedPolicies resolved = model.resolve(policies);
+        stage.policies = policies;
+        stage.times = model.passTimes(resolved);
+        stage.peakBytes = model.peakBytes(policies, resolved);
+        stage.found = stage.peakBytes <= m_budgetBytes;
+      }
+      consider(choice, Origin::kBaseline);
+    }
+  }
+
+  // A stage's optimum may make the whole step longer than a policy that is worse for the stage
+  // alone. The optima of all smaller budgets are tried too, until their bound says that none can be
+  // shorter.
+  void considerSmallerBudgets() {
+    Choice waiting = m_waiting;
+    Choice alone = m_alone;
+    while (boundNs(alone) < m_best.stepNs && !m_stop.stop_requested()) {
+      const int64_t budgetBytes = std::max(waiting.peakBytes(), alone.peakBytes()) - 1;
+      waiting = optimaAt(budgetBytes, m_gaps, std::move(waiting));
+      alone = m_sameObjectives ? waiting : optimaAt(budgetBytes, m_noGaps, std::move(alone));
+      if (!waiting.found() || !alone.found()) return;
+      consider(waiting, Origin::kSmallerBudget);
+      consider(alone, Origin::kSmallerBudget);
+    }
+  }
+
+  Candidate infeasible() const {
+    Choice least;
+    for (size_t s = 0; s < m_models.size(); ++s) {
+      HeuRequest request;
+      request.goal = HeuGoal::kLeastMemory;
+      least.stages.push_back(searchHeu(m_models[s], m_noGaps[s], request, m_stop));
+    }
+    least.stepNs = pipelineTimes(least.times(), m_pipeline).stepNs;
+    Candidate candidate;
+    candidate.status = PlanStatus::kInfeasible;
+    fill(least, candidate);
+    if (least.complete())
+      candidate.smallestBudgetBytes = least.peakBytes();
+    else
+      candidate.notes.push_back(
+          "the search for the smallest budget stopped early; a smaller one may do");
+    return candidate;
+  }
+
+  Result<Candidate> outOfNodes() const {
+    Candidate candidate = infeasible();
+    candidate.notes.push_back(
+        "the search ended at its node limit before it found a plan that fits");
+    return candidate;
+  }
+
+  void fill(const Choice& choice, Candidate& candidate) const {
+    candidate.plan = m_skeleton;
+    candidate.stepNs = choice.stepNs;
+    for (size_t s = 0; s < choice.stages.size(); ++s) {
+      const HeuPolicy& policy = choice.stages[s];
+      candidate.peakBytes.push_back(policy.peakBytes);
+      candidate.loadNs.push_back(std::max(policy.times.forwardNs, policy.times.forwardFilledNs) +
+                                 policy.times.backwardNs);
+      plan::StagePlan& stage = candidate.plan.stages[s];
+      for (int32_t l = 0; l < stage.layerCount(); ++l) {
+        const uint32_t kind = m_profile.layers[static_cast<size_t>(stage.firstLayer + l)];
+        stage.layers[static_cast<size_t>(l)].placements = policy.policies[kind];
+      }
+    }
+  }
+
+  void addNotes(bool complete, Candidate& candidate) const {
+    if (!complete)
+      candidate.notes.push_back("the search ended at its node limit; a better policy may exist");
+    if (m_origin == Origin::kBaseline) {
+      candidate.notes.push_back(
+          "a plain baseline makes the whole step shorter than the stages' own optima");
+    }
+    if (m_origin == Origin::kSmallerBudget) {
+      candidate.notes.push_back(
+          "policies that are not each stage's own optimum make the whole step shorter; they use "
+          "less memory");
+    }
+  }
+
+  const profile::Profile& m_profile;
+  const plan::Plan& m_skeleton;
+  plan::ProfileGraphs m_graphs;
+  std::stop_token m_stop;
+  std::vector<StageModel> m_models;
+  PipelineShape m_pipeline;
+  int64_t m_budgetBytes = kNoLimit;
+  std::vector<StageGaps> m_gaps, m_noGaps;
+  bool m_sameObjectives = true;
+  Choice m_waiting, m_alone;  // the stages' optima with their waits, and with none
+  Choice m_best;
+  Origin m_origin = Origin::kOptima;
+};
+
+}  // namespace
+
+Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
+                               HeuEffort effort, std::stop_token stop) {
+  return HeuPlanner(profile, skeleton, std::move(stop)).run(effort);
+}
+
+}  // namespace caracal::planner

@@ -1,0 +1,26 @@
+// HEU for a whole pipeline: each stage's best policy (heu_search.h), judged by the simulated step.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+
+#include "core/base/result.h"
+#include "core/planner/candidate.h"
+
+namespace caracal::planner {
+
+enum class HeuEffort : uint8_t {
+  kQuick,     // each stage's optimum at the budget: for searches over partitions
+  kThorough,  // and every stage optimum at smaller budgets that could still make the step shorter
+};
+
+// The stages' waits for gradients are those of the pipeline without recomputation. What is returned
+// is the candidate with the shortest step among: the stages' optima with those waits, with none,
+// the same at smaller budgets (so that more memory never makes a plan slower), and the uniform
+// baselines that fit. boundNs: no policy per stage and kind that fits the budget has a shorter step
+// with this partition. Status kOptimal: every stage's search was exhaustive and the plan is its
+// stages' optimum at this budget.
+Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
+                               HeuEffort effort, std::stop_token stop = {});
+
+}  // namespace caracal::planner

@@ -1,0 +1,97 @@
+// The tables of one HEU search: variables, what each choice costs in time and memory, and lower
+// bounds on both for partial assignments. Used by heu_search.cpp alone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/planner/heu_search.h"
+#include "core/planner/stage_model.h"
+
+namespace caracal::planner {
+
+enum class Choice : uint8_t {
+  kDiscard,
+  kRetain,
+  kFwdAttn,
+  kFwdMlp,
+  kPipe,
+  kPrevBwdMlp,
+  kPrevBwdAttn,
+  kOwnBwdMlp,
+  kOnDemandMlp,
+  kOnDemandAttn,
+  kCount
+};
+inline constexpr size_t kChoiceCount = static_cast<size_t>(Choice::kCount);
+
+constexpr bool isRecompute(Choice choice) {
+  return choice >= Choice::kFwdAttn;
+}
+plan::Slot slotOf(Choice choice);
+plan::Placement placementOf(Choice choice);
+
+// Moments at which memory is bounded from below: once the first backward's top layer is rebuilt for
+// its MLP segment, and for its attention segment.
+inline constexpr size_t kRowCount = 2;
+using Rows = std::array<int64_t, kRowCount>;
+
+struct Variable {
+  int32_t kind = 0;
+  int16_t op = 0;
+  bool needed = false;
+  bool collective = false;
+  plan::Slot deadline = plan::Slot::kNone;  // by the backward that reads it first
+  int64_t layers = 0;                       // that this decides for
+  int64_t forwardNs = 0;
+  std::vector<Choice> recomputeChoices;    // whose windows exist; on demand is always possible
+  std::array<Rows, kChoiceCount> bytes{};  // lower bound on what the choice holds at each row
+  Rows leastBytes{};                       // over its choices, when needed
+};
+
+// What is rebuilt per layer of one kind, by slot.
+struct SlotLoad {
+  int64_t operatorNs = 0;
+  int64_t collectiveNs = 0;
+};
+using KindLoad = std::array<SlotLoad, static_cast<size_t>(plan::Slot::kNone)>;
+
+class HeuProblem {
+ public:
+  HeuProblem(const StageModel& model, const StageGaps& gaps);
+
+  // In the order of search: consumers before what they are made from.
+  const std::vector<Variable>& variables() const { return m_variables; }
+  const Rows& baseBytes() const { return m_baseBytes; }
+
+  // Lower bound on the objective when `loads` is rebuilt, and at least moreNs beyond it per
+  // micro-batch.
+  int64_t leastTimeNs(const std::vector<KindLoad>& loads, int64_t moreNs) const;
+
+  // Least further recomputation per micro-batch, were variables from `next` on to be decided so
+  // that row `row` fits into budgetBytes; kNoLimit when it cannot.
+  int64_t leastRecomputeNs(size_t next, size_t row, int64_t usedBytes, int64_t budgetBytes) const;
+
+ private:
+  void addVariables(int32_t kind);
+  void setBytes(Variable& variable) const;
+  void sortBySaving();
+  int64_t capacityNs(int32_t kind, plan::WindowId host) const;
+
+  struct Saving {
+    size_t variable = 0;
+    int64_t bytes = 0;        // least that retaining takes beyond the cheapest alternative
+    int64_t recomputeNs = 0;  // over the layers
+  };
+
+  const StageModel& m_model;
+  const StageGaps& m_gaps;
+  std::vector<Variable> m_variables;
+  Rows m_baseBytes{};
+  std::array<std::vector<Saving>, kRowCount> m_savings;  // most bytes per time first
+  std::array<std::vector<int64_t>, kRowCount>
+      m_retainedFrom;  // needed variables from i on, all retained
+};
+
+}  // namespace caracal::planner

@@ -1,0 +1,164 @@
+#include "core/planner/heu_search.h"
+
+#include <algorithm>
+
+#include "core/planner/heu_problem.h"
+
+namespace caracal::planner {
+namespace {
+
+using plan::Slot;
+
+class HeuSearch {
+ public:
+  HeuSearch(const StageModel& model, const StageGaps& gaps, const HeuRequest& request,
+            std::stop_token stop)
+      : m_model(model),
+        m_gaps(gaps),
+        m_problem(model, gaps),
+        m_request(request),
+        m_stop(std::move(stop)),
+        m_used(m_problem.baseBytes()),
+        m_loads(model.shape().profile.kinds.size()),
+        m_policies(model.shape().profile.kinds.size()) {
+    for (size_t k = 0; k < m_policies.size(); ++k) {
+      m_policies[k].assign(model.shape().profile.kinds[k].operators.size(),
+                           {plan::PlacementKind::kDiscarded});
+      m_slots.emplace_back(m_policies[k].size(), Slot::kNone);
+    }
+  }
+
+  HeuPolicy run() {
+    decide(0);
+    m_best.complete = !m_stopped;
+    return std::move(m_best);
+  }
+
+ private:
+  int64_t budget() const {
+    // Looking for least memory, only what takes less than the best so far is of interest.
+    if (m_request.goal == HeuGoal::kLeastMemory && m_best.found) return m_best.peakBytes - 1;
+    return m_request.budgetBytes;
+  }
+
+  bool mustStop() {
+    constexpr int64_t kPollEvery = 1024;
+    if (++m_best.nodes > m_request.nodeLimit) m_stopped = true;
+    if (m_best.nodes % kPollEvery == 0 && m_stop.stop_requested()) m_stopped = true;
+    return m_stopped;
+  }
+
+  bool hopeless(size_t next) const {
+    int64_t moreNs = 0;
+    for (size_t row = 0; row < kRowCount; ++row) {
+      const int64_t needed = m_problem.leastRecomputeNs(next, row, m_used[row], budget());
+      if (needed == kNoLimit) return true;
+      moreNs = std::max(moreNs, needed);
+    }
+    if (!m_best.found || m_request.goal == HeuGoal::kLeastMemory) return false;
+    const int64_t time = m_problem.leastTimeNs(m_loads, moreNs);
+    return time > m_best.objectiveNs ||
+           (time == m_best.objectiveNs && m_recomputeNs + moreNs >= m_best.recomputeNs);
+  }
+
+  // When what is rebuilt from this tensor, or reads it, needs it; kNone: nothing does.
+  Slot deadlineOf(const Variable& variable) const {
+    Slot deadline = variable.deadline;
+    const auto kind = static_cast<size_t>(variable.kind);
+    for (int16_t consumer : m_model.shape().graphs.kinds[kind].operators[variable.op].consumers) {
+      deadline = std::min(deadline, m_slots[kind][consumer]);
+    }
+    return deadline;
+  }
+
+  void decide(size_t next) {
+    if (mustStop() || hopeless(next)) return;
+    if (next == m_problem.variables().size()) {
+      evaluate();
+      return;
+    }
+    const Variable& variable = m_problem.variables()[next];
+    const Slot deadline = deadlineOf(variable);
+    if (deadline == Slot::kNone) {
+      choose(next, Choice::kDiscard);
+      return;
+    }
+    choose(next, Choice::kRetain);
+    for (Choice choice : variable.recomputeChoices) {
+      if (slotOf(choice) > deadline) continue;
+      // On demand is as late as it can be.
+      if (choice == Choice::kOnDemandMlp && deadline == Slot::kOnDemandAttn) continue;
+      choose(next, choice);
+    }
+  }
+
+  void choose(size_t next, Choice choice) {
+    const Variable& variable = m_problem.variables()[next];
+    const auto kind = static_cast<size_t>(variable.kind);
+    const Rows before = m_used;
+    for (size_t row = 0; row < kRowCount; ++row)
+      m_used[row] += variable.bytes[static_cast<size_t>(choice)][row];
+    m_policies[kind][static_cast<size_t>(variable.op)] = placementOf(choice);
+    m_slots[kind][static_cast<size_t>(variable.op)] = slotOf(choice);
+    if (isRecompute(choice)) load(variable, choice, variable.forwardNs);
+    decide(next + 1);
+    if (isRecompute(choice)) load(variable, choice, -variable.forwardNs);
+    m_slots[kind][static_cast<size_t>(variable.op)] = Slot::kNone;
+    m_used = before;
+  }
+
+  void load(const Variable& variable, Choice choice, int64_t ns) {
+    SlotLoad& slot =
+        m_loads[static_cast<size_t>(variable.kind)][static_cast<size_t>(slotOf(choice))];
+    (variable.collective ? slot.collectiveNs : slot.operatorNs) += ns;
+    m_recomputeNs += variable.layers * ns;
+  }
+
+  void evaluate() {
+    const ResolvedPolicies resolved = m_model.resolve(m_policies);
+    const PassTimes times = m_model.passTimes(resolved);
+    const int64_t objective = objectiveNs(m_model, m_gaps, times);
+    if (m_best.found && m_request.goal == HeuGoal::kLeastTime &&
+        (objective > m_best.objectiveNs ||
+         (objective == m_best.objectiveNs && m_recomputeNs >= m_best.recomputeNs))) {
+      return;
+    }
+    const int64_t peak = m_model.peakBytes(m_policies, resolved);
+    if (peak > budget()) return;
+    m_best.found = true;
+    m_best.policies = m_policies;
+    m_best.objectiveNs = objective;
+    m_best.recomputeNs = m_recomputeNs;
+    m_best.peakBytes = peak;
+    m_best.times = times;
+  }
+
+  const StageModel& m_model;
+  const StageGaps& m_gaps;
+  HeuProblem m_problem;
+  HeuRequest m_request;
+  std::stop_token m_stop;
+  Rows m_used;
+  std::vector<KindLoad> m_loads;           // per kind
+  KindPolicies m_policies;                 // the partial assignment
+  std::vector<std::vector<Slot>> m_slots;  // of what it rebuilds, per kind and operator
+  int64_t m_recomputeNs = 0;               // per micro-batch
+  bool m_stopped = false;
+  HeuPolicy m_best;
+};
+
+}  // namespace
+
+int64_t objectiveNs(const StageModel& model, const StageGaps& gaps, const PassTimes& times) {
+  const PassTimes& plain = model.plainTimes();
+  return model.steadyCount() * (times.forwardFilledNs - plain.forwardNs) +
+         model.microBatches() * (times.backwardNs - plain.backwardNs) +
+         gaps.steady.exposedNs(times.pipeNs) + gaps.tail.exposedNs(times.pipeTailNs);
+}
+
+HeuPolicy searchHeu(const StageModel& model, const StageGaps& gaps, const HeuRequest& request,
+                    std::stop_token stop) {
+  return HeuSearch(model, gaps, request, std::move(stop)).run();
+}
+
+}  // namespace caracal::planner

@@ -1,0 +1,208 @@
+#include "core/planner/stage_model.h"
+
+#include <algorithm>
+
+#include "core/sim/item_durations.h"
+
+namespace caracal::planner {
+namespace {
+
+using plan::Slot;
+using plan::WindowId;
+using profile::LayerKind;
+using profile::Operator;
+
+// Collectives that are windows count their capacity, others their own time.
+int64_t forwardOf(const LayerKind& kind, const plan::LayerGraph& graph) {
+  int64_t total = 0;
+  for (size_t op = 0; op < kind.operators.size(); ++op) {
+    const int8_t window = graph.operators[op].forwardWindow;
+    total += window >= 0 ? kind.windows[static_cast<size_t>(window)].capacityNs()
+                         : kind.operators[op].forwardNs;
+  }
+  return total;
+}
+
+int64_t backwardOf(const LayerKind& kind, const plan::LayerGraph& graph) {
+  int64_t total = 0;
+  for (size_t op = 0; op < kind.operators.size(); ++op) {
+    if (!graph.operators[op].collective) total += kind.operators[op].backwardNs;
+    const int8_t window = graph.operators[op].backwardWindow;
+    if (window >= 0) total += kind.windows[static_cast<size_t>(window)].capacityNs();
+  }
+  return total;
+}
+
+int64_t sumForward(const profile::ModelEnd& end) {
+  int64_t total = 0;
+  for (const Operator& op : end.operators) total += op.forwardNs;
+  return total;
+}
+
+int64_t sumBackward(const profile::ModelEnd& end) {
+  int64_t total = 0;
+  for (const Operator& op : end.operators) {
+    if (op.kind != profile::OperatorKind::kCollective) total += op.backwardNs;
+  }
+  return total;
+}
+
+}  // namespace
+
+StageModel::StageModel(const plan::StageShape& shape)
+    : m_shape(shape), m_contention(sim::Contention::of(shape.profile.kappa, shape.profile.rho)) {
+  const profile::Memory& memory = shape.profile.memory;
+  m_baseBytes = sim::staticBytes(shape) + memory.workspaceBytes + memory.reserveBytes;
+  classifyLayers();
+  sumPlainTimes();
+}
+
+void StageModel::classifyLayers() {
+  m_layersOfKind.assign(m_shape.profile.kinds.size(), 0);
+  const auto kindAt = [&](int32_t layer) {
+    const bool held = layer >= m_shape.firstLayer() && layer <= m_shape.topLayer();
+    return held ? static_cast<int32_t>(m_shape.profile.layers[static_cast<size_t>(layer)])
+                : kNoKind;
+  };
+  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
+    const LayerClass wanted{kindAt(layer), kindAt(layer + 1), kindAt(layer - 1), 0};
+    const auto found = std::find_if(m_classes.begin(), m_classes.end(),
+                                    [&](const LayerClass& known) { return known.sameAs(wanted); });
+    const auto index = static_cast<size_t>(found - m_classes.begin());
+    if (found == m_classes.end()) m_classes.push_back(wanted);
+    ++m_classes[index].count;
+    m_classOf.push_back(static_cast<uint32_t>(index));
+    ++m_layersOfKind[static_cast<size_t>(wanted.kind)];
+  }
+}
+
+void StageModel::sumPlainTimes() {
+  for (const LayerClass& layer : m_classes) {
+    const auto kind = static_cast<size_t>(layer.kind);
+    m_plain.forwardNs +=
+        layer.count * forwardOf(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind]);
+    m_plain.backwardNs +=
+        layer.count * backwardOf(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind]);
+  }
+  if (m_shape.isFirst()) {
+    m_plain.forwardNs += sumForward(m_shape.profile.first);
+    m_plain.backwardNs += sumBackward(m_shape.profile.first);
+  }
+  if (m_shape.isLast()) {
+    m_plain.forwardNs += sumForward(m_shape.profile.last);
+    m_plain.backwardNs += sumBackward(m_shape.profile.last);
+  }
+  m_plain.forwardFilledNs = m_plain.forwardNs;
+  plan::Item item;
+  item.action = plan::Action::kOptimizer;
+  m_plain.endNs = sim::aloneNs(m_shape, item);
+  item.action = plan::Action::kGradientReduce;
+  if (m_shape.profile.parallel.data > 1) m_plain.endNs += sim::aloneNs(m_shape, item);
+}
+
+ResolvedPolicies StageModel::resolve(const KindPolicies& policies) const {
+  ResolvedPolicies resolved;
+  for (const LayerClass& layer : m_classes) {
+    const auto kind = static_cast<size_t>(layer.kind);
+    plan::SlotContext context;
+    context.gradientWait = !m_shape.isLast();
+    context.above =
+        layer.above == kNoKind ? nullptr : &m_shape.graphs.kinds[static_cast<size_t>(layer.above)];
+    context.nextForward = false;
+    resolved.tail.push_back(
+        plan::recomputeSlots(m_shape.graphs.kinds[kind], policies[kind], context));
+    if (steadyCount() == 0) continue;
+    context.nextForward = true;
+    resolved.steady.push_back(
+        plan::recomputeSlots(m_shape.graphs.kinds[kind], policies[kind], context));
+  }
+  if (steadyCount() == 0) resolved.steady = resolved.tail;
+  return resolved;
+}
+
+int64_t StageModel::slotNs(int32_t kind, const std::vector<Slot>& slots, Slot slot) const {
+  const auto& operators = m_shape.profile.kinds[static_cast<size_t>(kind)].operators;
+  int64_t total = 0;
+  for (size_t op = 0; op < slots.size(); ++op) {
+    if (slots[op] == slot) total += operators[op].forwardNs;
+  }
+  return total;
+}
+
+void StageModel::runSlot(int32_t kind, const std::vector<Slot>& slots, Slot slot,
+                         sim::OverlapClock& clock) const {
+  const auto& operators = m_shape.profile.kinds[static_cast<size_t>(kind)].operators;
+  for (size_t op = 0; op < slots.size(); ++op) {
+    if (slots[op] != slot) continue;
+    if (operators[op].kind == profile::OperatorKind::kCollective) {
+      clock.repeatCollective(operators[op].forwardNs);
+    } else {
+      clock.runOperator(operators[op].forwardNs);
+    }
+  }
+}
+
+int64_t StageModel::windowNs(int32_t kind, WindowId host) const {
+  const auto k = static_cast<size_t>(kind);
+  const int8_t window = m_shape.graphs.kinds[k].hosts[static_cast<size_t>(host)];
+  return window < 0 ? 0
+                    : m_shape.profile.kinds[k].windows[static_cast<size_t>(window)].capacityNs();
+}
+
+int64_t StageModel::filledForwardNs(const ResolvedPolicies& resolved) const {
+  int64_t extra = 0;
+  for (size_t c = 0; c < m_classes.size(); ++c) {
+    const LayerClass& layer = m_classes[c];
+    for (const auto& [slot, host] : {std::pair{Slot::kFwdAttn, WindowId::kFwdAttn},
+                                     std::pair{Slot::kFwdMlp, WindowId::kFwdMlp}}) {
+      const int64_t capacity = windowNs(layer.kind, host);
+      sim::OverlapClock clock(capacity, m_contention);
+      runSlot(layer.kind, resolved.steady[c], slot, clock);
+      extra += layer.count * (clock.finish() - capacity);
+    }
+  }
+  return m_plain.forwardNs + extra;
+}
+
+// `below`: the slots of the layer below, whose prev.* work this layer's collectives host.
+int64_t StageModel::extraBackwardNs(const LayerClass& layer, const std::vector<Slot>& slots,
+                                    const std::vector<Slot>* below) const {
+  const int64_t mlpNs = windowNs(layer.kind, WindowId::kOwnBwdMlp);
+  sim::OverlapClock mlp(mlpNs, m_contention);
+  runSlot(layer.kind, slots, Slot::kOwnBwdMlp, mlp);
+  const int64_t attnNs = windowNs(layer.kind, WindowId::kPrevBwdAttn);
+  sim::OverlapClock attn(attnNs, m_contention);
+  if (below != nullptr) {
+    runSlot(layer.below, *below, Slot::kPrevBwdMlp, mlp);
+    runSlot(layer.below, *below, Slot::kPrevBwdAttn, attn);
+  }
+  return slotNs(layer.kind, slots, Slot::kOnDemandMlp) +
+         slotNs(layer.kind, slots, Slot::kOnDemandAttn) + mlp.finish() - mlpNs + attn.finish() -
+         attnNs;
+}
+
+// prev.* slots depend only on a layer's own kind and the one above it, so any class of the right
+// kinds will do.
+size_t StageModel::classBelow(size_t layerClass) const {
+  const LayerClass& layer = m_classes[layerClass];
+  for (size_t c = 0; c < m_classes.size(); ++c) {
+    if (m_classes[c].kind == layer.below && m_classes[c].above == layer.kind) return c;
+  }
+  return layerClass;
+}
+
+PassTimes StageModel::passTimes(const ResolvedPolicies& resolved) const {
+  PassTimes times = m_plain;
+  if (steadyCount() > 0) times.forwardFilledNs = filledForwardNs(resolved);
+  for (size_t c = 0; c < m_classes.size(); ++c) {
+    const LayerClass& layer = m_classes[c];
+    const std::vector<Slot>* below =
+        layer.below == kNoKind ? nullptr : &resolved.tail[classBelow(c)];
+    times.backwardNs += layer.count * extraBackwardNs(layer, resolved.tail[c], below);
+    times.pipeNs += layer.count * slotNs(layer.kind, resolved.steady[c], Slot::kPipe);
+    times.pipeTailNs += layer.count * slotNs(layer.kind, resolved.tail[c], Slot::kPipe);
+  }
+  return times;
+}
+
+}  // namespace caracal::planner

@@ -1,0 +1,87 @@
+// StageModel: pass lengths and peak memory of one stage under one policy per layer kind, exactly as
+// the simulator would find them but without lowering the stage: layers alike are counted once.
+//
+// Everything is derived from the same operator graphs, recompute slots, overlap clock and tensor
+// sizes that lowering and simulation use; tests hold the two equal over random policies.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/plan/recompute_slots.h"
+#include "core/plan/stage_shape.h"
+#include "core/planner/pipeline_time.h"
+#include "core/sim/overlap_clock.h"
+
+namespace caracal::planner {
+
+// Placements per layer kind of the profile; kinds that the stage does not hold may be empty.
+// REQUIRES of a layer's last operator that no window rebuilds it: until the layer's backward its output is
+// there anyway, as the checkpoint of the layer above.
+using KindPolicies = std::vector<std::vector<plan::Placement>>;
+
+inline constexpr int32_t kNoKind = -1;
+
+// Layers of the stage that have the same kind and the same neighbours.
+struct LayerClass {
+  int32_t kind = 0;
+  int32_t above = kNoKind;  // kind of the layer whose backward runs just before
+  int32_t below = kNoKind;
+  int64_t count = 0;
+  bool sameAs(const LayerClass& other) const {
+    return kind == other.kind && above == other.above && below == other.below;
+  }
+};
+
+// Slots of a policy in each layer class.
+struct ResolvedPolicies {
+  std::vector<std::vector<plan::Slot>>
+      steady;  // [class][operator]: micro-batches with a next forward
+  std::vector<std::vector<plan::Slot>> tail;  // the last N_s - 1; all when N_s = 1
+};
+
+class StageModel {
+ public:
+  // REQUIRES that profile, graphs and plan behind `shape` outlive this; of the plan only firstLayer
+  // and the number of layers are used.
+  explicit StageModel(const plan::StageShape& shape);
+
+  const plan::StageShape& shape() const { return m_shape; }
+  int32_t inFlight() const { return m_shape.inFlight(); }
+  int32_t microBatches() const { return m_shape.profile.parallel.microBatches; }
+  // Micro-batches with a next forward, and without.
+  int64_t steadyCount() const { return inFlight() > 1 ? microBatches() - inFlight() + 1 : 0; }
+  int64_t tailCount() const { return microBatches() - steadyCount(); }
+  const std::vector<LayerClass>& classes() const { return m_classes; }
+  int64_t layersOfKind(int32_t kind) const { return m_layersOfKind[static_cast<size_t>(kind)]; }
+  // Pass lengths without recomputation.
+  const PassTimes& plainTimes() const { return m_plain; }
+  // What the stage holds apart from tensors: static memory, workspace and reserve.
+  int64_t baseBytes() const { return m_baseBytes; }
+
+  ResolvedPolicies resolve(const KindPolicies& policies) const;
+  PassTimes passTimes(const ResolvedPolicies& resolved) const;
+  int64_t peakBytes(const KindPolicies& policies, const ResolvedPolicies& resolved) const;
+
+ private:
+  void classifyLayers();
+  void sumPlainTimes();
+  int64_t slotNs(int32_t kind, const std::vector<plan::Slot>& slots, plan::Slot slot) const;
+  void runSlot(int32_t kind, const std::vector<plan::Slot>& slots, plan::Slot slot,
+               sim::OverlapClock& clock) const;
+  int64_t windowNs(int32_t kind, plan::WindowId host) const;
+  int64_t filledForwardNs(const ResolvedPolicies& resolved) const;
+  int64_t extraBackwardNs(const LayerClass& layer, const std::vector<plan::Slot>& slots,
+                          const std::vector<plan::Slot>* below) const;
+  size_t classBelow(size_t layerClass) const;
+
+  plan::StageShape m_shape;
+  sim::Contention m_contention;
+  std::vector<LayerClass> m_classes;
+  std::vector<uint32_t> m_classOf;  // per layer of the stage, bottom first
+  std::vector<int64_t> m_layersOfKind;
+  PassTimes m_plain;
+  int64_t m_baseBytes = 0;
+};
+
+}  // namespace caracal::planner
