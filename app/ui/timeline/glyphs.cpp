@@ -3,11 +3,15 @@
 #include <QFontMetrics>
 #include <QPainter>
 #include <algorithm>
+#include <climits>
 
 namespace caracal::ui {
 namespace {
 
 constexpr char32_t kEllipsis = U'\u2026';
+// Cut shorter than this a name says nothing: "B...".
+constexpr int kFewestBeforeEllipsis = 3;
+constexpr int kEverything = INT_MAX;
 
 // The next code point of `text`, taken off its front; broken bytes come out as a replacement mark.
 char32_t takeCodePoint(std::string_view& text) {
@@ -44,6 +48,12 @@ Glyphs::Glyphs(const QFont& font) : m_font(font) {
 }
 
 const Glyphs::Glyph& Glyphs::glyph(char32_t c) {
+  if (c >= m_ascii.size()) return stored(c);
+  if (m_ascii[c] == nullptr) m_ascii[c] = &stored(c);
+  return *m_ascii[c];
+}
+
+const Glyphs::Glyph& Glyphs::stored(char32_t c) {
   const auto found = m_glyphs.find(c);
   if (found != m_glyphs.end()) return found->second;
   const QString text = QString::fromUcs4(&c, 1);
@@ -69,24 +79,32 @@ int Glyphs::width(std::string_view utf8) {
   return width;
 }
 
-int Glyphs::draw(QImage& image, int x, int y, std::string_view utf8, int maxWidth, QRgb colour) {
-  const int dots = glyph(kEllipsis).advance;
-  int used = 0;
-  int drawn = 0;
+int Glyphs::fitting(std::string_view utf8, int room) {
+  int count = 0;
   while (!utf8.empty()) {
-    const char32_t c = takeCodePoint(utf8);
-    const int advance = glyph(c).advance;
-    // The ellipsis must still fit behind this glyph, unless the rest fits as a whole.
-    if (used + advance + dots > maxWidth && used + advance + width(utf8) > maxWidth) {
-      if (drawn == 0 || used + dots > maxWidth) return used;
-      blend(image, x + used, y, glyph(kEllipsis), colour);
-      return used + dots;
-    }
-    blend(image, x + used, y, glyph(c), colour);
-    used += advance;
-    ++drawn;
+    room -= glyph(takeCodePoint(utf8)).advance;
+    if (room < 0) return count;
+    ++count;
   }
-  return used;
+  return kEverything;
+}
+
+int Glyphs::draw(QImage& image, int x, int y, std::string_view utf8, int maxWidth, QRgb colour) {
+  int count = fitting(utf8, maxWidth);
+  const bool cut = count != kEverything;
+  if (cut) {
+    count = fitting(utf8, maxWidth - glyph(kEllipsis).advance);
+    if (count < kFewestBeforeEllipsis) return 0;
+  }
+  int used = 0;
+  for (; count > 0 && !utf8.empty(); --count) {
+    const Glyph& next = glyph(takeCodePoint(utf8));
+    blend(image, x + used, y, next, colour);
+    used += next.advance;
+  }
+  if (!cut) return used;
+  blend(image, x + used, y, glyph(kEllipsis), colour);
+  return used + glyph(kEllipsis).advance;
 }
 
 void Glyphs::blend(QImage& image, int x, int y, const Glyph& glyph, QRgb colour) const {

@@ -5,6 +5,7 @@
 
 #include <QFont>
 #include <QImage>
+#include <array>
 #include <string_view>
 #include <unordered_map>
 
@@ -17,8 +18,9 @@ class Glyphs {
 
   int height() const { return m_height; }
   int width(std::string_view utf8);
-  // Draws with the top left corner at (x, y), cut with an ellipsis at `maxWidth`; nothing when not
-  // even two glyphs fit. Clipped to the image. REQUIRES a 32 bit image. Returns the width used.
+  // Draws with the top left corner at (x, y), cut with an ellipsis at `maxWidth`; nothing when
+  // no more than a few glyphs would be left. Clipped to the image. REQUIRES a 32 bit image. Returns
+  // the width used.
   int draw(QImage& image, int x, int y, std::string_view utf8, int maxWidth, QRgb colour);
 
  private:
@@ -28,12 +30,16 @@ class Glyphs {
     int left = 0;
   };
   const Glyph& glyph(char32_t c);
+  const Glyph& stored(char32_t c);
+  // How many leading glyphs take no more than `room`; INT_MAX when all of them do.
+  int fitting(std::string_view utf8, int room);
   void blend(QImage& image, int x, int y, const Glyph& glyph, QRgb colour) const;
 
   QFont m_font;
   int m_height = 0;
   int m_ascent = 0;
-  std::unordered_map<char32_t, Glyph> m_glyphs;
+  std::unordered_map<char32_t, Glyph> m_glyphs;  // nodes do not move
+  std::array<const Glyph*, 128> m_ascii{};       // into m_glyphs: most text needs no hashing
 };
 
 }  // namespace caracal::ui

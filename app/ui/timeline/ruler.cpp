@@ -14,10 +14,10 @@ QString tickLabel(int64_t timeNs, int64_t stepNs) {
   };
   static constexpr Unit kUnits[] = {
       {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}, {1, "ns"}};
-  // The largest unit in which the step still has at most two decimals.
+  // The largest unit in which the step needs one decimal at most.
   const Unit* unit = &kUnits[3];
   for (const Unit& candidate : kUnits) {
-    if (stepNs * 100 >= candidate.ns) {
+    if (stepNs * 10 >= candidate.ns) {
       unit = &candidate;
       break;
     }

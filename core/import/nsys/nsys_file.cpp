@@ -7,10 +7,9 @@ namespace caracal::import::nsys {
 namespace {
 
 std::string quoted(const std::string& name) {
-  std::string text(1, '"');
+  std::string text = "\"";
   for (const char c : name) text.append(c == '"' ? 2 : 1, c);
-  text.push_back('"');
-  return text;
+  return text + '"';
 }
 
 }  // namespace
@@ -23,9 +22,6 @@ Result<NsysFile> NsysFile::open(const std::string& path) {
   }
   CARACAL_TRY(database, sqlite::Database::openForReading(path));
   NsysFile file(std::move(database));
-  // Every table is read once from end to end: pages need not be kept, and a small cache stays in
-  // the processor's.
-  CARACAL_CHECK_OK(file.m_database.execute("PRAGMA cache_size=-256"));
   CARACAL_TRY(names, file.m_database.prepare(
                          "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"));
   for (;;) {
@@ -70,8 +66,11 @@ int64_t NsysFile::lastRow(const std::string& base) const {
   return std::max<int64_t>(0, query->integer(0));
 }
 
-std::string NsysFile::selectSql(const std::string& table, const std::vector<Column>& columns,
-                                trace::ImportReport& report) const {
+Result<sqlite::Statement> NsysFile::select(const std::string& base,
+                                           const std::vector<Column>& columns,
+                                           trace::ImportReport& report) const {
+  const std::string table = tableNamed(base);
+  if (table.empty()) return sqlite::Statement();
   const std::vector<std::string> present = columnsOf(table);
   std::string list;
   for (const Column& column : columns) {
@@ -86,27 +85,7 @@ std::string NsysFile::selectSql(const std::string& table, const std::vector<Colu
       report.notes.push_back(fmt::format("{} has no column {}", table, column.name));
     }
   }
-  return fmt::format("SELECT {} FROM {}", list, quoted(table));
-}
-
-Result<sqlite::Statement> NsysFile::select(const std::string& base,
-                                           const std::vector<Column>& columns,
-                                           trace::ImportReport& report) const {
-  const std::string table = tableNamed(base);
-  if (table.empty()) return sqlite::Statement();
-  return m_database.prepare(selectSql(table, columns, report));
-}
-
-Result<sqlite::Statement> NsysFile::selectWhere(const std::string& base,
-                                                const std::vector<Column>& columns,
-                                                const std::string& column, int64_t value) const {
-  const std::string table = tableNamed(base);
-  const std::vector<std::string> present = columnsOf(table);
-  if (std::find(present.begin(), present.end(), column) == present.end())
-    return sqlite::Statement();
-  trace::ImportReport ignored;
-  return m_database.prepare(
-      fmt::format("{} WHERE {} = {}", selectSql(table, columns, ignored), quoted(column), value));
+  return m_database.prepare("SELECT " + list + " FROM " + quoted(table));
 }
 
 }  // namespace caracal::import::nsys

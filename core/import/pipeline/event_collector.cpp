@@ -282,12 +282,8 @@ void EventCollector::addSteps() {
   }
 }
 
-Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument& document,
-                                                   const std::string& path) {
-  if (m_builder.eventCount() == 0) {
-    return fail(ErrorCode::kInvalidInput,
-                "no events: none of the {} entries of the event array is one", document.entries);
-  }
+trace::TraceBuilder EventCollector::finish(const chrome::ChromeDocument& document,
+                                           const std::string& path) {
   m_openRanges.closeAll(m_lastNs, m_builder);
   const GridSizes sizes = makeRanks(document, path);
   placeTracks();

@@ -1,0 +1,38 @@
+#include "app/ui/plan/evaluation.h"
+
+namespace caracal::ui {
+namespace {
+
+// Items of a step that are simulated and traced well under a tenth of a second.
+constexpr int64_t kMostTracedItems = 60'000;
+
+int64_t itemsOf(const profile::Profile& profile) {
+  int64_t operators = 0;
+  for (const uint32_t kind : profile.layers)
+    operators += static_cast<int64_t>(profile.kinds[kind].operators.size());
+  return 2 * operators * profile.parallel.microBatches;
+}
+
+}  // namespace
+
+Result<Evaluation> evaluatePlan(const profile::Profile& profile, const plan::Plan& plan,
+                                std::stop_token stop) {
+  Evaluation evaluation;
+  if (const auto valid = plan::validate(profile, plan); !valid) {
+    evaluation.problem = valid.error().text();
+    return evaluation;
+  }
+  sim::SimOptions options;
+  options.detail = itemsOf(profile) <= kMostTracedItems ? sim::TraceDetail::kOperators
+                                                        : sim::TraceDetail::kPasses;
+  auto result = sim::simulate(profile, plan, options, stop);
+  if (!result) {
+    if (result.error().code == ErrorCode::kCancelled) return tl::unexpected(result.error());
+    evaluation.problem = result.error().text();
+    return evaluation;
+  }
+  evaluation.result = std::move(*result);
+  return evaluation;
+}
+
+}  // namespace caracal::ui

@@ -1,0 +1,24 @@
+// What a plan comes to: legal or not, in words, and the simulated step. Work of a job; knows no Qt.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/plan/plan.h"
+#include "core/profile/profile.h"
+#include "core/sim/simulator.h"
+
+namespace caracal::ui {
+
+struct Evaluation {
+  std::string problem;                   // why the plan is impossible; empty: it is not
+  std::optional<sim::SimResult> result;  // with a trace; missing when impossible
+};
+
+// The trace has operators while that stays quick, passes alone for large jobs.
+Result<Evaluation> evaluatePlan(const profile::Profile& profile, const plan::Plan& plan,
+                                std::stop_token stop);
+
+}  // namespace caracal::ui

@@ -1,0 +1,126 @@
+#include "app/ui/plan/plan_edits.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+
+namespace caracal::ui {
+namespace {
+
+using plan::Placement;
+using plan::PlacementKind;
+using plan::WindowId;
+
+// The collective a window belongs to; empty: it is there without one.
+std::string collectiveOf(WindowId window) {
+  switch (window) {
+    case WindowId::kFwdAttn:
+      return "fwd.attn";
+    case WindowId::kFwdMlp:
+      return "fwd.mlp";
+    case WindowId::kPrevBwdMlp:
+    case WindowId::kOwnBwdMlp:
+      return "bwd.mlp";
+    case WindowId::kPrevBwdAttn:
+      return "bwd.attn";
+    case WindowId::kPipe:
+    case WindowId::kDataParallel:
+      break;
+  }
+  return {};
+}
+
+std::vector<Placement> placementsOf(const profile::LayerKind& kind, const profile::Operator& op) {
+  std::vector<Placement> placements{{PlacementKind::kRetained}};
+  for (int w = 0; w < plan::kWindowCount; ++w) {
+    const auto window = static_cast<WindowId>(w);
+    const std::string collective = collectiveOf(window);
+    if (window == WindowId::kDataParallel)
+      continue;  // nothing is recomputed after the last backward
+    if (!collective.empty() && kind.window(collective) == nullptr) continue;
+    placements.push_back({PlacementKind::kWindow, window});
+  }
+  placements.push_back({PlacementKind::kOnDemand});
+  if (!op.needed()) placements.push_back({PlacementKind::kDiscarded});
+  return placements;
+}
+
+}  // namespace
+
+plan::Plan withPlacement(const profile::Profile& profile, plan::Plan plan, int32_t stage,
+                         int32_t layer, uint32_t kind, size_t op, Placement placement) {
+  plan::StagePlan& of = plan.stages[static_cast<size_t>(stage)];
+  for (int32_t l = 0; l < of.layerCount(); ++l) {
+    if (layer != kEveryLayer && layer != l) continue;
+    if (profile.layers[static_cast<size_t>(of.firstLayer + l)] != kind) continue;
+    plan::LayerPolicy& policy = of.layers[static_cast<size_t>(l)];
+    policy.placements[op] = placement;
+    // A layer that keeps or hides something starts from its own input again.
+    if (placement.kind != PlacementKind::kOnDemand) policy.keepsInput = true;
+  }
+  plan.policy = "edited";
+  return plan;
+}
+
+plan::Plan withPartition(const profile::Profile& profile, const plan::Plan& plan,
+                         const std::vector<int32_t>& layersOfStage) {
+  assert(layersOfStage.size() == plan.stages.size() && "a partition names every stage");
+  plan::Plan result = plan;
+  std::vector<const plan::LayerPolicy*> before;
+  for (const plan::StagePlan& stage : plan.stages) {
+    for (const plan::LayerPolicy& layer : stage.layers) before.push_back(&layer);
+  }
+  int32_t first = 0;
+  for (size_t s = 0; s < layersOfStage.size(); ++s) {
+    const plan::StagePlan& old = plan.stages[s];
+    plan::StagePlan& stage = result.stages[s];
+    stage.firstLayer = first;
+    stage.layers.clear();
+    for (int32_t layer = first; layer < first + layersOfStage[s]; ++layer) {
+      const plan::LayerPolicy* policy = before[static_cast<size_t>(layer)];
+      int32_t nearest = INT32_MAX;
+      for (int32_t o = old.firstLayer; o < old.firstLayer + old.layerCount(); ++o) {
+        const bool sameKind =
+            profile.layers[static_cast<size_t>(o)] == profile.layers[static_cast<size_t>(layer)];
+        if (!sameKind || std::abs(o - layer) >= nearest) continue;
+        nearest = std::abs(o - layer);
+        policy = before[static_cast<size_t>(o)];
+      }
+      stage.layers.push_back(*policy);
+    }
+    first += layersOfStage[s];
+  }
+  result.policy = "edited";
+  return result;
+}
+
+plan::Plan withBudget(plan::Plan plan, int64_t budgetBytes) {
+  for (plan::StagePlan& stage : plan.stages) stage.budgetBytes = budgetBytes;
+  return plan;
+}
+
+std::vector<int32_t> movedBoundary(std::vector<int32_t> layers, size_t boundary, int32_t delta) {
+  delta = std::clamp(delta, 1 - layers[boundary], layers[boundary + 1] - 1);
+  layers[boundary] += delta;
+  layers[boundary + 1] -= delta;
+  return layers;
+}
+
+int32_t inFlight(const profile::Profile& profile, int32_t stage) {
+  return std::min(profile.parallel.microBatches, profile.parallel.pipeline - stage);
+}
+
+std::vector<PlacementChoice> placementChoices(const profile::Profile& profile,
+                                              const plan::Plan& plan, int32_t stage, int32_t layer,
+                                              uint32_t kind, size_t op) {
+  const profile::LayerKind& layerKind = profile.kinds[kind];
+  std::vector<PlacementChoice> choices;
+  for (const Placement& placement : placementsOf(layerKind, layerKind.operators[op])) {
+    const auto valid =
+        plan::validate(profile, withPlacement(profile, plan, stage, layer, kind, op, placement));
+    choices.push_back({placement, valid ? std::string() : valid.error().text()});
+  }
+  return choices;
+}
+
+}  // namespace caracal::ui

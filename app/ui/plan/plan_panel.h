@@ -1,0 +1,70 @@
+// The plan panel: policy, budget, partition, operators of a layer, and what the plan comes to.
+// Shows the session and turns input into its edits; starts nothing itself but asks for it by
+// signals.
+#pragma once
+
+#include <QWidget>
+
+#include "app/ui/plan/plan_session.h"
+#include "app/ui/theme/palette.h"
+
+class QComboBox;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+
+namespace caracal::ui {
+
+class FigureTableView;
+class MemoryChart;
+class OperatorTableModel;
+class PartitionBar;
+
+class PlanPanel : public QWidget {
+  Q_OBJECT
+ public:
+  // `session` must outlive the panel.
+  explicit PlanPanel(PlanSession& session, QWidget* parent = nullptr);
+  void setTheme(ThemeKind kind);
+  void setMeasuring(bool measuring);
+
+ signals:
+  void measureRequested(int steps);
+  void exportRequested();
+  void compareRequested();
+
+ private:
+  QWidget* makeControls();
+  QWidget* makeOperators();
+  QWidget* makeResult();
+  void connectSession();
+  void showProfile();
+  void showPlan();
+  void showEvaluation();
+  void showOutcome(const planner::PlanOutcome& outcome);
+  void fillLayers();
+  void requestPlan();
+  void commitBudget();
+  int64_t typedBudget() const;  // -1: not a size
+
+  PlanSession& m_session;
+  QLabel* m_profile;
+  QComboBox* m_policy;
+  QLineEdit* m_budget;
+  QComboBox* m_partitionMode;
+  QPushButton* m_plan;
+  QPushButton* m_measure;
+  QPushButton* m_export;
+  QLineEdit* m_steps;
+  PartitionBar* m_partition;
+  QComboBox* m_stage;
+  QComboBox* m_layer;
+  OperatorTableModel* m_operators;
+  QLabel* m_words;
+  QLabel* m_problem;
+  FigureTableView* m_prediction;
+  MemoryChart* m_memory;
+  ThemeKind m_theme = ThemeKind::kLight;
+};
+
+}  // namespace caracal::ui

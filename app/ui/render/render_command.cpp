@@ -1,0 +1,81 @@
+#include "app/ui/render/render_command.h"
+
+#include <QEventLoop>
+#include <QSettings>
+#include <QTemporaryDir>
+#include <QTimer>
+
+#include "app/ui/window/error_bar.h"
+#include "app/ui/window/main_window.h"
+#include "app/ui/window/settings.h"
+
+namespace caracal::ui {
+namespace {
+
+constexpr QSize kWindowSize(1920, 1080);
+
+// Runs the event loop until no job has been busy for two looks in a row: a job that ends may start
+// the next one from a queued call.
+void waitUntilIdle(const JobBoard& jobs) {
+  QEventLoop loop;
+  int quiet = 0;
+  QTimer timer;
+  QObject::connect(&timer, &QTimer::timeout, &loop, [&] {
+    quiet = jobs.busy() ? 0 : quiet + 1;
+    if (quiet >= 2) loop.quit();
+  });
+  timer.start(20);
+  loop.exec();
+}
+
+Result<void> grabWindow(MainWindow& window, const RenderCommand& command) {
+  if (!command.output.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
+    return fail(ErrorCode::kInvalidInput, "the plan and compare views are written as .png, not {}",
+                command.output.toStdString());
+  }
+  const bool plan = command.view == RenderView::kPlan;
+  if (plan && !window.plan().ready()) {
+    return fail(ErrorCode::kCannotAnswer,
+                "there is no profile among the inputs, so there is no plan to show");
+  }
+  if (!plan) window.plan().tryPolicies();
+  window.resize(command.options.width,
+                command.options.height > 0 ? command.options.height : kWindowSize.height());
+  window.show();
+  window.showLayout(plan ? QStringLiteral("plan") : QStringLiteral("compare"));
+  waitUntilIdle(window.jobs());
+  if (!window.grab().save(command.output, "PNG")) {
+    return fail(ErrorCode::kIo, "{} could not be written; is the folder there and writable?",
+                command.output.toStdString());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> runRender(const RenderCommand& command, QStringList& notices) {
+  // Settings of its own: a picture must not depend on, or change, what the user has set.
+  const QTemporaryDir folder;
+  MainWindow window(openSettings(folder.filePath(QStringLiteral("settings.ini"))));
+  window.setTheme(command.options.theme);
+  window.open(command.paths);
+  waitUntilIdle(window.jobs());
+  const QString words = window.errorBar().words();
+  if (window.workspace().runs().empty() && !window.plan().ready()) {
+    return fail(ErrorCode::kInvalidInput, "{}",
+                words.isEmpty() ? std::string("nothing could be opened") : words.toStdString());
+  }
+  if (!words.isEmpty()) notices << words;
+  if (command.view != RenderView::kTimeline) return grabWindow(window, command);
+  const Scene& scene = window.timeline().scene();
+  if (command.output.endsWith(QLatin1String(".svg"), Qt::CaseInsensitive)) {
+    return writeTimelineSvg(scene, command.options, command.output);
+  }
+  if (command.output.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
+    return writeTimelinePng(scene, command.options, command.output);
+  }
+  return fail(ErrorCode::kInvalidInput, "{} ends neither in .png nor in .svg",
+              command.output.toStdString());
+}
+
+}  // namespace caracal::ui

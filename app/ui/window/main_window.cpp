@@ -1,0 +1,428 @@
+#include "app/ui/window/main_window.h"
+
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDateTime>
+#include <QDir>
+#include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QProgressBar>
+#include <QSettings>
+#include <QStackedWidget>
+#include <QStandardPaths>
+#include <QStatusBar>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "app/ui/panels/jobs_panel.h"
+#include "app/ui/panels/legend.h"
+#include "app/ui/panels/run_panels.h"
+#include "app/ui/panels/search_bar.h"
+#include "app/ui/plan/compare_panel.h"
+#include "app/ui/plan/export_dialog.h"
+#include "app/ui/plan/plan_panel.h"
+#include "app/ui/render/render_timeline.h"
+#include "app/ui/theme/app_theme.h"
+#include "app/ui/timeline/timeline_widget.h"
+#include "app/ui/window/action_table.h"
+#include "app/ui/window/command_palette.h"
+#include "app/ui/window/empty_state.h"
+#include "app/ui/window/error_bar.h"
+#include "app/ui/window/keys_dialog.h"
+#include "app/ui/window/menus.h"
+#include "app/ui/window/settings.h"
+#include "app/ui/window/timeline_actions.h"
+
+namespace caracal::ui {
+namespace {
+
+constexpr int kNoticeMs = 15000;
+const auto kGeometryKey = QStringLiteral("window/geometry");
+const auto kDocksKey = QStringLiteral("window/docks");
+
+// Where measurements go when no project says otherwise: the user's data, never beside a trace.
+QString measurementFile() {
+  QDir folder(QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) +
+              QStringLiteral("/caracal/measurements"));
+  folder.mkpath(QStringLiteral("."));
+  return folder.filePath(
+      QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz")) +
+      QStringLiteral(".sqlite"));
+}
+
+}  // namespace
+
+MainWindow::MainWindow(std::unique_ptr<QSettings> settings, QWidget* parent)
+    : QMainWindow(parent),
+      m_settings(std::move(settings)),
+      m_workspace(m_jobs, m_timeline),
+      m_session(m_jobs),
+      m_opener(m_jobs, m_workspace, m_session) {
+  setWindowTitle(tr("Caracal"));
+  setAcceptDrops(true);
+  setDockNestingEnabled(true);
+  resize(1600, 980);
+  makeCentre();
+  m_actions = new ActionBook(this, m_timelineWidget);
+  m_actions->load(*m_settings);
+  makeDocks();
+  makeMenus();
+  makeStatusBar();
+  connectActions();
+  connectPieces();
+  restore();
+  showRuns();
+}
+
+MainWindow::~MainWindow() {
+  // Jobs post to pieces of the window: stop them while all of those still exist.
+  m_jobs.cancelAll();
+}
+
+void MainWindow::makeCentre() {
+  auto* page = new QWidget(this);
+  m_errors = new ErrorBar(page);
+  m_timelineWidget = new TimelineWidget(m_timeline, page);
+  m_search = new SearchBar(m_jobs, m_timeline, page);
+  m_legend = new Legend(page);
+  m_empty = new EmptyState(page);
+  auto* shown = new QWidget(page);
+  auto* column = new QVBoxLayout(shown);
+  column->setContentsMargins(0, 0, 0, 0);
+  column->setSpacing(0);
+  column->addWidget(m_search);
+  column->addWidget(m_timelineWidget, 1);
+  column->addWidget(m_legend);
+  m_centre = new QStackedWidget(page);
+  m_centre->addWidget(m_empty);
+  m_centre->addWidget(shown);
+  auto* layout = new QVBoxLayout(page);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addWidget(m_errors);
+  layout->addWidget(m_centre, 1);
+  setCentralWidget(page);
+}
+
+QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidget* content,
+                                 Qt::DockWidgetArea area) {
+  auto* dock = new QDockWidget(title, this);
+  dock->setObjectName(id);
+  dock->setWidget(content);
+  addDockWidget(area, dock);
+  return dock;
+}
+
+void MainWindow::makeDocks() {
+  m_details = new DetailsPanel(m_timeline, this);
+  m_stages = new StagesPanel(m_workspace, this);
+  m_quality = new QualityPanel(m_workspace, this);
+  m_plan = new PlanPanel(m_session, this);
+  m_compare = new ComparePanel(m_workspace, m_session, this);
+  auto* figures = new FiguresPanel(m_jobs, m_workspace, m_timeline, this);
+  auto* jobs = new JobsPanel(m_jobs, this);
+  addDock(QStringLiteral("details"), tr("Details"), m_details, Qt::RightDockWidgetArea);
+  QDockWidget* last = nullptr;
+  const auto below = [&](const QString& id, const QString& title, QWidget* content) {
+    QDockWidget* dock = addDock(id, title, content, Qt::BottomDockWidgetArea);
+    if (last != nullptr) tabifyDockWidget(last, dock);
+    last = dock;
+  };
+  below(QStringLiteral("figures"), tr("Figures"), figures);
+  below(QStringLiteral("stages"), tr("Stages"), m_stages);
+  below(QStringLiteral("plan"), tr("Plan"), m_plan);
+  below(QStringLiteral("compare"), tr("Compare"), m_compare);
+  below(QStringLiteral("quality"), tr("Data quality"), m_quality);
+  below(QStringLiteral("jobs"), tr("Jobs"), jobs);
+  setTabPosition(Qt::BottomDockWidgetArea, QTabWidget::North);
+  showLayout(QStringLiteral("analyse"));
+}
+
+void MainWindow::showLayout(const QString& name) {
+  const bool plan = name == QLatin1String("plan");
+  const bool compare = name == QLatin1String("compare");
+  const auto dock = [this](const char* id) { return findChild<QDockWidget*>(QLatin1String(id)); };
+  dock("details")->setVisible(!plan && !compare);
+  QDockWidget* front = dock(plan ? "plan" : compare ? "compare" : "figures");
+  front->show();
+  front->raise();
+  resizeDocks({front}, {plan ? height() * 2 / 5 : height() / 4}, Qt::Vertical);
+  if (!plan && !compare) resizeDocks({dock("details")}, {340}, Qt::Horizontal);
+}
+
+void MainWindow::makeMenus() {
+  m_recentMenu = fillMenus(*menuBar(), *m_actions, [this] {
+    QList<QAction*> docks;
+    for (QDockWidget* dock : findChildren<QDockWidget*>()) docks << dock->toggleViewAction();
+    return docks;
+  }());
+  (*m_actions)["view.theme"]->setCheckable(true);
+}
+
+void MainWindow::makeStatusBar() {
+  m_status = new QLabel(this);
+  m_progress = new QProgressBar(this);
+  m_progress->setMaximumWidth(180);
+  m_progress->setRange(0, 100);
+  auto* stop = new QToolButton(this);
+  stop->setText(tr("Stop"));
+  statusBar()->addWidget(m_status, 1);
+  statusBar()->addPermanentWidget(m_progress);
+  statusBar()->addPermanentWidget(stop);
+  connect(stop, &QToolButton::clicked, this, [this] {
+    if (m_measure.running()) return m_measure.cancel();
+    m_jobs.cancelAll();
+  });
+  connect(&m_jobs, &JobBoard::changed, stop,
+          [this, stop] { stop->setVisible(m_jobs.busy() || m_measure.running()); });
+  connect(&m_measure, &MeasureRun::progressed, stop, [stop] { stop->show(); });
+  stop->hide();
+  m_progress->hide();
+}
+
+void MainWindow::connectActions() {
+  connectTimelineActions(*m_actions, m_timeline, *m_timelineWidget);
+  const auto on = [this](const char* id, auto work) {
+    connect((*m_actions)[id], &QAction::triggered, this, work);
+  };
+  on("file.open", [this] { chooseFiles(Workspace::OpenMode::kReplace); });
+  on("file.add", [this] { chooseFiles(Workspace::OpenMode::kAdd); });
+  on("file.openFolder", [this] { chooseFolder(); });
+  on("file.closeAll", [this] {
+    m_session.setProfile(nullptr);
+    m_workspace.closeAll();
+  });
+  on("file.render", [this] { savePicture(); });
+  on("file.quit", [this] { close(); });
+  on("edit.undo", [this] { m_session.undoStack().undo(); });
+  on("edit.redo", [this] { m_session.undoStack().redo(); });
+  on("edit.copyDetails", [this] { m_details->copy(); });
+  on("edit.find", [this] { m_search->focusInput(); });
+  on("edit.findSlash", [this] { m_search->focusInput(); });
+  on("view.theme",
+     [this] { setTheme(m_theme == ThemeKind::kDark ? ThemeKind::kLight : ThemeKind::kDark); });
+  on("layout.analyse", [this] { showLayout(QStringLiteral("analyse")); });
+  on("layout.plan", [this] { showLayout(QStringLiteral("plan")); });
+  on("layout.compare", [this] { showLayout(QStringLiteral("compare")); });
+  on("help.palette", [this] { CommandPalette(*m_actions, this).exec(); });
+  on("help.keys", [this] {
+    KeysDialog dialog(*m_actions, this);
+    connect(&dialog, &KeysDialog::keysChanged, this, [this] { m_actions->save(*m_settings); });
+    dialog.exec();
+  });
+  on("help.about", [this] {
+    QMessageBox::about(this, tr("About Caracal"),
+                       tr("<b>Caracal %1</b><br>Profiling, planning and measuring of large-model "
+                          "training on many GPUs.")
+                           .arg(QCoreApplication::applicationVersion()));
+  });
+  QUndoStack& undo = m_session.undoStack();
+  connect(&undo, &QUndoStack::canUndoChanged, (*m_actions)["edit.undo"], &QAction::setEnabled);
+  connect(&undo, &QUndoStack::canRedoChanged, (*m_actions)["edit.redo"], &QAction::setEnabled);
+  connect(&undo, &QUndoStack::undoTextChanged, this, [this](const QString& text) {
+    (*m_actions)["edit.undo"]->setText(text.isEmpty() ? tr("Undo") : tr("Undo %1").arg(text));
+  });
+  (*m_actions)["edit.undo"]->setEnabled(false);
+  (*m_actions)["edit.redo"]->setEnabled(false);
+}
+
+void MainWindow::connectPieces() {
+  connect(&m_workspace, &Workspace::runsChanged, this, &MainWindow::showRuns);
+  connect(&m_opener, &Opener::failed, this, &MainWindow::showError);
+  connect(&m_opener, &Opener::noticed, this, &MainWindow::showNotice);
+  connect(&m_opener, &Opener::opened, this, [this](const QStringList& paths) {
+    addRecent(*m_settings, paths);
+    fillRecent();
+    m_errors->hide();
+    m_timelineWidget->setFocus();
+  });
+  connect(&m_timeline, &TimelineController::sceneChanged, this,
+          [this] { m_legend->set(m_timeline.scene()); });
+  connect(m_timelineWidget, &TimelineWidget::copyRequested, this, [this](const BlockRef& ref) {
+    m_timeline.select(ref);
+    m_details->copy();
+  });
+  connect(m_search, &SearchBar::left, m_timelineWidget, qOverload<>(&QWidget::setFocus));
+  connect(m_empty, &EmptyState::openRequested, this,
+          [this] { chooseFiles(Workspace::OpenMode::kReplace); });
+  connect(m_empty, &EmptyState::openFolderRequested, this, &MainWindow::chooseFolder);
+  connect(m_empty, &EmptyState::recentRequested, this, &MainWindow::open);
+  connect(&m_session, &PlanSession::failed, this, &MainWindow::showError);
+  connect(&m_session, &PlanSession::evaluated, this, &MainWindow::showPrediction);
+  connect(&m_session, &PlanSession::profileChanged, this, [this] {
+    if (!m_session.profile()) m_workspace.setPrediction(nullptr);
+  });
+  connect(m_plan, &PlanPanel::measureRequested, this, &MainWindow::measure);
+  connect(m_plan, &PlanPanel::exportRequested, this, &MainWindow::showExport);
+  connect(m_plan, &PlanPanel::compareRequested, this,
+          [this] { showLayout(QStringLiteral("compare")); });
+  connect(&m_measure, &MeasureRun::finished, this, &MainWindow::measured);
+  connect(&m_measure, &MeasureRun::failed, this, [this](const QString& words) {
+    m_plan->setMeasuring(false);
+    showJobs();
+    showError(words);
+  });
+  connect(&m_measure, &MeasureRun::progressed, this, [this](double fraction, const QString& words) {
+    m_status->setText(tr("Measuring: %1").arg(words));
+    m_progress->show();
+    if (fraction >= 0) m_progress->setValue(static_cast<int>(fraction * 100));
+  });
+  connect(&m_jobs, &JobBoard::changed, this, &MainWindow::showJobs);
+}
+
+void MainWindow::open(const QStringList& paths) {
+  m_opener.open(paths, Workspace::OpenMode::kReplace);
+}
+
+void MainWindow::chooseFiles(Workspace::OpenMode mode) {
+  const QStringList paths =
+      QFileDialog::getOpenFileNames(this, tr("Open"), {},
+                                    tr("Traces, recordings, documents, projects (*.json *.json.gz "
+                                       "*.gz *.sqlite *.caracal);;All files (*)"));
+  m_opener.open(paths, mode);
+}
+
+void MainWindow::chooseFolder() {
+  const QString folder = QFileDialog::getExistingDirectory(this, tr("Open a folder of traces"));
+  if (!folder.isEmpty()) open({folder});
+}
+
+void MainWindow::savePicture() {
+  const QString path =
+      QFileDialog::getSaveFileName(this, tr("Save the timeline as a picture"),
+                                   QStringLiteral("timeline.png"), tr("Pictures (*.png *.svg)"));
+  if (path.isEmpty()) return;
+  RenderOptions options;
+  options.theme = m_theme;
+  options.width = std::max(800, m_timelineWidget->width());
+  options.fromNs = m_timeline.view().span().beginNs;
+  options.toNs = m_timeline.view().span().endNs;
+  const bool svg = path.endsWith(QLatin1String(".svg"), Qt::CaseInsensitive);
+  const auto written = svg ? writeTimelineSvg(m_timeline.scene(), options, path)
+                           : writeTimelinePng(m_timeline.scene(), options, path);
+  if (!written) showError(QString::fromStdString(written.error().text()));
+}
+
+void MainWindow::measure(int steps) {
+  if (!m_session.ready()) return;
+  m_measuredPlan = m_session.plan();
+  m_plan->setMeasuring(true);
+  m_measure.start({m_session.profile(), m_measuredPlan, std::max(1, steps), measurementFile()});
+}
+
+void MainWindow::measured(const QString& recording, bool stoppedEarly) {
+  m_plan->setMeasuring(false);
+  showJobs();
+  if (stoppedEarly)
+    showNotice(tr("The measurement was stopped early; its finished steps are shown."));
+  m_opener.keepMeasurement(recording, m_measuredPlan);
+  m_opener.open({recording}, Workspace::OpenMode::kAdd);
+  showLayout(QStringLiteral("compare"));
+}
+
+void MainWindow::showExport() {
+  if (!m_session.ready()) return;
+  auto* dialog = new ExportDialog(m_jobs, m_session, m_theme, this);
+  connect(dialog, &ExportDialog::exported, this,
+          [this](const QString& folder) { showNotice(tr("Exported to %1").arg(folder)); });
+  dialog->open();
+}
+
+void MainWindow::showRuns() {
+  const bool any = !m_workspace.runs().empty() || m_workspace.prediction();
+  m_centre->setCurrentIndex(any ? 1 : 0);
+  QStringList names;
+  for (const RunPtr& run : m_workspace.runs()) names << QString::fromStdString(run->name);
+  setWindowTitle(names.isEmpty() ? tr("Caracal")
+                                 : tr("%1 \u2014 Caracal").arg(names.join(QStringLiteral(", "))));
+}
+
+void MainWindow::showPrediction() {
+  const auto& evaluation = m_session.evaluation();
+  if (!evaluation || !evaluation->result || !evaluation->result->trace) return;
+  const std::string name =
+      tr("predicted: %1").arg(QString::fromStdString(m_session.plan().policy)).toStdString();
+  m_workspace.setPrediction(
+      std::make_shared<const LoadedRun>(runFromTrace(name, evaluation->result->trace)));
+  showRuns();
+}
+
+void MainWindow::showJobs() {
+  const bool busy = m_jobs.busy() || m_measure.running();
+  m_progress->setVisible(busy);
+  if (m_measure.running()) return;  // its own words stay
+  m_status->setText(m_jobs.phase());
+  if (m_jobs.busy()) m_progress->setValue(static_cast<int>(m_jobs.fraction() * 100));
+}
+
+void MainWindow::showError(const QString& words) {
+  m_errors->show(words, ErrorBar::Severity::kError);
+}
+
+void MainWindow::showNotice(const QString& words) {
+  m_errors->show(words, ErrorBar::Severity::kNotice);
+  statusBar()->showMessage(words, kNoticeMs);
+}
+
+void MainWindow::setTheme(ThemeKind kind) {
+  m_theme = kind;
+  setThemeSetting(*m_settings, kind);
+  applyTheme(*qobject_cast<QApplication*>(QCoreApplication::instance()), kind);
+  m_timelineWidget->setTheme(kind);
+  m_legend->setTheme(kind);
+  m_errors->setTheme(kind);
+  m_stages->setTheme(kind);
+  m_quality->setTheme(kind);
+  m_plan->setTheme(kind);
+  m_compare->setTheme(kind);
+  (*m_actions)["view.theme"]->setChecked(kind == ThemeKind::kDark);
+}
+
+void MainWindow::fillRecent() {
+  const QList<QStringList> recent = recentFiles(*m_settings);
+  m_empty->setRecent(recent);
+  m_recentMenu->clear();
+  m_recentMenu->setEnabled(!recent.isEmpty());
+  for (const QStringList& paths : recent) {
+    const QString more = paths.size() > 1
+                             ? tr(" and %n more", nullptr, static_cast<int>(paths.size()) - 1)
+                             : QString();
+    connect(m_recentMenu->addAction(paths.front() + more), &QAction::triggered, this,
+            [this, paths] { open(paths); });
+  }
+}
+
+void MainWindow::restore() {
+  fillRecent();
+  restoreGeometry(m_settings->value(kGeometryKey).toByteArray());
+  restoreState(m_settings->value(kDocksKey).toByteArray());
+  setTheme(themeSetting(*m_settings, desktopTheme()));
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  m_settings->setValue(kGeometryKey, saveGeometry());
+  m_settings->setValue(kDocksKey, saveState());
+  event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  if (event->mimeData()->hasUrls()) event->acceptProposedAction();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  QStringList paths;
+  for (const QUrl& url : event->mimeData()->urls()) {
+    if (url.isLocalFile()) paths << url.toLocalFile();
+  }
+  // Onto an empty window: open. Onto a run: set beside it.
+  const bool empty = m_workspace.runs().empty();
+  m_opener.open(paths, empty ? Workspace::OpenMode::kReplace : Workspace::OpenMode::kAdd);
+  event->acceptProposedAction();
+}
+
+}  // namespace caracal::ui

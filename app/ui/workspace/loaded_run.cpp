@@ -1,0 +1,59 @@
+#include "app/ui/workspace/loaded_run.h"
+
+#include <filesystem>
+
+#include "core/import/importer.h"
+
+namespace caracal::ui {
+namespace {
+
+namespace fs = std::filesystem;
+
+void understand(LoadedRun& run) {
+  auto model = analysis::buildStepModel(*run.trace);
+  if (model) {
+    run.model = std::make_shared<const analysis::StepModel>(std::move(*model));
+  } else {
+    run.whyNoModel = model.error().message;
+  }
+}
+
+}  // namespace
+
+std::string runNameOf(const std::vector<std::string>& paths) {
+  if (paths.empty()) return {};
+  fs::path path = fs::path(paths.front()).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  if (paths.size() > 1 && path.has_parent_path()) return path.parent_path().filename().string();
+  std::string name = path.filename().string();
+  for (const std::string_view ending : {".gz", ".json", ".sqlite", ".pt.trace"}) {
+    if (name.size() > ending.size() && name.ends_with(ending))
+      name.resize(name.size() - ending.size());
+  }
+  return name;
+}
+
+Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token stop,
+                          const Progress& progress) {
+  CARACAL_TRY(loaded, import::loadTraces(paths, {}, stop, progress));
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "opening was stopped");
+  LoadedRun run;
+  run.name = runNameOf(paths);
+  run.paths = paths;
+  run.trace = loaded.trace;
+  run.skipped = std::move(loaded.skipped);
+  run.seconds = loaded.seconds;
+  report(progress, 0.95, "finding steps and bubbles");
+  understand(run);
+  return run;
+}
+
+LoadedRun runFromTrace(std::string name, std::shared_ptr<const trace::Trace> trace) {
+  LoadedRun run;
+  run.name = std::move(name);
+  run.trace = std::move(trace);
+  understand(run);
+  return run;
+}
+
+}  // namespace caracal::ui

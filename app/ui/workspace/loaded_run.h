@@ -1,0 +1,34 @@
+// A run as the program holds it: its trace, and its step model when it has one. Made off the GUI
+// thread by loadRun(); knows no Qt.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/analysis/step_model.h"
+#include "core/base/progress.h"
+#include "core/base/result.h"
+#include "core/trace/trace.h"
+
+namespace caracal::ui {
+
+struct LoadedRun {
+  std::string name;                // of the file, or of the folder that holds several
+  std::vector<std::string> paths;  // as opened
+  std::shared_ptr<const trace::Trace> trace;
+  std::shared_ptr<const analysis::StepModel> model;  // null: see whyNoModel
+  std::string whyNoModel;
+  std::vector<Error> skipped;  // inputs that could not be read
+  double seconds = 0;
+};
+
+Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token stop,
+                          const Progress& progress);
+// A trace that is in memory already: a prediction.
+LoadedRun runFromTrace(std::string name, std::shared_ptr<const trace::Trace> trace);
+// "timeline-ST" of one file, the folder's name of several.
+std::string runNameOf(const std::vector<std::string>& paths);
+
+}  // namespace caracal::ui

@@ -1,0 +1,54 @@
+// Opener: whatever the user opens goes through here: traces to the workspace, profiles, plans,
+// model descriptions and projects to the plan session. Also makes the profile of a Caracal
+// recording, and of a real pipeline once a model description is there. GUI thread only; the work is
+// done by jobs.
+#pragma once
+
+#include <QObject>
+#include <QStringList>
+
+#include "app/ui/jobs/job_board.h"
+#include "app/ui/plan/plan_session.h"
+#include "app/ui/workspace/loaded_project.h"
+#include "app/ui/workspace/workspace.h"
+
+namespace caracal::ui {
+
+class Opener : public QObject {
+  Q_OBJECT
+ public:
+  // All three must outlive the opener.
+  Opener(JobBoard& jobs, Workspace& workspace, PlanSession& session, QObject* parent = nullptr);
+
+  // Traces among the paths are the ranks of one run; documents are opened one by one.
+  void open(const QStringList& paths, Workspace::OpenMode mode);
+  // The project that is open; empty: none.
+  const QString& projectPath() const { return m_project; }
+  bool projectWritable() const { return m_projectWritable; }
+  // Keeps a measurement in the open project; does nothing without one.
+  void keepMeasurement(const QString& recording, const plan::Plan& plan);
+
+ signals:
+  void opened(const QStringList& paths);
+  void failed(const QString& words);
+  void noticed(const QString& words);
+
+ private:
+  void openProject(const QString& path);
+  void openProfile(const QString& path);
+  void openPlan(const QString& path);
+  void openModel(const QString& path);
+  void showProject(LoadedProject project);
+  void profileFirstRun();
+  void useProfile(Result<profile::Profile> profile, const QString& from);
+
+  Workspace& m_workspace;
+  PlanSession& m_session;
+  JobSlot m_documentJob;
+  JobSlot m_profileJob;
+  JobSlot m_projectJob;
+  QString m_project;
+  bool m_projectWritable = false;
+};
+
+}  // namespace caracal::ui

@@ -1,0 +1,63 @@
+// Workspace: what is open. Loads runs as jobs, keeps them in order, adds the current prediction
+// below them, and hands the timeline a new scene whenever that changes. GUI thread only.
+#pragma once
+
+#include <QObject>
+#include <QStringList>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/ui/jobs/job_board.h"
+#include "app/ui/timeline/timeline_controller.h"
+#include "app/ui/workspace/loaded_run.h"
+
+namespace caracal::ui {
+
+using RunPtr = std::shared_ptr<const LoadedRun>;
+
+class Workspace : public QObject {
+  Q_OBJECT
+ public:
+  Workspace(JobBoard& jobs, TimelineController& timeline, QObject* parent = nullptr);
+
+  enum class OpenMode { kReplace, kAdd };
+  // Files of one run; folders hold one run each. Reports by runsChanged() or failed().
+  void open(const QStringList& paths, OpenMode mode);
+  void add(RunPtr run, OpenMode mode);
+  void close(size_t run);
+  void closeAll();
+
+  const std::vector<RunPtr>& runs() const { return m_runs; }
+  // The run that panels describe: the selected block's, else the first; null when nothing is open.
+  RunPtr currentRun() const;
+  // Trace time = scene time - shift, for a run of the scene.
+  int64_t shiftOf(size_t run) const;
+
+  // The predicted timeline below the measured one; null takes it away.
+  void setPrediction(RunPtr prediction);
+  const RunPtr& prediction() const { return m_prediction; }
+
+ signals:
+  void runsChanged();
+  void opened(const QStringList& paths);
+  void failed(const QString& words);
+  void noticed(const QString& words);  // loaded, but something is worth saying
+
+ private:
+  void loaded(const QStringList& paths, OpenMode mode, Result<LoadedRun> run);
+  void rebuildScene(TimelineController::OnNewScene mode);
+
+  TimelineController& m_timeline;
+  JobSlot m_load;
+  JobSlot m_build;
+  std::vector<RunPtr> m_runs;
+  RunPtr m_prediction;
+  bool m_fitNext = false;  // a build that was replaced before it finished wanted a new view
+};
+
+// Where each run goes on the common axis: with a prediction, both sides start with the step that is
+// compared; alone, runs start at their first event.
+std::vector<RunInput> alignRuns(const std::vector<RunPtr>& runs, const RunPtr& prediction);
+
+}  // namespace caracal::ui

@@ -1,0 +1,96 @@
+// Milliseconds of a timeline frame at 1920 x 1080 on the largest shared traces, at several zooms,
+// plus the time to build the scene. The limit is 16 ms a frame (60 a second).
+//
+// Traces are looked for in $CARACAL_TRACES, else in ../shared/traces beside the source; without
+// them a generated trace of a million events is drawn.
+#include <benchmark/benchmark.h>
+
+#include <QFont>
+#include <QGuiApplication>
+#include <QImage>
+#include <filesystem>
+#include <map>
+
+#include "app/ui/timeline/raster.h"
+#include "app/ui/workspace/loaded_run.h"
+#include "tests/app/ui/drawn_trace.h"
+
+namespace {
+
+using namespace caracal;
+namespace fs = std::filesystem;
+
+constexpr int kWidth = 1920;
+constexpr int kHeight = 1080;
+
+fs::path tracesFolder() {
+  if (const char* folder = std::getenv("CARACAL_TRACES")) return folder;
+  return fs::path(CARACAL_SOURCE_DIR) / ".." / "shared" / "traces";
+}
+
+std::shared_ptr<const trace::Trace> load(const std::string& name) {
+  if (name == "generated-1M") return test::randomTrace(1, 16, 1'000'000);
+  const auto run = ui::loadRun({(tracesFolder() / name).string()}, {}, {});
+  return run ? run->trace : nullptr;
+}
+
+// Loaded once, kept for every benchmark on it.
+std::shared_ptr<const ui::Scene> sceneOf(const std::string& name) {
+  static std::map<std::string, std::shared_ptr<const ui::Scene>> scenes;
+  auto& scene = scenes[name];
+  if (!scene) {
+    if (const auto trace = load(name)) scene = test::sceneOf(trace);
+  }
+  return scene;
+}
+
+// `share` of the whole range, in its middle; every row unfolded, so that nothing is left out.
+void drawFrame(benchmark::State& state, const std::string& name, double share) {
+  const auto scene = sceneOf(name);
+  if (!scene) return state.SkipWithError("the trace could not be loaded");
+  const ui::RowLayout layout = ui::layoutRows(*scene, ui::FoldState(scene->rows.size(), false));
+  const auto length = static_cast<int64_t>(static_cast<double>(scene->range.lengthNs()) * share);
+  const int64_t middle = scene->range.beginNs + scene->range.lengthNs() / 2;
+  const ui::TimeView view = ui::show({middle - length / 2, middle + length / 2}, kWidth);
+  QImage image(kWidth, kHeight, QImage::Format_RGB32);
+  ui::TimelineRaster raster(ui::theme(ui::ThemeKind::kDark), QFont(), 1.0);
+  for (auto _ : state) {
+    raster.draw({*scene, layout, view, 0, 1.0}, image);
+    benchmark::DoNotOptimize(image.constBits());
+  }
+  state.counters["blocks"] = static_cast<double>(scene->blockCount());
+}
+
+void buildScene(benchmark::State& state, const std::string& name) {
+  const auto trace = load(name);
+  if (!trace) return state.SkipWithError("the trace could not be loaded");
+  for (auto _ : state) benchmark::DoNotOptimize(test::sceneOf(trace));
+}
+
+void registerAll() {
+  std::vector<std::string> names{"mtia-456k-metadata", "xdit-sd35-mi300-239k",
+                                 "nanogpt-sharded-8xh100", "ddp-2xv100-216k"};
+  if (!fs::exists(tracesFolder() / names.front())) names.clear();
+  names.push_back("generated-1M");
+  for (const std::string& name : names) {
+    for (const double share : {1.0, 0.1, 0.01, 0.001}) {
+      const std::string title = "frame/" + name + "/" + std::to_string(share).substr(0, 5);
+      benchmark::RegisterBenchmark(title.c_str(), drawFrame, name, share)
+          ->Unit(benchmark::kMillisecond);
+    }
+    benchmark::RegisterBenchmark(("scene/" + name).c_str(), buildScene, name)
+        ->Unit(benchmark::kMillisecond)
+        ->Iterations(3);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  qputenv("QT_QPA_PLATFORM", "offscreen");
+  QGuiApplication app(argc, argv);  // for fonts
+  registerAll();
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -1,0 +1,165 @@
+#include "app/ui/window/main_window.h"
+
+#include <gtest/gtest.h>
+
+#include <QApplication>
+#include <QDeadlineTimer>
+#include <QDockWidget>
+#include <QDropEvent>
+#include <QFile>
+#include <QFileInfo>
+#include <QMimeData>
+#include <QSettings>
+#include <QTemporaryDir>
+#include <filesystem>
+
+#include "app/ui/render/render_command.h"
+#include "app/ui/window/error_bar.h"
+#include "app/ui/window/settings.h"
+#include "core/profile/profile_json.h"
+#include "tests/app/ui/demo_profile.h"
+
+namespace caracal::ui {
+namespace {
+
+// A pipeline as MegatronApp writes it: two stages, one micro-batch.
+const char* const kPipelineJson = R"([
+{"name":"forward","ph":"B","ts":0,"pid":0,"tid":0},{"name":"forward","ph":"E","ts":10,"pid":0,"tid":0},
+{"name":"backward","ph":"B","ts":40,"pid":0,"tid":0},{"name":"backward","ph":"E","ts":60,"pid":0,"tid":0},
+{"name":"forward","ph":"B","ts":10,"pid":1,"tid":0},{"name":"forward","ph":"E","ts":20,"pid":1,"tid":0},
+{"name":"backward","ph":"B","ts":20,"pid":1,"tid":0},{"name":"backward","ph":"E","ts":40,"pid":1,"tid":0}
+])";
+
+const char* const kKinetoJson = R"({"distributedInfo":{"rank":0},"traceEvents":[
+{"ph":"X","cat":"kernel","name":"gemm","pid":0,"tid":7,"ts":1000,"dur":50,"args":{"device":0,"stream":7}},
+{"ph":"X","cat":"cpu_op","name":"aten::mm","pid":9,"tid":9,"ts":990,"dur":20,"args":{}}
+]})";
+
+class Window : public testing::Test {
+ protected:
+  QString write(const char* name, const std::string& text) {
+    QFile file(m_folder.filePath(QLatin1String(name)));
+    EXPECT_TRUE(file.open(QIODevice::WriteOnly));
+    file.write(text.data(), static_cast<qint64>(text.size()));
+    return file.fileName();
+  }
+  bool waitFor(const std::function<bool()>& condition) {
+    const QDeadlineTimer deadline(15000);
+    while (!condition() && !deadline.hasExpired())
+      QApplication::processEvents(QEventLoop::AllEvents, 10);
+    return condition();
+  }
+  bool opened() {
+    return waitFor([this] { return !m_window.jobs().busy(); });
+  }
+  QTemporaryDir m_folder;
+  MainWindow m_window{openSettings(m_folder.filePath(QStringLiteral("settings.ini")))};
+};
+
+TEST_F(Window, startsEmptyAndSaysWhatToDo) {
+  m_window.show();
+  EXPECT_TRUE(m_window.workspace().runs().empty());
+  EXPECT_FALSE(m_window.grab().isNull());
+}
+
+TEST_F(Window, opensATraceAndRemembersIt) {
+  const QString path = write("rank0.json", kKinetoJson);
+  m_window.open({path});
+  ASSERT_TRUE(opened());
+  ASSERT_EQ(m_window.workspace().runs().size(), 1U) << m_window.errorBar().words().toStdString();
+  EXPECT_FALSE(m_window.timeline().scene().empty());
+  EXPECT_TRUE(m_window.windowTitle().contains(QStringLiteral("rank0")));
+  const auto settings = openSettings(m_folder.filePath(QStringLiteral("settings.ini")));
+  m_window.close();
+  settings->sync();
+  EXPECT_EQ(recentFiles(*settings).value(0), QStringList{path});
+}
+
+TEST_F(Window, aFileThatCannotBeReadIsReportedInTheWindow) {
+  m_window.show();
+  m_window.open({write("broken.json", "{ this is not JSON")});
+  ASSERT_TRUE(opened());
+  EXPECT_TRUE(m_window.errorBar().isVisible());
+  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("broken.json")));
+  EXPECT_TRUE(m_window.workspace().runs().empty());
+  m_window.open({m_folder.filePath(QStringLiteral("nowhere.json"))});
+  ASSERT_TRUE(opened());
+  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("nowhere.json")));
+}
+
+TEST_F(Window, aFailedOpenKeepsWhatWasThere) {
+  m_window.open({write("rank0.json", kKinetoJson)});
+  ASSERT_TRUE(opened());
+  m_window.open({write("broken.json", "nothing")});
+  ASSERT_TRUE(opened());
+  EXPECT_EQ(m_window.workspace().runs().size(), 1U);
+}
+
+TEST_F(Window, aDroppedFileIsSetBesideAnOpenRun) {
+  m_window.open({write("rank0.json", kKinetoJson)});
+  ASSERT_TRUE(opened());
+  QMimeData data;
+  data.setUrls({QUrl::fromLocalFile(write("other.json", kKinetoJson))});
+  // Qt delivers a drop to the widget that took the drag.
+  QDragEnterEvent enter({10, 10}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&m_window, &enter);
+  QDropEvent drop({10, 10}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QApplication::sendEvent(&m_window, &drop);
+  ASSERT_TRUE(opened());
+  EXPECT_EQ(m_window.workspace().runs().size(), 2U);
+}
+
+TEST_F(Window, aProfileOpensThePlanAndItsPredictionAsATimeline) {
+  m_window.open({write("p.json", profile::toJson(*test::demoProfile()))});
+  ASSERT_TRUE(waitFor([this] { return m_window.workspace().prediction() != nullptr; }));
+  ASSERT_TRUE(opened());
+  EXPECT_TRUE(m_window.plan().ready());
+  EXPECT_FALSE(m_window.timeline().scene().empty());
+}
+
+TEST_F(Window, aPlanWithoutItsProfileIsRefusedInWords) {
+  m_window.open({write("plan.json", R"({"schema": "caracal.plan/1"})")});
+  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("profile")));
+}
+
+TEST_F(Window, layoutsBringTheirPanelsUp) {
+  m_window.show();
+  for (const char* name : {"plan", "compare", "analyse"}) m_window.showLayout(QLatin1String(name));
+  EXPECT_TRUE(m_window.findChild<QDockWidget*>(QStringLiteral("details"))->isVisible());
+  m_window.setTheme(ThemeKind::kDark);
+  EXPECT_FALSE(m_window.grab().isNull());
+}
+
+TEST_F(Window, picturesAreWrittenWithoutADisplay) {
+  const QString trace = write("pipeline.json", kPipelineJson);
+  QStringList notices;
+  for (const char* name : {"out.png", "out.svg"}) {
+    RenderCommand command;
+    command.output = m_folder.filePath(QLatin1String(name));
+    command.paths = {trace};
+    command.options.width = 900;
+    const auto done = runRender(command, notices);
+    ASSERT_TRUE(done) << done.error().text();
+    EXPECT_GT(QFileInfo(command.output).size(), 500) << name;
+  }
+  RenderCommand wrong;
+  wrong.output = QStringLiteral("/no/such/folder/out.png");
+  wrong.paths = {trace};
+  EXPECT_FALSE(runRender(wrong, notices));
+  wrong.paths = {m_folder.filePath(QStringLiteral("missing.json"))};
+  EXPECT_FALSE(runRender(wrong, notices));
+}
+
+TEST_F(Window, sharedTracesOpen) {
+  namespace fs = std::filesystem;
+  const fs::path traces = fs::path(CARACAL_SOURCE_DIR) / ".." / "shared" / "traces";
+  if (!fs::exists(traces)) GTEST_SKIP() << "shared traces are not here: " << traces;
+  m_window.open({QString::fromStdString((traces / "bytedance-pp-ST").string())});
+  ASSERT_TRUE(opened());
+  ASSERT_EQ(m_window.workspace().runs().size(), 1U);
+  EXPECT_TRUE(m_window.workspace().runs()[0]->model) << m_window.workspace().runs()[0]->whyNoModel;
+  EXPECT_FALSE(m_window.timeline().scene().bubbles.empty());
+}
+
+}  // namespace
+}  // namespace caracal::ui
