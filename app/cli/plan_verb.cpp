@@ -35,6 +35,7 @@ struct Answer {
   profile::Profile profile;
   PlanOutcome outcome;
   sim::SimResult prediction;
+  std::optional<planner::ReplayError> replay;
 };
 
 Result<PlanRequest> requestOf(const Options& options) {
@@ -100,7 +101,7 @@ void print(const Answer& answer, const Options& options, Console& console) {
     console.out << fmt::format("; no step can be under {} (gap {})",
                                formatDuration(outcome.boundNs), formatPercent(gap));
   }
-  console.out << '\n' << predictionText(answer.prediction);
+  console.out << '\n' << predictionText(answer.prediction) << replayText(answer.replay);
   for (const std::string& note : outcome.notes) console.out << "note: " << note << '\n';
   if (outcome.status == PlanStatus::kInfeasible) {
     console.out << infeasibleText(outcome, options);
@@ -120,7 +121,8 @@ Result<ExitCode> runPlan(const Options& options, Console& console) {
   if (feasible && !options.output.empty()) {
     CARACAL_CHECK_OK(plan::savePlan(outcome.plan, profile, options.output));
   }
-  const Answer answer{profile, outcome, prediction};
+  CARACAL_TRY(replay, planner::replayError(profile, console.stop));
+  const Answer answer{profile, outcome, prediction, replay};
   if (options.json) {
     printJson(console, toJson(answer, options));
   } else {

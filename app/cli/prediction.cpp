@@ -70,6 +70,20 @@ std::string predictionText(const sim::SimResult& result) {
          table.render();
 }
 
+ordered_json replayJson(const std::optional<planner::ReplayError>& replay) {
+  if (!replay) return nullptr;
+  return {{"observedNs", replay->observedNs},
+          {"simulatedNs", replay->simulatedNs},
+          {"errorPct", replay->percent}};
+}
+
+std::string replayText(const std::optional<planner::ReplayError>& replay) {
+  if (!replay) return {};
+  return fmt::format("replay error: the profile's own run took {}, replayed it is {} ({:+.1f} %)\n",
+                     formatDuration(replay->observedNs), formatDuration(replay->simulatedNs),
+                     replay->percent);
+}
+
 std::string profileTagText(const profile::Profile& profile) {
   if (profile.tag == profile.stageTag) return std::string(trace::name(profile.tag));
   return fmt::format("operators {}, stages and links {}", trace::name(profile.tag),

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "core/base/result.h"
 #include "core/plan/plan.h"
+#include "core/planner/replay_error.h"
 #include "core/profile/profile.h"
 #include "core/sim/simulator.h"
 
@@ -28,6 +30,10 @@ nlohmann::ordered_json predictionJson(const sim::SimResult& result);
 
 // One line for the step, one row per stage.
 std::string predictionText(const sim::SimResult& result);
+
+// What every prediction on a profile carries: null, or {"observedNs", "simulatedNs", "errorPct"}.
+nlohmann::ordered_json replayJson(const std::optional<planner::ReplayError>& replay);
+std::string replayText(const std::optional<planner::ReplayError>& replay);
 
 // "measured", or "operators estimated, stages measured" when the two tags differ.
 std::string profileTagText(const profile::Profile& profile);

@@ -23,22 +23,11 @@ struct Options {
   bool json = false;
 };
 
-// How far the simulator is off when it replays what the profile's own source ran.
-std::string observedText(const Prediction& prediction) {
-  const int64_t observed = prediction.profile.observedStepNs;
-  if (observed <= 0) return {};
-  const double change = 100.0 * static_cast<double>(prediction.result.stepNs - observed) /
-                        static_cast<double>(observed);
-  return fmt::format(
-      "observed step of the profile's run (plan {}): {}; this plan {:+.1f} %\n",
-      prediction.profile.observedPlan.empty() ? "unknown" : prediction.profile.observedPlan,
-      formatDuration(observed), change);
-}
-
 Result<ExitCode> runSimulate(const Options& options, Console& console) {
   const sim::TraceDetail detail =
       options.trace.empty() ? sim::TraceDetail::kNone : sim::TraceDetail::kOperators;
   CARACAL_TRY(prediction, predict(options.profile, options.plan, {detail}, console.stop));
+  CARACAL_TRY(replay, planner::replayError(prediction.profile, console.stop));
   if (!options.trace.empty())
     CARACAL_CHECK_OK(recording::writeTrace(*prediction.result.trace, options.trace));
   if (options.json) {
@@ -46,13 +35,13 @@ Result<ExitCode> runSimulate(const Options& options, Console& console) {
                           {"policy", prediction.plan.policy},
                           {"profileTag", trace::name(prediction.profile.tag)}};
     document.update(predictionJson(prediction.result));
-    document["observedStepNs"] = prediction.profile.observedStepNs;
+    document["replay"] = replayJson(replay);
     document["trace"] = options.trace;
     printJson(console, document);
   } else {
     console.out << fmt::format("plan {} on {} ({})\n", prediction.plan.policy,
                                prediction.profile.hardware, profileTagText(prediction.profile))
-                << predictionText(prediction.result) << observedText(prediction);
+                << predictionText(prediction.result) << replayText(replay);
     if (!options.trace.empty()) console.out << "timeline written to " << options.trace << '\n';
   }
   return ExitCode::kOk;

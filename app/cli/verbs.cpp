@@ -10,6 +10,7 @@ const std::vector<Verb>& verbs() {
        declareAnalyze},
       {"profile", "operators, windows, links and memory of a job: what planning needs",
        declareProfile},
+      {"plan", "choose what to keep and where to recompute, under a memory budget", declarePlan},
       {"simulate", "predict the step of a plan", declareSimulate},
       {"measure", "run a plan with caracal-run and compare with its prediction", declareMeasure},
       {"compare", "set two runs, plans or predictions side by side", declareCompare},

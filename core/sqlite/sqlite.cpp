@@ -48,17 +48,18 @@ Error errorOf(int code, std::string_view words, std::string_view doing) {
   return {codeOf(code), fmt::format("{}: {}{}", doing, words, remedyFor(code)), {}};
 }
 
+// NOMUTEX: one thread at a time uses a connection, and a lock per column read is felt.
 int flagsOf(Access access) {
   switch (access) {
     case Access::kReadWrite:
-      return SQLITE_OPEN_READWRITE;
+      return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE;
     case Access::kCreate:
-      return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+      return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     case Access::kReadOnly:
     case Access::kReadImmutable:
-      return SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+      return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
   }
-  return SQLITE_OPEN_READONLY;
+  return SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READONLY;
 }
 
 // A path as an SQLite URI; '?', '#' and '%' would otherwise end it early.

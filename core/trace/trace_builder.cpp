@@ -4,7 +4,7 @@
 #include <cassert>
 #include <numeric>
 #include <set>
-#include <unordered_map>
+#include <tuple>
 
 namespace caracal::trace {
 namespace {
@@ -31,7 +31,8 @@ TrackIndex TraceBuilder::addTrack(Track track) {
 
 uint32_t TraceBuilder::addGroup(ProcessGroup group) {
   const auto found = std::find(m_trace.m_groups.begin(), m_trace.m_groups.end(), group);
-  if (found != m_trace.m_groups.end()) return static_cast<uint32_t>(found - m_trace.m_groups.begin());
+  if (found != m_trace.m_groups.end())
+    return static_cast<uint32_t>(found - m_trace.m_groups.begin());
   m_trace.m_groups.push_back(std::move(group));
   return static_cast<uint32_t>(m_trace.m_groups.size() - 1);
 }
@@ -86,7 +87,8 @@ void TraceBuilder::setArgs(EventIndex event, const EventArgs& args) {
 size_t TraceBuilder::ArgsHash::operator()(const EventArgs& args) const {
   // What shared arguments differ in; the rest is left to comparison.
   uint64_t hash = static_cast<uint64_t>(args.bytes);
-  for (const uint64_t part : {uint64_t{args.detail}, args.externalId, static_cast<uint64_t>(args.step)}) {
+  for (const uint64_t part :
+       {uint64_t{args.detail}, args.externalId, static_cast<uint64_t>(args.step)}) {
     hash = (hash ^ part) * 0x9E3779B97F4A7C15u;
     hash ^= hash >> 32;
   }
@@ -94,7 +96,8 @@ size_t TraceBuilder::ArgsHash::operator()(const EventArgs& args) const {
 }
 
 void TraceBuilder::shareArgs(EventIndex event, const EventArgs& args) {
-  const auto [found, isNew] = m_sharedArgs.try_emplace(args, static_cast<uint32_t>(m_trace.m_args.size()));
+  const auto [found, isNew] =
+      m_sharedArgs.try_emplace(args, static_cast<uint32_t>(m_trace.m_args.size()));
   if (isNew) {
     m_trace.m_args.push_back(args);
     m_isShared.resize(m_trace.m_args.size(), false);
@@ -126,31 +129,34 @@ void TraceBuilder::shift(int64_t byNs) {
 
 void TraceBuilder::linkLaunches() {
   m_trace.m_launch.assign(eventCount(), kNoIndex);
-  // Correlation ids are unique inside one process only; a launch may have many GPU rows.
-  struct Key {
-    int64_t process;
+  // Correlation ids are unique inside one process only; a launch may have many GPU rows. Sorted,
+  // because calls mostly are recorded in the order of their ids.
+  struct Launch {
+    uint32_t process;
     uint64_t correlation;
-    bool operator==(const Key&) const = default;
-  };
-  struct Hash {
-    size_t operator()(const Key& key) const {
-      return std::hash<uint64_t>{}(static_cast<uint64_t>(key.process) * 0x9E3779B97F4A7C15u ^ key.correlation);
+    EventIndex event;
+    bool operator<(const Launch& other) const {
+      return std::tie(process, correlation) < std::tie(other.process, other.correlation);
     }
   };
   const auto processOf = [&](EventIndex e) {
     // Kineto's GPU rows carry the device as pid: the rank (one file, one process) is the process.
     const uint32_t rank = m_trace.m_tracks[m_trackOf[e]].rank;
     const uint32_t hostRank = m_trace.m_ranks[rank].hostRank;
-    return static_cast<int64_t>(hostRank == kNoIndex ? rank : hostRank);
+    return hostRank == kNoIndex ? rank : hostRank;
   };
-  std::unordered_map<Key, EventIndex, Hash> launches;
+  std::vector<Launch> launches;
   for (const auto& [event, correlation] : m_correlations) {
-    if (m_trace.m_kind[event] == EventKind::kRuntime) launches.try_emplace({processOf(event), correlation}, event);
+    if (m_trace.m_kind[event] == EventKind::kRuntime)
+      launches.push_back({processOf(event), correlation, event});
   }
+  if (!std::is_sorted(launches.begin(), launches.end()))
+    std::stable_sort(launches.begin(), launches.end());
   for (const auto& [event, correlation] : m_correlations) {
     if (m_trace.m_kind[event] == EventKind::kRuntime) continue;
-    const auto found = launches.find({processOf(event), correlation});
-    if (found != launches.end()) m_trace.m_launch[event] = found->second;
+    const Launch wanted{processOf(event), correlation, kNoIndex};
+    const auto found = std::lower_bound(launches.begin(), launches.end(), wanted);
+    if (found != launches.end() && !(wanted < *found)) m_trace.m_launch[event] = found->event;
   }
   for (EventIndex e = 0; e < eventCount(); ++e) {
     if (isGpuWork(m_trace.m_kind[e]) && m_trace.m_launch[e] == kNoIndex) {
@@ -179,8 +185,9 @@ void TraceBuilder::sortEvents() {
     flow.from = newIndex[flow.from];
     flow.to = newIndex[flow.to];
   }
-  std::sort(m_trace.m_flows.begin(), m_trace.m_flows.end(),
-            [](const Flow& a, const Flow& b) { return a.from != b.from ? a.from < b.from : a.to < b.to; });
+  std::sort(m_trace.m_flows.begin(), m_trace.m_flows.end(), [](const Flow& a, const Flow& b) {
+    return a.from != b.from ? a.from < b.from : a.to < b.to;
+  });
   reorder(m_trace.m_begin, order);
   reorder(m_trace.m_duration, order);
   reorder(m_trace.m_name, order);
@@ -247,10 +254,12 @@ void TraceBuilder::append(TraceBuilder&& other) {
   }
   reserve(events + from.m_begin.size());
   m_trace.m_begin.insert(m_trace.m_begin.end(), from.m_begin.begin(), from.m_begin.end());
-  m_trace.m_duration.insert(m_trace.m_duration.end(), from.m_duration.begin(), from.m_duration.end());
+  m_trace.m_duration.insert(m_trace.m_duration.end(), from.m_duration.begin(),
+                            from.m_duration.end());
   m_trace.m_kind.insert(m_trace.m_kind.end(), from.m_kind.begin(), from.m_kind.end());
   for (NameId id : from.m_name) m_trace.m_name.push_back(names[id]);
-  for (uint32_t slot : from.m_argsOf) m_trace.m_argsOf.push_back(slot == kNoIndex ? kNoIndex : slot + args);
+  for (uint32_t slot : from.m_argsOf)
+    m_trace.m_argsOf.push_back(slot == kNoIndex ? kNoIndex : slot + args);
   for (TrackIndex track : other.m_trackOf) m_trackOf.push_back(track + tracks);
   for (const auto& [event, correlation] : other.m_correlations) {
     m_correlations.emplace_back(event + events, correlation);
@@ -265,11 +274,12 @@ void TraceBuilder::append(TraceBuilder&& other) {
 std::shared_ptr<const Trace> TraceBuilder::merge(std::vector<TraceBuilder> builders) {
   if (builders.empty()) return std::move(TraceBuilder{}).finish();
   const auto firstRank = [](const TraceBuilder& b) {
-    return b.m_trace.m_ranks.empty() ? std::numeric_limits<int32_t>::max() : b.m_trace.m_ranks.front().rank;
+    return b.m_trace.m_ranks.empty() ? std::numeric_limits<int32_t>::max()
+                                     : b.m_trace.m_ranks.front().rank;
   };
-  std::stable_sort(builders.begin(), builders.end(), [&](const TraceBuilder& a, const TraceBuilder& b) {
-    return firstRank(a) < firstRank(b);
-  });
+  std::stable_sort(
+      builders.begin(), builders.end(),
+      [&](const TraceBuilder& a, const TraceBuilder& b) { return firstRank(a) < firstRank(b); });
   TraceBuilder whole = std::move(builders.front());
   for (size_t i = 1; i < builders.size(); ++i) {
     if (builders[i].m_trace.m_format != whole.m_trace.m_format) whole.m_trace.m_format = "mixed";

@@ -2,7 +2,7 @@
 # The whole loop on a run that happens on this machine; started by `./dev demo` from the top of the source tree.
 set -euo pipefail
 
-programs=build/release/bin
+programs=${CARACAL_PROGRAMS:-build/release/bin}
 folder=build/demo
 export PATH="$PWD/$programs:$PATH"
 
@@ -10,7 +10,11 @@ ui=auto
 [ "${1:-}" = --no-ui ] && ui=no
 
 bold() { if [ -t 1 ]; then printf '\033[1m%s\033[0m\n' "$*"; else printf '%s\n' "$*"; fi; }
-step() { printf '\n'; bold "$1"; printf '%s\n' "${@:2}"; }
+step() {
+  printf '\n'
+  bold "$1"
+  [ $# -eq 1 ] || printf '%s\n' "${@:2}"
+}
 
 # Shows a command as the reader would type it, then runs it.
 show() {
@@ -18,10 +22,18 @@ show() {
   "$@"
 }
 
+# What caracal-run reports, one JSON object a line, as a table of its steps.
+asSteps() {
+  sed -n 's/.*"event":"step","step":\([0-9]*\),"loss":\([0-9.]\{5\}\)[0-9.]*,"stepNs":\([0-9]*\)[0-9]\{6\},"peakBytes":\([0-9]*\).*/\1 \2 \3 \4/p' |
+    while read -r number loss milliseconds peak; do
+      printf 'step %s  loss %s  %4s ms  peak memory %s MiB\n' "$number" "$loss" "$milliseconds" "$((peak >> 20))"
+    done
+}
+
 # The largest "peakBytes" of a JSON document that caracal printed: the fullest stage's memory.
 largestPeak() { grep -o '"peakBytes": [0-9]*' | grep -o '[0-9]*$' | sort -n | tail -n 1; }
 
-peakOf() { caracal plan --profile "$folder/profile.json" --policy "$1" --budget 1TiB --json | largestPeak; }
+peakOf() { caracal plan --profile "$folder/profile.json" --policy "$1" --json | largestPeak; }
 
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -36,7 +48,9 @@ TEXT
 
 step '1. Train, and record what happens' \
   'Nothing is recomputed yet: every activation is kept from the forward to the backward pass.'
-show caracal-run --model demo-gpt --steps 5 --clock virtual --record "$folder/baseline.sqlite"
+train=(caracal-run --model demo-gpt --steps 5 --clock virtual --record "$folder/baseline.sqlite")
+printf '\n$ %s\n' "${train[*]}"
+"${train[@]}" | asSteps
 
 step '2. Understand the run' \
   'Where does each stage wait, and for what? A bubble is time in which a stage computes nothing.'
@@ -49,13 +63,13 @@ show caracal profile "$folder/baseline.sqlite" -o "$folder/profile.json"
 
 keep=$(peakOf none)
 full=$(peakOf full)
-budget=$(((full + (keep - full) * 6 / 10) / 1024))KiB
+budget=$(((full + (keep - full) * 6 / 10) >> 20))MiB
 step '4. Plan under a memory budget' \
-  "Keeping everything takes $((keep / 1024)) KiB on the fullest stage, recomputing everything $((full / 1024)) KiB. Say the GPU had" \
+  "Keeping everything takes $((keep >> 20)) MiB on the fullest stage, recomputing everything $((full >> 20)) MiB. Say a rank had" \
   "$budget: something must be recomputed. HEU finds what, and hides as much of it as fits into the windows."
 show caracal plan --profile "$folder/profile.json" --policy heu --budget "$budget" -o "$folder/heu.json"
 for policy in none full selective; do
-  caracal plan --profile "$folder/profile.json" --policy "$policy" --budget 1TiB -o "$folder/$policy.json" >/dev/null
+  caracal plan --profile "$folder/profile.json" --policy "$policy" -o "$folder/$policy.json" >/dev/null
 done
 step 'The usual choices beside it (without a budget: what they would need)'
 show caracal compare "$folder/none.json" "$folder/full.json" "$folder/selective.json" "$folder/heu.json" \

@@ -18,6 +18,7 @@ class Counters {
   void addMemory(const Arguments& arguments, int64_t timeNs);
   // One sample of a "C" event: a series for each numeric argument.
   void addSample(const chrome::ChromeEvent& event, int64_t timeNs);
+  bool empty() const { return m_series.empty(); }
   // Moves all series, in time order, into the builder.
   void moveTo(trace::TraceBuilder& builder);
 

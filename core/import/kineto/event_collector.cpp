@@ -239,8 +239,12 @@ void EventCollector::describeRank(const chrome::ChromeDocument& document, const 
   m_builder.meta().merge(facts.meta);
 }
 
-trace::TraceBuilder EventCollector::finish(const chrome::ChromeDocument& document,
-                                           const std::string& path) {
+Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument& document,
+                                                   const std::string& path) {
+  if (m_builder.eventCount() == 0 && m_counters.empty()) {
+    return fail(ErrorCode::kInvalidInput,
+                "no events: none of the {} entries of the event array is one", document.entries);
+  }
   m_openRanges.closeAll(m_lastNs, m_builder);
   m_flows.resolve(m_rows, m_builder);
   linkCollectives();

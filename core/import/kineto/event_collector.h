@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/import/chrome/chrome_event.h"
 #include "core/import/chrome/chrome_reader.h"
 #include "core/import/chrome/open_ranges.h"
@@ -26,8 +27,9 @@ class EventCollector {
   EventCollector& operator=(const EventCollector&) = delete;
 
   void take(const chrome::ChromeEvent& event);
-  // Once, behind the last event. The collector is spent.
-  trace::TraceBuilder finish(const chrome::ChromeDocument& document, const std::string& path);
+  // Once, behind the last event. The collector is spent. Fails when no entry was an event.
+  Result<trace::TraceBuilder> finish(const chrome::ChromeDocument& document,
+                                     const std::string& path);
 
  private:
   void takeMetadata(const chrome::ChromeEvent& event);

@@ -7,9 +7,10 @@ namespace caracal::import::nsys {
 namespace {
 
 std::string quoted(const std::string& name) {
-  std::string text = "\"";
+  std::string text(1, '"');
   for (const char c : name) text.append(c == '"' ? 2 : 1, c);
-  return text + '"';
+  text.push_back('"');
+  return text;
 }
 
 }  // namespace
@@ -22,6 +23,9 @@ Result<NsysFile> NsysFile::open(const std::string& path) {
   }
   CARACAL_TRY(database, sqlite::Database::openForReading(path));
   NsysFile file(std::move(database));
+  // Every table is read once from end to end: pages need not be kept, and a small cache stays in
+  // the processor's.
+  CARACAL_CHECK_OK(file.m_database.execute("PRAGMA cache_size=-256"));
   CARACAL_TRY(names, file.m_database.prepare(
                          "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"));
   for (;;) {
@@ -66,11 +70,8 @@ int64_t NsysFile::lastRow(const std::string& base) const {
   return std::max<int64_t>(0, query->integer(0));
 }
 
-Result<sqlite::Statement> NsysFile::select(const std::string& base,
-                                           const std::vector<Column>& columns,
-                                           trace::ImportReport& report) const {
-  const std::string table = tableNamed(base);
-  if (table.empty()) return sqlite::Statement();
+std::string NsysFile::selectSql(const std::string& table, const std::vector<Column>& columns,
+                                trace::ImportReport& report) const {
   const std::vector<std::string> present = columnsOf(table);
   std::string list;
   for (const Column& column : columns) {
@@ -85,7 +86,27 @@ Result<sqlite::Statement> NsysFile::select(const std::string& base,
       report.notes.push_back(fmt::format("{} has no column {}", table, column.name));
     }
   }
-  return m_database.prepare("SELECT " + list + " FROM " + quoted(table));
+  return fmt::format("SELECT {} FROM {}", list, quoted(table));
+}
+
+Result<sqlite::Statement> NsysFile::select(const std::string& base,
+                                           const std::vector<Column>& columns,
+                                           trace::ImportReport& report) const {
+  const std::string table = tableNamed(base);
+  if (table.empty()) return sqlite::Statement();
+  return m_database.prepare(selectSql(table, columns, report));
+}
+
+Result<sqlite::Statement> NsysFile::selectWhere(const std::string& base,
+                                                const std::vector<Column>& columns,
+                                                const std::string& column, int64_t value) const {
+  const std::string table = tableNamed(base);
+  const std::vector<std::string> present = columnsOf(table);
+  if (std::find(present.begin(), present.end(), column) == present.end())
+    return sqlite::Statement();
+  trace::ImportReport ignored;
+  return m_database.prepare(
+      fmt::format("{} WHERE {} = {}", selectSql(table, columns, ignored), quoted(column), value));
 }
 
 }  // namespace caracal::import::nsys

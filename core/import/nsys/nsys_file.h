@@ -40,10 +40,16 @@ class NsysFile {
   // table does not exist. Missing columns that should be there are counted and noted.
   Result<sqlite::Statement> select(const std::string& base, const std::vector<Column>& columns,
                                    trace::ImportReport& report) const;
+  // The same for the rows where an integer column has a value; none when the column does not exist.
+  Result<sqlite::Statement> selectWhere(const std::string& base, const std::vector<Column>& columns,
+                                        const std::string& column, int64_t value) const;
   const sqlite::Database& database() const { return m_database; }
 
  private:
   explicit NsysFile(sqlite::Database database) : m_database(std::move(database)) {}
+  std::string selectSql(const std::string& table, const std::vector<Column>& columns,
+                        trace::ImportReport& report) const;
+
   sqlite::Database m_database;
   std::set<std::string> m_tables;
 };

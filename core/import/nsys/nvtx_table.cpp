@@ -28,6 +28,13 @@ bool isRange(int64_t type) {
 }
 
 constexpr const char* kTable = "NVTX_EVENTS";
+const std::vector<Column> kColumns{{"start", Column::Missing::kCounted},
+                                   {"end", Column::Missing::kCounted},
+                                   {"eventType", Column::Missing::kCounted},
+                                   {"globalTid", Column::Missing::kCounted},
+                                   {"text"},
+                                   {"textId"},
+                                   {"domainId"}};
 
 class NvtxReader {
  public:
@@ -45,7 +52,6 @@ class NvtxReader {
   };
   using DomainKey = std::pair<ProcessKey, int64_t>;
 
-  Result<Statement> select();
   void loadDomains();
   Domain& domainOf(const DomainKey& key);
   void readRow(const Statement& row);
@@ -69,27 +75,12 @@ class NvtxReader {
   bool m_strippedLabels = false;
 };
 
-Result<Statement> NvtxReader::select() {
-  constexpr auto kCounted = Column::Missing::kCounted;
-  trace::ImportReport alreadyCounted;
-  return m_reading.file.select(kTable,
-                               {{"start", kCounted},
-                                {"end", kCounted},
-                                {"eventType", kCounted},
-                                {"globalTid", kCounted},
-                                {"text"},
-                                {"textId"},
-                                {"domainId"}},
-                               m_domainsLoaded ? alreadyCounted : m_reading.report());
-}
-
 // Names of domains stand in rows that may come after the ranges they name; most files need none.
 // What cannot be read here cannot be read by the loop over all rows either, and is counted there.
 void NvtxReader::loadDomains() {
   m_domainsLoaded = true;
-  auto rows = select();
-  while (rows && rows->stepCode() == SQLITE_ROW) {
-    if (rows->integer(kType) != kDomainCreate) continue;
+  auto rows = m_reading.file.selectWhere(kTable, kColumns, "eventType", kDomainCreate);
+  while (rows && *rows && rows->stepCode() == SQLITE_ROW) {
     const std::string name(labelOf(*rows));
     const DomainKey key{processOf(rows->integer(kThread)), rows->integer(kDomain)};
     m_domains[key] = {name, name == recording::kCaracalDomain};
@@ -193,7 +184,7 @@ void NvtxReader::closeOpenRanges() {
 }
 
 Result<void> NvtxReader::read() {
-  CARACAL_TRY(rows, select());
+  CARACAL_TRY(rows, m_reading.file.select(kTable, kColumns, m_reading.report()));
   if (!rows) return {};
   CARACAL_CHECK_OK(forEachRow(m_reading, kTable, rows, [&] { readRow(rows); }));
   closeOpenRanges();

@@ -91,6 +91,7 @@ uint32_t TrackDirectory::hostRank(ProcessKey process) {
 }
 
 uint32_t TrackDirectory::rankOfThread(int64_t globalTid) {
+  if (globalTid == m_lastTid && m_lastThread != kNoIndex) return m_builder.track(m_lastThread).rank;
   const auto found = m_rankOfThread.find(globalTid);
   if (found != m_rankOfThread.end()) return found->second;
   const uint32_t rank = hostRank(processOf(globalTid));

@@ -282,8 +282,12 @@ void EventCollector::addSteps() {
   }
 }
 
-trace::TraceBuilder EventCollector::finish(const chrome::ChromeDocument& document,
-                                           const std::string& path) {
+Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument& document,
+                                                   const std::string& path) {
+  if (m_builder.eventCount() == 0) {
+    return fail(ErrorCode::kInvalidInput,
+                "no events: none of the {} entries of the event array is one", document.entries);
+  }
   m_openRanges.closeAll(m_lastNs, m_builder);
   const GridSizes sizes = makeRanks(document, path);
   placeTracks();

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/import/chrome/chrome_event.h"
 #include "core/import/chrome/chrome_reader.h"
 #include "core/import/chrome/open_ranges.h"
@@ -20,8 +21,9 @@ namespace caracal::import::pipeline {
 class EventCollector {
  public:
   void take(const chrome::ChromeEvent& event);
-  // Once, behind the last event. The collector is spent.
-  trace::TraceBuilder finish(const chrome::ChromeDocument& document, const std::string& path);
+  // Once, behind the last event. The collector is spent. Fails when no entry was an event.
+  Result<trace::TraceBuilder> finish(const chrome::ChromeDocument& document,
+                                     const std::string& path);
 
  private:
   // Passes stand on a track of their own beside the other work of a row; marks go to the steps.

@@ -1,0 +1,39 @@
+#include "core/planner/replay_error.h"
+
+#include <limits>
+
+#include "core/planner/policy.h"
+#include "core/sim/simulator.h"
+
+namespace caracal::planner {
+namespace {
+
+// Policies that are the same whatever the budget.
+bool isBudgetFree(const std::string& policy) {
+  return policy == "none" || policy == "full" || policy == "selective" ||
+         policy.rfind("uniform:", 0) == 0 || policy.rfind("block:", 0) == 0;
+}
+
+}  // namespace
+
+Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
+                                               std::stop_token stop) {
+  if (profile.observedStepNs <= 0 || !isBudgetFree(profile.observedPlan)) return std::nullopt;
+  PlanRequest request;
+  request.policy = profile.observedPlan;
+  request.budgetBytes = std::numeric_limits<int64_t>::max();
+  if (!profile.observed.empty()) {
+    request.partition = PartitionMode::kGiven;
+    for (const profile::ObservedStage& stage : profile.observed) {
+      request.layersOfStage.push_back(stage.layerCount);
+    }
+  }
+  CARACAL_TRY(outcome, makePlan(profile, request, stop));
+  CARACAL_TRY(result, sim::simulate(profile, outcome.plan, {}, stop));
+  ReplayError error{profile.observedStepNs, result.stepNs, 0};
+  error.percent = 100.0 * static_cast<double>(error.simulatedNs - error.observedNs) /
+                  static_cast<double>(error.observedNs);
+  return error;
+}
+
+}  // namespace caracal::planner

@@ -1,0 +1,25 @@
+// How far the simulator is off when it replays what a profile's own run did: the error that every
+// prediction on that profile carries.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+#include "core/base/result.h"
+#include "core/profile/profile.h"
+
+namespace caracal::planner {
+
+struct ReplayError {
+  int64_t observedNs = 0;   // step that the run showed
+  int64_t simulatedNs = 0;  // step that its plan is predicted to take
+  double percent = 0;       // of the observed step; negative: predicted too fast
+};
+
+// Simulates the policy and partition that the profile observed. Nothing when the profile is of no
+// run, or its run followed a plan that no policy makes again (edited, heu: its budget is unknown).
+Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
+                                               std::stop_token stop = {});
+
+}  // namespace caracal::planner

@@ -1,0 +1,128 @@
+// The whole loop on a tiny run that really happens: caracal-run, analyze, profile, plan, measure,
+// compare.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "app/cli/program.h"
+#include "tests/app/cli/run_caracal.h"
+
+namespace caracal::cli {
+namespace {
+
+using nlohmann::json;
+using test::Answer;
+using test::runCaracal;
+using test::runCaracalJson;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+
+constexpr const char* kTinyModel =
+    R"({"schema": "caracal.model/1", "name": "Tiny GPT", "layers": 4, "hidden": 64,
+  "heads": 4, "sequence": 32, "vocabulary": 256, "microBatchSize": 1, "bytesPerElement": 4, "dropout": 0.1,
+  "staticBytesPerParameter": 16, "tp": 2, "pp": 2, "microBatches": 4})";
+constexpr const char* kRunProgram = CARACAL_BINARY_DIR "/bin/caracal-run";
+
+void train(const TemporaryFolder& folder, const std::string& recording) {
+  const auto code = runProgram({kRunProgram,
+                                {"--model", folder.write("model.json", kTinyModel), "--steps", "4",
+                                 "--clock", "virtual", "--record", recording},
+                                {}},
+                               [](std::string_view) {}, {});
+  ASSERT_TRUE(code) << code.error().text();
+  ASSERT_EQ(*code, 0);
+}
+
+TEST(Loop, closesOnARunOfThisMachine) {
+  const TemporaryFolder folder;
+  const std::string baseline = folder.path("baseline.sqlite"),
+                    profile = folder.path("profile.json");
+  ASSERT_NO_FATAL_FAILURE(train(folder, baseline));
+
+  const json analyzed = runCaracalJson({"analyze", baseline});
+  EXPECT_EQ(analyzed.at("tag"), "emulated");
+  EXPECT_EQ(analyzed.at("clock"), "virtual");
+  EXPECT_EQ(analyzed.at("schedule"), "1F1B");
+  EXPECT_EQ(analyzed.at("microBatches"), 4);
+  ASSERT_EQ(analyzed.at("stages").size(), 2U);
+  for (const json& stage : analyzed.at("stages")) {
+    int64_t causes = 0;
+    for (const auto& [name, ns] : stage.at("causes").items()) causes += ns.get<int64_t>();
+    EXPECT_EQ(causes, stage.at("stepNs").get<int64_t>() - stage.at("busyNs").get<int64_t>());
+  }
+
+  ASSERT_EQ(runCaracal({"profile", baseline, "-o", profile}).exitCode, 0);
+  const json planned = runCaracalJson({"plan", "--profile", profile, "--policy", "full", "--budget",
+                                       "1TiB", "-o", folder.path("full.json")});
+  const json measured =
+      runCaracalJson({"measure", "--profile", profile, "--plan", folder.path("full.json"),
+                      "--clock", "virtual", "--steps", "3", "-o", folder.path("measured.sqlite")});
+  EXPECT_EQ(measured.at("schema"), "caracal.measure/1");
+  const json& predictedRun = measured.at("runs").at(0);
+  const json& measuredRun = measured.at("runs").at(1);
+  EXPECT_EQ(predictedRun.at("tag"), "simulated");
+  EXPECT_EQ(measuredRun.at("tag"), "emulated");
+  EXPECT_EQ(predictedRun.at("stepNs"), planned.at("stepNs"));
+  EXPECT_EQ(predictedRun.at("planHash"), measuredRun.at("planHash"));
+  EXPECT_FALSE(measured.at("cautions").empty())
+      << "a prediction and a measurement have different tags";
+  for (const json& stage : measuredRun.at("stages")) {
+    EXPECT_GT(stage.at("exposedRecomputeNs").get<int64_t>(), 0)
+        << "full recomputation is on the critical path";
+  }
+}
+
+TEST(Loop, aPlanForAnotherProfileIsNotRun) {
+  const TemporaryFolder folder;
+  const std::string baseline = folder.path("baseline.sqlite");
+  ASSERT_NO_FATAL_FAILURE(train(folder, baseline));
+  ASSERT_EQ(runCaracal({"profile", baseline, "-o", folder.path("mine.json")}).exitCode, 0);
+  ASSERT_EQ(
+      runCaracal({"profile", "--model", "gpt-1.3b", "-o", folder.path("other.json")}).exitCode, 0);
+  ASSERT_EQ(runCaracal({"plan", "--profile", folder.path("mine.json"), "--policy", "full",
+                        "--budget", "1TiB", "-o", folder.path("plan.json")})
+                .exitCode,
+            0);
+  const Answer answer =
+      runCaracal({"measure", "--profile", folder.path("other.json"), "--plan",
+                  folder.path("plan.json"), "-o", folder.path("measured.sqlite")});
+  EXPECT_EQ(answer.exitCode, 1);
+  EXPECT_THAT(answer.err, HasSubstr("profile"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path("measured.sqlite")));
+}
+
+TEST(Loop, whatAKilledRunHadRecordedIsRead) {
+  const TemporaryFolder folder;
+  const std::string recording = folder.path("killed.sqlite"),
+                    model = folder.write("model.json", kTinyModel);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::freopen("/dev/null", "w", stdout);
+    ::execl(kRunProgram, kRunProgram, "--model", model.c_str(), "--steps", "100000", "--clock",
+            "virtual", "--record", recording.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ASSERT_GT(child, 0);
+  // Until the first steps are there; a busy machine may take a while.
+  json info = json::object();
+  for (int tries = 0; tries < 200 && info.value("events", 0) < 500; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const Answer answer = runCaracal({"info", recording, "--json"});
+    if (answer.exitCode == 0) info = json::parse(answer.out);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  const json after = runCaracalJson({"analyze", recording});
+  EXPECT_GE(after.at("steps").size(), 1U);
+  EXPECT_EQ(after.at("stages").size(), 2U);
+}
+
+}  // namespace
+}  // namespace caracal::cli

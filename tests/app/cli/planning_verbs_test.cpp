@@ -1,0 +1,253 @@
+// profile, plan, simulate, compare and export, one after the other, on a model description.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/app/cli/run_caracal.h"
+
+namespace caracal::cli {
+namespace {
+
+using nlohmann::json;
+using test::Answer;
+using test::runCaracal;
+using test::runCaracalJson;
+using test::TemporaryFolder;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kModel =
+    R"({"schema": "caracal.model/1", "name": "Test GPT", "layers": 8, "hidden": 1024,
+  "heads": 16, "sequence": 1024, "vocabulary": 8192, "microBatchSize": 4, "tp": 2, "pp": 2, "microBatches": 8,
+  "gpu": "a100-80gb"})";
+
+// One profile, made by the program, for all tests of this file.
+class PlanningVerbs : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    s_folder = new TemporaryFolder;
+    const Answer made =
+        runCaracal({"profile", "--model", s_folder->write("model.json", kModel), "-o", profile()});
+    ASSERT_EQ(made.exitCode, 0) << made.err;
+    EXPECT_THAT(made.out, HasSubstr("tp 2, pp 2"));
+  }
+  static void TearDownTestSuite() {
+    delete s_folder;
+    s_folder = nullptr;
+  }
+
+  static std::string path(const std::string& name) { return s_folder->path(name); }
+  static std::string profile() { return path("profile.json"); }
+
+  // Plans with a policy and returns the printed document; the plan lands in <name>.json.
+  static json plan(const std::string& name, const std::string& policy, const std::string& budget) {
+    return runCaracalJson({"plan", "--profile", profile(), "--policy", policy, "--budget", budget,
+                           "-o", path(name + ".json")});
+  }
+
+  static int64_t largestPeak(const json& document) {
+    int64_t peak = 0;
+    for (const json& stage : document.at("stages"))
+      peak = std::max(peak, stage.at("peakBytes").get<int64_t>());
+    return peak;
+  }
+
+  // A budget that keeping everything exceeds and recomputing everything does not.
+  static std::string middleBudget() {
+    const int64_t all = largestPeak(plan("all", "none", "1TiB"));
+    const int64_t least = largestPeak(plan("least", "full", "1TiB"));
+    EXPECT_LT(least, all);
+    return std::to_string((all + least) / 2);
+  }
+
+ private:
+  static TemporaryFolder* s_folder;
+};
+
+TemporaryFolder* PlanningVerbs::s_folder = nullptr;
+
+TEST_F(PlanningVerbs, planPrintsTheFieldsThatScriptsRelyOn) {
+  const json document = plan("full", "full", "1TiB");
+  EXPECT_EQ(document.at("schema"), "caracal.plan/1");
+  EXPECT_EQ(document.at("policy"), "full");
+  EXPECT_EQ(document.at("partition"), json({4, 4}));
+  EXPECT_THAT(document.at("status").get<std::string>(), testing::AnyOf("feasible", "optimal"));
+  EXPECT_GT(document.at("stepNs").get<int64_t>(), 0);
+  EXPECT_GE(document.at("bubblePct").get<double>(), 0.0);
+  EXPECT_TRUE(document.at("zbBubbleRate").is_number());
+  EXPECT_TRUE(document.at("boundNs").is_number_integer());
+  EXPECT_TRUE(document.at("searchSeconds").is_number());
+  ASSERT_EQ(document.at("stages").size(), 2U);
+  for (const json& stage : document.at("stages")) {
+    EXPECT_EQ(stage.at("layers"), 4);
+    for (const char* field : {"stage", "forwardNs", "backwardNs", "exposedRecomputeNs",
+                              "hiddenRecomputeNs", "peakBytes", "budgetBytes"}) {
+      EXPECT_TRUE(stage.at(field).is_number_integer()) << field;
+    }
+  }
+}
+
+TEST_F(PlanningVerbs, heuUsesTheBudgetAndIsNoSlowerThanFull) {
+  const std::string budget = middleBudget();
+  const json heu = plan("heu", "heu", budget);
+  EXPECT_LE(largestPeak(heu), std::stoll(budget));
+  EXPECT_LE(heu.at("stepNs"), plan("full", "full", budget).at("stepNs"));
+}
+
+TEST_F(PlanningVerbs, aBudgetNothingFitsIsAnsweredWithTheSmallestThatWould) {
+  std::filesystem::remove(path("impossible.json"));
+  const std::vector<std::string> command{
+      "plan", "--profile", profile(), "--budget", "1MiB", "-o", path("impossible.json")};
+  const Answer answer = runCaracal(command);
+  EXPECT_EQ(answer.exitCode, 4);
+  EXPECT_THAT(answer.out, HasSubstr("infeasible"));
+  EXPECT_THAT(answer.out, HasSubstr("the smallest budget that would is"));
+  EXPECT_FALSE(std::filesystem::exists(path("impossible.json"))) << "no plan is left behind";
+
+  std::vector<std::string> asJson = command;
+  asJson.emplace_back("--json");
+  const json document = json::parse(runCaracal(asJson).out);
+  EXPECT_EQ(document.at("status"), "infeasible");
+  const auto smallest = document.at("smallestBudgetBytes").get<int64_t>();
+  EXPECT_GT(smallest, 1 << 20);
+  EXPECT_NE(plan("smallest", "heu", std::to_string(smallest)).at("status"), "infeasible");
+}
+
+TEST_F(PlanningVerbs, thePartitionCanBeGivenByHand) {
+  const json document = runCaracalJson({"plan", "--profile", profile(), "--policy", "full",
+                                        "--budget", "1TiB", "--partition", "5,3"});
+  EXPECT_EQ(document.at("partition"), json({5, 3}));
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--partition", "5,5"}).exitCode, 1);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--partition", "some"}).exitCode, 1);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--budget", "much"}).exitCode, 1);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--policy", "magic"}).exitCode, 1);
+}
+
+TEST_F(PlanningVerbs, simulateAgreesWithPlanAndItsTimelineOpensLikeARecording) {
+  const json planned = plan("uniform", "uniform:1", "1TiB");
+  const json simulated =
+      runCaracalJson({"simulate", "--profile", profile(), "--plan", path("uniform.json"), "--trace",
+                      path("predicted.sqlite")});
+  EXPECT_EQ(simulated.at("schema"), "caracal.simulate/1");
+  EXPECT_EQ(simulated.at("stepNs"), planned.at("stepNs"));
+  EXPECT_EQ(simulated.at("stages"), planned.at("stages"));
+
+  const json info = runCaracalJson({"info", path("predicted.sqlite")});
+  EXPECT_EQ(info.at("tag"), "simulated");
+  const json analyzed = runCaracalJson({"analyze", path("predicted.sqlite")});
+  ASSERT_EQ(analyzed.at("stages").size(), 2U);
+  for (size_t s = 0; s < 2; ++s) {
+    EXPECT_EQ(analyzed.at("stages").at(s).at("pipelineNs"), simulated.at("pipelineNs"));
+    EXPECT_EQ(analyzed.at("stages").at(s).at("bubbleNs"),
+              simulated.at("stages").at(s).at("bubbleNs"));
+    EXPECT_EQ(analyzed.at("stages").at(s).at("exposedRecomputeNs"),
+              simulated.at("stages").at(s).at("exposedRecomputeNs"));
+  }
+  // A plan and its predicted timeline are the same run.
+  const json compared = runCaracalJson(
+      {"compare", path("uniform.json"), path("predicted.sqlite"), "--profile", profile()});
+  EXPECT_EQ(compared.at("runs").at(1).at("change").at("stepPct"), 0.0);
+  EXPECT_EQ(compared.at("runs").at(0).at("stages"), compared.at("runs").at(1).at("stages"));
+}
+
+TEST_F(PlanningVerbs, compareHasAGate) {
+  plan("fast", "none", "1TiB");
+  plan("slow", "full", "1TiB");
+  const std::vector<std::string> command{"compare",   path("fast.json"), path("slow.json"),
+                                         "--profile", profile(),         "--max-slower"};
+  const auto withLimit = [&](const char* limit) {
+    std::vector<std::string> arguments = command;
+    arguments.emplace_back(limit);
+    return runCaracal(arguments);
+  };
+  EXPECT_EQ(withLimit("1000").exitCode, 0);
+  const Answer failed = withLimit("0.1");
+  EXPECT_EQ(failed.exitCode, 3);
+  EXPECT_THAT(failed.out, HasSubstr("gate failed"));
+  EXPECT_EQ(runCaracal({"compare", path("fast.json"), "--profile", profile()}).exitCode, 2)
+      << "one is not enough";
+}
+
+TEST_F(PlanningVerbs, comparingAPlanAsksForItsProfile) {
+  plan("fast", "none", "1TiB");
+  const Answer answer = runCaracal({"compare", path("fast.json"), path("fast.json")});
+  EXPECT_EQ(answer.exitCode, 4);
+  EXPECT_THAT(answer.err, HasSubstr("--profile"));
+}
+
+TEST_F(PlanningVerbs, aPlanForAnotherProfileIsRefused) {
+  plan("own", "full", "1TiB");
+  std::string other = kModel;
+  other.replace(other.find("\"hidden\": 1024"), 14, "\"hidden\": 2048");
+  std::ofstream(path("other_model.json")) << other;
+  ASSERT_EQ(runCaracal({"profile", "--model", path("other_model.json"), "-o", path("other.json")})
+                .exitCode,
+            0);
+  const Answer answer =
+      runCaracal({"simulate", "--profile", path("other.json"), "--plan", path("own.json")});
+  EXPECT_EQ(answer.exitCode, 1);
+  EXPECT_THAT(answer.err, HasSubstr("profile"));
+}
+
+TEST_F(PlanningVerbs, aPlanEditedToAnImpossibleOrderIsRefusedByLayerAndOperator) {
+  plan("broken", "full", "1TiB");
+  std::ifstream in(path("broken.json"));
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  const size_t at = text.find("\"onDemand\"");
+  ASSERT_NE(at, std::string::npos) << text;
+  // What backward needs is neither kept nor rebuilt any more.
+  std::ofstream(path("broken.json")) << text.replace(at, 10, "\"discarded\"");
+  const Answer answer =
+      runCaracal({"simulate", "--profile", profile(), "--plan", path("broken.json")});
+  EXPECT_EQ(answer.exitCode, 1) << answer.out;
+  EXPECT_THAT(answer.err, HasSubstr("broken.json"));
+  EXPECT_THAT(answer.err, HasSubstr("layer"));
+}
+
+TEST_F(PlanningVerbs, documentsThatAreNoneAreRefusedByName) {
+  const std::string bad = path("bad.json");
+  for (const char* content :
+       {"", "[]", "{\"schema\": \"caracal.profile/99\"}", "{\"schema\": \"caracal.plan/1\"}"}) {
+    std::ofstream(bad) << content;
+    const Answer answer = runCaracal({"plan", "--profile", bad});
+    EXPECT_THAT(answer.exitCode, testing::AnyOf(1, 4)) << content;
+    EXPECT_THAT(answer.err, HasSubstr("bad.json")) << content;
+  }
+}
+
+TEST_F(PlanningVerbs, exportSaysWhatTheTargetCannotHold) {
+  plan("heu_to_export", "heu", middleBudget());
+  const std::vector<std::string> command{"export",
+                                         "--target",
+                                         "megatron-lm",
+                                         "--profile",
+                                         profile(),
+                                         "--plan",
+                                         path("heu_to_export.json"),
+                                         "-o",
+                                         path("megatron")};
+  const json document = runCaracalJson(command);
+  EXPECT_EQ(document.at("schema"), "caracal.export/1");
+  EXPECT_EQ(document.at("target"), "megatron-lm");
+  EXPECT_FALSE(document.at("files").empty());
+  for (const json& file : document.at("files")) {
+    EXPECT_TRUE(std::filesystem::exists(path("megatron") + "/" + file.get<std::string>())) << file;
+  }
+  EXPECT_FALSE(document.at("losses").empty()) << "Megatron-LM has no recomputation in windows";
+  std::vector<std::string> unknown = command;
+  unknown[2] = "no-such-framework";
+  const Answer answer = runCaracal(unknown);
+  EXPECT_NE(answer.exitCode, 0);
+  EXPECT_THAT(answer.err, HasSubstr("megatron-lm"));
+}
+
+TEST_F(PlanningVerbs, profileNeedsSomethingToStartFrom) {
+  EXPECT_EQ(runCaracal({"profile"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"profile", "--layers", "4,4", "x.sqlite"}).exitCode, 2);
+}
+
+}  // namespace
+}  // namespace caracal::cli
