@@ -15,12 +15,13 @@ namespace caracal::profile {
 
 // Operator times are medians over steps (the first is left out as warm-up when there are several),
 // micro-batches, layers, stages and tensor ranks: what differs between layers of equal structure on
-// one machine is noise, so all layers form one kind. Recomputations are events of their own and
-// count towards neither pass. Collectives are their transfer part, last entry to first end. Sizes
-// and dependencies come from the model description in the recording; static memory of the model
-// ends is what the recording's stages hold beyond their layers.
-// REQUIRES a trace of format "caracal"; fails with kCannotAnswer when it lacks operators or its
-// model description.
+// one machine is noise, so all layers form one kind. They are stretched by what passes take beyond
+// the sum of their operators' medians (a percent or two), so that they add up to passes.
+// Recomputations are events of their own and count towards neither pass. Collectives are their
+// transfer part, last entry to first end. Sizes and dependencies come from the model description in
+// the recording; static memory of the model ends is what the recording's stages hold beyond their
+// layers. REQUIRES a trace of format "caracal"; fails with kCannotAnswer when it lacks operators or
+// its model description.
 Result<Profile> profileFromRecording(const trace::Trace& trace, const analysis::StepModel& model);
 
 // Stage times per micro-batch (forward, backward) and transfers are the trace's medians; operators

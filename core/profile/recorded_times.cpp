@@ -1,6 +1,7 @@
 #include "core/profile/recorded_times.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "core/analysis/collectives.h"
@@ -34,20 +35,27 @@ class Gatherer {
 
   RecordedTimes run() && {
     readCollectives();
-    for (const trace::Track& track : m_trace.tracks()) {
+    forEachEvent([&](const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
       const int32_t stage = std::max(m_trace.ranks()[track.rank].stage, 0);
-      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-        const trace::EventArgs* args = m_trace.args(e);
-        if (args == nullptr || args->step < m_firstStep) continue;
-        if (m_trace.kind(e) == EventKind::kCompute) readOperator(e, *args, stage);
-        if (m_trace.kind(e) == EventKind::kComm) readComm(track, e, *args, stage);
-      }
-    }
+      if (m_trace.kind(e) == EventKind::kCompute) readOperator(e, args, stage);
+      if (m_trace.kind(e) == EventKind::kComm) readComm(track, e, args, stage);
+    });
+    measureSpread();
     readMemory();
     return std::move(m_times);
   }
 
  private:
+  template <class Visit>  // (track, event, args) of the counted steps
+  void forEachEvent(Visit visit) const {
+    for (const trace::Track& track : m_trace.tracks()) {
+      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+        const trace::EventArgs* args = m_trace.args(e);
+        if (args != nullptr && args->step >= m_firstStep) visit(track, e, *args);
+      }
+    }
+  }
+
   // Matched once for the whole trace: a member alone does not know when the last rank came.
   void readCollectives() {
     for (const auto& match : analysis::matchCollectives(m_trace, analysis::CommNames{}).matched) {
@@ -67,13 +75,16 @@ class Gatherer {
       addSample(m_times.collectives[id], transferNs, bytes);
   }
 
+  static OperatorKey keyOf(const trace::EventArgs& args, std::string_view id) {
+    return {placeOf(args.layer), std::string(id), args.pass};
+  }
+
   void readOperator(EventIndex e, const trace::EventArgs& args, int32_t stage) {
     if (args.pass == trace::Pass::kOptimizer) {
       m_times.optimizerNs[stage].push_back(m_trace.durationNs(e));
       return;
     }
-    addSample(m_times.operators[{placeOf(args.layer), std::string(m_trace.name(e)), args.pass}],
-              m_trace.durationNs(e), args.bytes);
+    addSample(m_times.operators[keyOf(args, m_trace.name(e))], m_trace.durationNs(e), args.bytes);
   }
 
   void readComm(const trace::Track& track, EventIndex e, const trace::EventArgs& args,
@@ -88,6 +99,38 @@ class Gatherer {
       // One rank of the group alone is in the trace: all of its time counts as transfer.
       addCollective(e, args.bytes, m_trace.durationNs(e), stage);
     }
+  }
+
+  void measureSpread() {
+    struct Work {
+      int64_t recordedNs = 0;
+      int64_t mediansNs = 0;
+    };
+    std::map<OperatorKey, int64_t> medians;
+    for (const auto& [key, samples] : m_times.operators) medians[key] = median(samples.durationsNs);
+    std::map<std::tuple<trace::Pass, uint32_t, int32_t, int32_t>, Work> passes;
+    forEachEvent([&](const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
+      if (m_trace.kind(e) != EventKind::kCompute || args.pass == trace::Pass::kOptimizer) return;
+      Work& work = passes[{args.pass, track.rank, args.step, args.microBatch}];
+      work.recordedNs += m_trace.durationNs(e);
+      work.mediansNs += medians[keyOf(args, m_trace.name(e))];
+    });
+    std::vector<double> forward;
+    std::vector<double> backward;
+    for (const auto& [key, work] : passes) {
+      if (work.mediansNs == 0) continue;
+      auto& ratios = std::get<trace::Pass>(key) == trace::Pass::kForward ? forward : backward;
+      ratios.push_back(static_cast<double>(work.recordedNs) / static_cast<double>(work.mediansNs));
+    }
+    m_times.forwardSpread = middle(std::move(forward));
+    m_times.backwardSpread = middle(std::move(backward));
+  }
+
+  static double middle(std::vector<double> ratios) {
+    if (ratios.empty()) return 1;
+    const auto at = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+    std::nth_element(ratios.begin(), at, ratios.end());
+    return *at;
   }
 
   void readMemory() {
@@ -112,8 +155,12 @@ int64_t medianOf(const std::map<Key, Samples>& samples, const Key& key) {
 
 }  // namespace
 
-int64_t RecordedTimes::operatorNs(const OperatorKey& key) const {
+int64_t RecordedTimes::operatorMedianNs(const OperatorKey& key) const {
   return medianOf(operators, key);
+}
+int64_t RecordedTimes::operatorNs(const OperatorKey& key) const {
+  const double spread = key.pass == trace::Pass::kForward ? forwardSpread : backwardSpread;
+  return std::llround(static_cast<double>(operatorMedianNs(key)) * spread);
 }
 int64_t RecordedTimes::collectiveNs(const std::string& id) const {
   return medianOf(collectives, id);

@@ -36,7 +36,15 @@ struct RecordedTimes {
   std::map<int32_t, std::vector<int64_t>> reductionsNs;  // by stage: data-parallel transfer parts
   std::map<int32_t, int64_t> peakBytes;                  // by stage, over its ranks
 
+  // How much longer a pass's operators take than the sum of their medians, in the median over
+  // passes. Durations have long tails to one side, so that the sum of medians is less than the
+  // median sum.
+  double forwardSpread = 1;
+  double backwardSpread = 1;
+
   // Median duration; 0 when there are no such samples.
+  int64_t operatorMedianNs(const OperatorKey& key) const;
+  // Median times the spread of its pass: what adds up to passes.
   int64_t operatorNs(const OperatorKey& key) const;
   int64_t collectiveNs(const std::string& id) const;
   int64_t transferNs(const std::string& id) const;
