@@ -1,0 +1,19 @@
+// Inputs of the benchmarks, the same on every machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace caracal::bench {
+
+// A Kineto JSON of one rank with this many kernels, each with its launch and an operator around it,
+// in the layout PyTorch writes (four events a kernel). Written once per process into the temporary
+// folder.
+const std::string& kinetoFile(int kernels);
+
+// A schedule recording in SQLite with this many operators on two ranks.
+const std::string& recordingFile(int operators);
+
+int64_t fileBytes(const std::string& path);
+
+}  // namespace caracal::bench
