@@ -27,6 +27,12 @@ bool hasDisplay() {
   return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY");
 }
 
+// The offscreen platform says so of every window; a user who asked for a picture need not know.
+void dropPlatformNoise(QtMsgType, const QMessageLogContext&, const QString& message) {
+  if (!message.contains(QStringLiteral("propagateSizeHints")))
+    std::fprintf(stderr, "%s\n", qPrintable(message));
+}
+
 int render(const caracal::ui::RenderCommand& command) {
   QStringList notices;
   const auto done = caracal::ui::runRender(command, notices);
@@ -62,7 +68,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "caracal-ui: %s\nTry caracal-ui --help.\n", line.error().message.c_str());
     return kUsage;
   }
-  if (line->render) return render(*line->render);
+  if (line->render) {
+    qInstallMessageHandler(dropPlatformNoise);
+    return render(*line->render);
+  }
   caracal::ui::MainWindow window(caracal::ui::openSettings());
   if (line->theme) window.setTheme(*line->theme);
   if (!line->paths.isEmpty()) window.open(line->paths);

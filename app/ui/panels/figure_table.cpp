@@ -72,8 +72,14 @@ QVariant FigureTableModel::data(const QModelIndex& index, int role) const {
 }
 
 QVariant FigureTableModel::headerData(int section, Qt::Orientation orientation, int role) const {
-  if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
-  return m_table.header.value(section);
+  if (orientation != Qt::Horizontal) return {};
+  if (role == Qt::TextAlignmentRole) {
+    const auto column = static_cast<size_t>(section);
+    const bool number = !m_table.rows.empty() && column < m_table.rows.front().size() &&
+                        m_table.rows.front()[column].number;
+    return static_cast<int>((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+  }
+  return role == Qt::DisplayRole ? QVariant(m_table.header.value(section)) : QVariant();
 }
 
 FigureTableView::FigureTableView(QWidget* parent)
@@ -88,7 +94,6 @@ FigureTableView::FigureTableView(QWidget* parent)
   verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 6);
   horizontalHeader()->setStretchLastSection(true);
   horizontalHeader()->setHighlightSections(false);
-  horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
   auto* action = new QAction(tr("Copy"), this);
   action->setShortcut(QKeySequence::Copy);
   action->setShortcutContext(Qt::WidgetShortcut);
@@ -99,6 +104,10 @@ FigureTableView::FigureTableView(QWidget* parent)
 
 void FigureTableView::set(FigureTable table) {
   if (table == m_model->table()) return;
+  const auto& rows = table.rows;
+  // A number at the far edge of a wide window belongs to nothing: only words may take the rest.
+  horizontalHeader()->setStretchLastSection(rows.empty() || rows.front().empty() ||
+                                            !rows.front().back().number);
   m_model->set(std::move(table));
   resizeColumnsToContents();
 }

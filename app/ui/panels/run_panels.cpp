@@ -113,9 +113,9 @@ void StagesPanel::refresh() {
     return m_caption->setText(tr("%1: no pipeline view. %2")
                                   .arg(runCaption(*run), QString::fromStdString(run->whyNoModel)));
   }
-  m_caption->setText(
-      tr("%1 \u2014 %2, %n stage(s), per step and stage", nullptr, run->model->stageCount)
-          .arg(runCaption(*run), QString::fromStdString(run->model->schedule)));
+  m_caption->setText(tr("%1 \u2014 %2, stages: %3; figures are per step and stage")
+                         .arg(runCaption(*run), QString::fromStdString(run->model->schedule))
+                         .arg(run->model->stageCount));
 }
 
 QualityPanel::QualityPanel(Workspace& workspace, QWidget* parent)

@@ -20,6 +20,7 @@ SearchBar::SearchBar(JobBoard& jobs, TimelineController& controller, QWidget* pa
   m_input->setClearButtonEnabled(true);
   m_input->setAccessibleName(tr("Find"));
   m_input->setMinimumWidth(260);
+  m_input->setMaximumWidth(460);
   const auto button = [this](const QString& text, const QString& tip, Direction direction) {
     auto* b = new QToolButton(this);
     b->setText(text);
@@ -82,7 +83,7 @@ void SearchBar::showCount() {
   if (m_input->text().isEmpty()) return m_count->clear();
   if (count == 0) return m_count->setText(tr("no hits"));
   const int current = m_controller.currentHit();
-  m_count->setText(current < 0 ? tr("%n hit(s)", nullptr, count)
+  m_count->setText(current < 0 ? (count == 1 ? tr("1 hit") : tr("%L1 hits").arg(count))
                                : tr("%1 of %2").arg(current + 1).arg(count));
 }
 

@@ -59,7 +59,9 @@ void PartitionBar::paintStage(QPainter& painter, size_t stage, int left, int rig
   const QRect area(left, 4, right - left, height() - 8);
   painter.fillRect(area, fill);
   painter.setPen(textOn(fill));
-  const QString layers = tr("stage %1: %n layer(s)", nullptr, m_dragged[stage]).arg(stage);
+  const QString layers = m_dragged[stage] == 1
+                             ? tr("stage %1: 1 layer").arg(stage)
+                             : tr("stage %1: %2 layers").arg(stage).arg(m_dragged[stage]);
   const QString load = m_loads.value(static_cast<qsizetype>(stage));
   const QString text = load.isEmpty() || m_dragging ? layers : layers + QLatin1Char('\n') + load;
   painter.drawText(area.adjusted(6, 0, -4, 0), Qt::AlignLeft | Qt::AlignVCenter, text);

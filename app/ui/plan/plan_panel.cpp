@@ -44,6 +44,7 @@ PlanPanel::PlanPanel(PlanSession& session, QWidget* parent) : QWidget(parent), m
   splitter->setStretchFactor(0, 0);
   splitter->setStretchFactor(1, 2);
   splitter->setStretchFactor(2, 3);
+  splitter->setSizes({240, 620, 740});
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(splitter);
@@ -130,7 +131,8 @@ QWidget* PlanPanel::makeOperators() {
   table->setAlternatingRowColors(true);
   table->verticalHeader()->hide();
   table->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 8);
-  table->horizontalHeader()->setStretchLastSection(true);
+  // What is edited stands beside the name, in sight without scrolling.
+  table->horizontalHeader()->moveSection(OperatorTableModel::kPlacement, 1);
   table->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   auto* choose = new QHBoxLayout;
   choose->addWidget(new QLabel(tr("Layer of"), box));
@@ -214,7 +216,7 @@ void PlanPanel::showProfile() {
     return;
   }
   const profile::Profile& p = *m_session.profile();
-  m_profile->setText(tr("%1 on %2\noperators %3\ntp %4, pp %5, dp %6, %7 micro-batches")
+  m_profile->setText(tr("%1 on %2\noperators %3\ntp %4, pp %5, dp %6, micro-batches %7")
                          .arg(toQt(p.name), toQt(p.hardware), tagText(p.tag))
                          .arg(p.parallel.tensor)
                          .arg(p.parallel.pipeline)

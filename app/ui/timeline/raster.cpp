@@ -231,9 +231,11 @@ void TimelineRaster::drawLabel(const Frame& frame, uint32_t row, const Block& bl
     if (m_glyphs.width(longer) <= room) whole = std::move(longer);
   }
   const int needed = m_glyphs.width(whole);
-  // Words across a hatch are hard to read: a plain strip behind them.
-  if (hatchOf(block.style.paint) != Hatch::kNone) {
-    if (needed > room) return;
+  // Words across a hatch, its own or that of bubbles inside a pass, are hard to read: a plain strip
+  // behind them.
+  const bool hatched = hatchOf(block.style.paint) != Hatch::kNone;
+  if (hatched && needed > room) return;
+  if (needed <= room && (hatched || !frame.scene.rows[row].bubbles.empty())) {
     const QRgb plain = bubble ? mixed(m_theme.background.rgb(), full, kBubbleTint) : full;
     for (int line = std::max(0, y); line < std::min(y + m_glyphs.height(), image.height());
          ++line) {
