@@ -14,7 +14,8 @@ namespace {
 using analysis::StageStep;
 using trace::EventKind;
 
-// More groups than this and only the summaries fit a screen: details start folded.
+// More groups than this and only the summaries fit a screen: details start folded. So do they when
+// several runs are compared, which are to be seen below each other.
 constexpr size_t kMostOpenGroups = 4;
 
 Span shifted(Span span, int64_t by) {
@@ -105,7 +106,8 @@ class RunRows {
       }
       for (const auto& [stage, steps] : byStage) {
         buildStage(parent, steps,
-                   stages > kMostOpenGroups ? InitialFold::kFolded : InitialFold::kOpen);
+                   stages > kMostOpenGroups || m_scene.runs.size() > 1 ? InitialFold::kFolded
+                                                                       : InitialFold::kOpen);
       }
     }
   }
@@ -295,8 +297,9 @@ std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs) {
                                 std::max(scene->range.endNs, range.endNs)};
     first = false;
     scene->runs.push_back(std::move(run));
-    RunRows(*scene, static_cast<uint32_t>(scene->runs.size() - 1)).build();
   }
+  // Rows second: how much is folded depends on how many runs there are.
+  for (uint32_t run = 0; run < scene->runs.size(); ++run) RunRows(*scene, run).build();
   return scene;
 }
 

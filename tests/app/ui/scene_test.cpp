@@ -91,6 +91,13 @@ TEST(Scene, runsAreAlignedWhereTheyAskFor) {
   EXPECT_EQ(scene->range, (Span{-40, 60}));
 }
 
+TEST(Scene, stagesOfSeveralRunsStartFoldedSoThatTheRunsLieBelowEachOther) {
+  const auto pipeline = test::drawPipeline(2, 3, 1);
+  const RunInput run{"run", pipeline.trace, pipeline.model, {}};
+  EXPECT_EQ(buildScene({run})->rows[1].fold, InitialFold::kOpen);
+  EXPECT_EQ(buildScene({run, run})->rows[1].fold, InitialFold::kFolded);
+}
+
 TEST(Scene, pythonCallsAndInstantsHaveFoldedRowsOfTheirOwn) {
   const auto scene =
       test::sceneOf(drawTrace({{"t", TrackKind::kCpuThread, EventKind::kPythonFunction, 0, "AAA"},
