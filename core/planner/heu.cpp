@@ -195,9 +195,9 @@ class HeuPlanner {
       candidate.loadNs.push_back(std::max(policy.times.forwardNs, policy.times.forwardFilledNs) +
                                  policy.times.backwardNs);
       plan::StagePlan& stage = candidate.plan.stages[s];
-      for (int32_t l = 0; l < stage.layerCount(); ++l) {
-        const uint32_t kind = m_profile.layers[static_cast<size_t>(stage.firstLayer + l)];
-        stage.layers[static_cast<size_t>(l)].placements = policy.policies[kind];
+      const auto firstLayer = static_cast<size_t>(stage.firstLayer);
+      for (size_t l = 0; l < stage.layers.size(); ++l) {
+        stage.layers[l].placements = policy.policies[m_profile.layers[firstLayer + l]];
       }
     }
   }
