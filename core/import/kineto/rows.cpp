@@ -27,6 +27,11 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// -1 for rows that the file names by a text.
+int64_t numberOrNone(int64_t number) {
+  return number < kFirstText / 2 ? -1 : number;
+}
+
 int32_t deviceOf(int64_t number) {
   return number >= 0 && number < (1 << 20) ? static_cast<int32_t>(number) : -1;
 }
@@ -87,8 +92,8 @@ TrackIndex Rows::rowOf(const Key& key) {
                                               : TrackKind::kOther;
     track.rank = m_rank;
     track.device = key.kind == RowKind::kGpu ? deviceOf(key.process) : -1;
-    track.process = key.process;
-    track.id = key.thread;
+    track.process = numberOrNone(key.process);
+    track.id = numberOrNone(key.thread);
     found->second = m_builder.addTrack(std::move(track));
   }
   m_lastKey = key;
@@ -105,7 +110,7 @@ void Rows::nameProcess(const ChromeEvent& metadata, std::string_view name) {
 
 std::string Rows::describe(int64_t number) const {
   for (const auto& [text, own] : m_texts) {
-    if (own == number) return text;
+    if (own == number) return text.empty() ? "(unnamed)" : text;
   }
   return std::to_string(number);
 }
@@ -130,7 +135,7 @@ std::string Rows::labelOf(const Key& key) const {
                                 : std::string(m_builder.nameOf(process->second));
   if (key.process == -1) return "profiler overhead";
   const std::string own = name.empty() ? describe(key.thread) : name;
-  return owner.empty() ? own : owner + " " + own;
+  return owner == own ? own : owner + " " + own;
 }
 
 void Rows::applyNames() {

@@ -104,7 +104,6 @@ Result<TraceBuilder> readFile(const std::string& path, std::stop_token stop,
                 "ranges has a usable row");
   }
   tracks.finish();
-  for (std::string& note : builder.report().notes) note = fileName(path) + ": " + note;
   return builder;
 }
 
