@@ -105,7 +105,9 @@ OperatorReader::Lane& OperatorReader::laneOf(const RecordedRank& rank, int64_t l
   const TrackKind kind = lane.name == "compute" ? TrackKind::kComputeLane : TrackKind::kCommLane;
   lane.track = m_reading.tracks.lane(rank.index, kind, lane.name);
   if (lane.name == "tp-comm" || lane.name == "dp-comm") {
-    lane.group = m_reading.builder.addGroup(groupOf(m_ranks, rank, lane.name));
+    // A predicted timeline has one rank for a whole group: nobody to match with.
+    const trace::ProcessGroup group = groupOf(m_ranks, rank, lane.name);
+    if (group.size > 1) lane.group = m_reading.builder.addGroup(group);
   }
   return lane;
 }
@@ -127,10 +129,10 @@ EventArgs OperatorReader::argsOf(const Statement& row, const RecordedRank& rank)
 void OperatorReader::addCommArgs(EventArgs& args, Lane& lane, const RecordedRank& rank,
                                  std::string_view name) {
   args.collective = collectiveNamed(name);
-  if (lane.group == kNoIndex) {
+  if (args.collective == CollectiveKind::kSend || args.collective == CollectiveKind::kRecv) {
     args.peer = peerOf(m_ranks, rank, name);
-    return;
   }
+  if (lane.group == kNoIndex) return;
   // All ranks of a group make the same calls in the same order.
   args.group = lane.group;
   args.sequence = lane.calls++;

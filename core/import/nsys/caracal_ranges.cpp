@@ -33,13 +33,15 @@ EventIndex CaracalRanges::add(int64_t globalTid, std::string_view text, int64_t 
       args.stage = label.stage;
       break;
     case CaracalLabel::Role::kLayer:
-      args.layer = label.number;
-      [[fallthrough]];
     case CaracalLabel::Role::kOther:
       event.track = m_tracks.thread(globalTid);
       event.name = m_builder.intern(text);
+      args.layer = label.number;
       break;
   }
+  // Operators and windows stand in CARACAL_CPU_OP with all that is known of them: no arguments
+  // here.
+  if (label.role == CaracalLabel::Role::kOther) return m_builder.add(event);
   const EventIndex index = m_builder.add(event, args);
   if (label.role == CaracalLabel::Role::kStep) {
     m_steps[rank].push_back({index, label.number});

@@ -21,7 +21,8 @@ class CaracalRanges {
   // The event's index, so that an open range can be closed later.
   trace::EventIndex add(int64_t globalTid, std::string_view label, int64_t beginNs,
                         int64_t durationNs);
-  // Sets args.step of everything inside a step of its rank. After all ranges are closed.
+  // Sets args.step of the passes and layers inside a step of their rank. After all ranges are
+  // closed.
   void assignSteps();
 
  private:

@@ -25,9 +25,9 @@ Result<NsysFile> NsysFile::open(const std::string& path) {
   NsysFile file(std::move(database));
   // Every table is read once from end to end: pages need not be kept, and a small cache stays in
   // the processor's.
-  CARACAL_CHECK_OK(file.m_database.execute("PRAGMA cache_size=-256"));
-  CARACAL_TRY(names, file.m_database.prepare(
-                         "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')"));
+  CARACAL_CHECK_OK(file.m_database.execute("PRAGMA cache_size=-256; PRAGMA trusted_schema=OFF;"));
+  CARACAL_TRY(names,
+              file.m_database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'"));
   for (;;) {
     CARACAL_TRY(hasRow, names.step());
     if (!hasRow) break;

@@ -87,16 +87,28 @@ Result<void> readTables(Reading& reading, const std::string& path) {
   return {};
 }
 
-Result<TraceBuilder> readFile(const std::string& path, std::stop_token stop,
+// A search that finds nothing returns no rows at which the loops could look at the token. `stop`
+// must outlive the file.
+void interruptWhenStopped(const NsysFile& file, const std::stop_token& stop) {
+  constexpr int kInstructionsBetweenPolls = 100'000;  // about a millisecond
+  const auto stopped = [](void* token) {
+    return static_cast<const std::stop_token*>(token)->stop_requested() ? 1 : 0;
+  };
+  sqlite3_progress_handler(file.database().handle(), kInstructionsBetweenPolls, stopped,
+                           const_cast<std::stop_token*>(&stop));
+}
+
+Result<TraceBuilder> readFile(const std::string& path, const std::stop_token& stop,
                               const Progress& progress) {
   CARACAL_TRY(file, NsysFile::open(path));
   CARACAL_CHECK_OK(checkContent(file));
+  interruptWhenStopped(file, stop);
   TraceBuilder builder;
   CARACAL_TRY(strings, StringIds::open(file, builder.report()));
   TrackDirectory tracks(builder, path);
   RowProgress rows{.progress = progress, .total = rowsOf(file)};
   builder.reserve(static_cast<size_t>(std::min(rows.total, kMostRowsReserved)));
-  Reading reading{file, builder, strings, tracks, std::move(stop), rows};
+  Reading reading{file, builder, strings, tracks, stop, rows};
   CARACAL_CHECK_OK(readTables(reading, path));
   if (builder.eventCount() == 0) {
     return fail(ErrorCode::kInvalidInput,
@@ -140,7 +152,7 @@ class NsysImporter final : public Importer {
           "nsys export --type sqlite {}",
           fileName(path));
     }
-    return readFile(path, std::move(stop), progress);
+    return readFile(path, stop, progress);
   }
 
  private:

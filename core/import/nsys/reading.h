@@ -47,6 +47,10 @@ Result<void> forEachRow(Reading& reading, const std::string& table, sqlite::Stat
   for (int64_t count = 1;; ++count) {
     const int code = rows.stepCode();
     if (code == SQLITE_DONE) return {};
+    const bool poll = code != SQLITE_ROW || count % kRowsBetweenPolls == 0;
+    if (poll && reading.stop.stop_requested()) {
+      return fail(ErrorCode::kCancelled, "loading was cancelled");
+    }
     if (code != SQLITE_ROW) {
       reading.report().count(trace::Defect::kTruncatedInput);
       reading.report().notes.push_back(
@@ -55,11 +59,7 @@ Result<void> forEachRow(Reading& reading, const std::string& table, sqlite::Stat
               .message);
       return {};
     }
-    if (count % kRowsBetweenPolls == 0) {
-      if (reading.stop.stop_requested())
-        return fail(ErrorCode::kCancelled, "loading was cancelled");
-      reading.progress.advance(kRowsBetweenPolls);
-    }
+    if (count % kRowsBetweenPolls == 0) reading.progress.advance(kRowsBetweenPolls);
     onRow();
   }
 }

@@ -125,6 +125,7 @@ TEST_F(NsysNvtx, theCaracalDomainBecomesStepsAndPasses) {
   EXPECT_EQ(trackOf(*trace, eventNamed(*trace, "step:7")).kind, trace::TrackKind::kOther);
   EXPECT_EQ(trace->args(eventNamed(*trace, "step:7"))->step, 7);
   EXPECT_EQ(trackOf(*trace, eventNamed(*trace, "F:x:1")).label, "thread 11");
+  EXPECT_EQ(trace->args(eventNamed(*trace, "F:x:1")), nullptr);
 }
 
 TEST(NsysLabels, caracalLabelsAreReadWholeOrNotAtAll) {

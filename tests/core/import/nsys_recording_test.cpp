@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "core/recording/recording.h"
+#include "core/recording/write_trace.h"
 #include "tests/core/import/nsys_fixture.h"
 
 namespace caracal::import {
@@ -194,6 +195,71 @@ TEST_F(CaracalRecording, rowsOfARankNobodyKnowsAreCounted) {
   ASSERT_TRUE(writer.append(records));
   ASSERT_TRUE(writer.close());
   EXPECT_EQ(load()->report().of(Defect::kUnknownRank), 2);
+}
+
+// A predicted timeline of two stages, as the simulator makes it.
+std::shared_ptr<const trace::Trace> prediction() {
+  trace::TraceBuilder builder;
+  builder.setTag(trace::Tag::kSimulated);
+  builder.meta()["policy"] = "heu";
+  for (int32_t stage = 0; stage < 2; ++stage) {
+    const uint32_t rank =
+        builder.addRank({.rank = stage, .stage = stage, .tensorIndex = 0, .dataIndex = 0});
+    const auto add = [&](TrackKind kind, const char* lane, EventKind event, const char* name,
+                         int64_t begin, const trace::EventArgs& args) {
+      const auto track = builder.addTrack({.kind = kind, .rank = rank, .label = lane});
+      builder.add({track, event, builder.intern(name), begin, 10}, args);
+    };
+    add(TrackKind::kOther, "steps", EventKind::kAnnotation, "step:0", 0, {.step = 0});
+    add(TrackKind::kPassLane, "passes", EventKind::kPass, "F", 0,
+        {.step = 0, .microBatch = 3, .stage = stage, .pass = Pass::kForward});
+    add(TrackKind::kComputeLane, "compute", EventKind::kRecompute, "fc1", 0,
+        {.bytes = 7,
+         .step = 0,
+         .microBatch = 3,
+         .stage = stage,
+         .layer = 2,
+         .pass = Pass::kRecompute,
+         .window = 4});
+    add(TrackKind::kCommLane, "tp-comm", EventKind::kComm, "bwd.mlp", 0,
+        {.bytes = 9,
+         .step = 0,
+         .microBatch = 3,
+         .stage = stage,
+         .layer = 2,
+         .collective = CollectiveKind::kAllReduce,
+         .pass = Pass::kBackward});
+    builder.addCounter(
+        {.name = "memory", .unit = "bytes", .rank = rank, .timesNs = {0, 5}, .values = {1, 2}});
+  }
+  return std::move(builder).finish();
+}
+
+TEST_F(CaracalRecording, aPredictionThatWasWrittenComesBackAsItWas) {
+  const auto before = prediction();
+  const auto written = recording::writeTrace(*before, path());
+  ASSERT_TRUE(written) << written.error().text();
+  const auto after = load();
+  EXPECT_EQ(after->tag(), trace::Tag::kSimulated);
+  EXPECT_EQ(after->metaOr("policy", ""), "heu");
+  ASSERT_EQ(after->eventCount(), before->eventCount());
+  const auto all = [](const trace::Trace& trace) {
+    std::vector<std::string> events;
+    for (trace::EventIndex e = 0; e < trace.eventCount(); ++e) {
+      const trace::EventArgs& a = *trace.args(e);
+      events.push_back(fmt::format(
+          "{} {} {} [{}, {}) {} step {} mb {} stage {} layer {} pass {} window {} bytes {} {}",
+          trackOf(trace, e).rank, trackOf(trace, e).label, trace::name(trace.kind(e)),
+          trace.beginNs(e), trace.endNs(e), trace.name(e), a.step, a.microBatch, a.stage, a.layer,
+          trace::name(a.pass), a.window, a.bytes, trace::name(a.collective)));
+    }
+    std::sort(events.begin(), events.end());
+    return events;
+  };
+  EXPECT_EQ(all(*after), all(*before));
+  ASSERT_EQ(after->counters().size(), 2u);
+  EXPECT_EQ(after->counters()[1].values, before->counters()[1].values);
+  EXPECT_TRUE(after->processGroups().empty()) << "one rank stands for its group";
 }
 
 }  // namespace
