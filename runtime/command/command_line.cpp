@@ -17,6 +17,10 @@ const std::map<std::string, std::optional<comm::ClockKind>>& clocks() {
   return kClocks;
 }
 
+std::string textOf(const comm::Link& link) {
+  return fmt::format("{}us,{:.0f}MB/s", link.latencyNs / 1000, link.bytesPerSecond / 1e6);
+}
+
 void addLink(CLI::App& app, const std::string& name, const std::string& what, comm::Link& link) {
   const auto read = [&link](const std::string& text) {
     const auto parsed = comm::parseLink(text);
@@ -25,19 +29,18 @@ void addLink(CLI::App& app, const std::string& name, const std::string& what, co
   };
   app.add_option_function<std::string>(name, read, what)
       ->type_name("LATENCY,BANDWIDTH")
-      ->default_str("200us,400MB/s");
+      ->default_str(textOf(link));
 }
 
 void addModel(CLI::App& app, CommandLine& line) {
   auto* plan =
       app.add_option("--plan", line.planPath, "Plan document to execute")->type_name("P.json");
-  auto* model =
-      app.add_option(
-             "--model", line.modelName,
-             "Model to train without a plan: a document or a shipped name (demo-gpt when neither "
-             "is given); everything is kept, layers are spread evenly")
-          ->type_name("M.json")
-          ->excludes(plan);
+  app.add_option(
+         "--model", line.modelName,
+         "Model to train without a plan: a document or a shipped name (demo-gpt when neither "
+         "is given); everything is kept, layers are spread evenly")
+      ->type_name("M.json")
+      ->excludes(plan);
   app.add_option("--profile", line.profilePath,
                  "Refuse the plan unless it was made for this profile")
       ->type_name("P.json")
@@ -51,7 +54,6 @@ void addModel(CLI::App& app, CommandLine& line) {
   addSize("--dp", "Data-parallel replicas, instead of the model's", line.data);
   addSize("--microbatches", "Micro-batches per step and replica, instead of the model's",
           line.microBatches);
-  static_cast<void>(model);
 }
 
 void addTraining(CLI::App& app, CommandLine& line) {

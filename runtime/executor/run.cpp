@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
-#include <optional>
+#include <system_error>
 #include <thread>
 
 #include "runtime/comm/step_barrier.h"
@@ -41,17 +41,28 @@ class Run {
 
   Result<RunSummary> run() {
     kernels::useOneBlasThread();
-    {
-      std::vector<std::jthread> threads;
-      for (int32_t rank = 0; rank < m_ranks; ++rank) {
-        threads.emplace_back([this, rank] { enter(rank); });
-      }
-    }
+    startAndJoin();
     if (const auto failure = m_monitor.failure()) return tl::unexpected(*failure);
     return std::move(m_summary);
   }
 
  private:
+  void startAndJoin() {
+    std::vector<std::jthread> threads;
+    try {
+      for (int32_t rank = 0; rank < m_ranks; ++rank) {
+        threads.emplace_back([this, rank] { enter(rank); });
+      }
+    } catch (const std::system_error& error) {
+      // Those that did start are waiting for the others.
+      m_monitor.fail(
+          {ErrorCode::kOutOfMemory,
+           fmt::format("the system gives no thread to rank {} of {} ({}); use fewer ranks",
+                       threads.size(), m_ranks, error.what()),
+           {}});
+    }
+  }
+
   // The rank's thread: whatever goes wrong in it becomes the run's failure, with its name.
   void enter(int32_t rank) {
     const comm::Position position = comm::positionOf(m_job.model.parallel, rank);
