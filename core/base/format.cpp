@@ -25,8 +25,8 @@ bool looksNumeric(const std::string& text) {
 
 // Columns on screen: UTF-8 continuation bytes take none.
 size_t displayWidth(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(),
-                                           [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 }  // namespace
@@ -53,7 +53,9 @@ std::string formatBytes(int64_t bytes) {
   return threeDigits(value, kUnits[unit]);
 }
 
-std::string formatPercent(double percent) { return fmt::format("{:.2f} %", percent); }
+std::string formatPercent(double percent) {
+  return fmt::format("{:.2f} %", percent);
+}
 
 int64_t parseBytes(const std::string& text) {
   char* rest = nullptr;

@@ -7,8 +7,9 @@
 
 namespace caracal {
 
-std::string formatDuration(int64_t ns);   // 3 significant digits: "987 ns", "1.23 us", "45.6 ms", "7.89 s"
-std::string formatBytes(int64_t bytes);   // "512 B", "1.50 KiB", "3.25 GiB"
+std::string formatDuration(
+    int64_t ns);  // 3 significant digits: "987 ns", "1.23 us", "45.6 ms", "7.89 s"
+std::string formatBytes(int64_t bytes);     // "512 B", "1.50 KiB", "3.25 GiB"
 std::string formatPercent(double percent);  // "31.10 %"
 // Parses "4GiB", "512MB", "1.5 GB", "1024": bytes, or -1 when it is not a size.
 int64_t parseBytes(const std::string& text);

@@ -70,8 +70,9 @@ SpanSet subtract(const SpanSet& a, const SpanSet& b) {
 
 SpanSet clip(const SpanSet& a, Span range) {
   // Only what touches the range is looked at: callers clip long sets to many short ranges.
-  const auto first = std::partition_point(a.spans().begin(), a.spans().end(),
-                                          [&](const Span& span) { return span.endNs <= range.beginNs; });
+  const auto first =
+      std::partition_point(a.spans().begin(), a.spans().end(),
+                           [&](const Span& span) { return span.endNs <= range.beginNs; });
   std::vector<Span> inside;
   for (auto span = first; span != a.spans().end() && span->beginNs < range.endNs; ++span) {
     inside.push_back({std::max(span->beginNs, range.beginNs), std::min(span->endNs, range.endNs)});

@@ -1,5 +1,5 @@
-// Unions of half-open time spans [begin, end): the arithmetic under every wall-time figure. Wall time
-// is always the length of a union clipped to a range, never a sum over streams.
+// Unions of half-open time spans [begin, end): the arithmetic under every wall-time figure. Wall
+// time is always the length of a union clipped to a range, never a sum over streams.
 #pragma once
 
 #include <cstdint>

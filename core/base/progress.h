@@ -1,5 +1,6 @@
-// Progress and cancellation for long work. Work takes a `std::stop_token` and a `Progress`, polls the
-// first at least every 50 ms and reports through the second; both are cheap to copy and may be empty.
+// Progress and cancellation for long work. Work takes a `std::stop_token` and a `Progress`, polls
+// the first at least every 50 ms and reports through the second; both are cheap to copy and may be
+// empty.
 #pragma once
 
 #include <functional>

@@ -13,13 +13,13 @@
 namespace caracal {
 
 enum class ErrorCode {
-  kInvalidInput,   // the content is not what it should be: say where and what to do
-  kNotFound,       // a file, rank, stage, ... that was named does not exist
-  kIo,             // the system refused a read or write
-  kUnsupported,    // well formed, but not something this version does
-  kInfeasible,     // no answer exists under the given limits
-  kCannotAnswer,   // the input does not hold what the question needs
-  kCancelled,      // the caller asked to stop
+  kInvalidInput,  // the content is not what it should be: say where and what to do
+  kNotFound,      // a file, rank, stage, ... that was named does not exist
+  kIo,            // the system refused a read or write
+  kUnsupported,   // well formed, but not something this version does
+  kInfeasible,    // no answer exists under the given limits
+  kCannotAnswer,  // the input does not hold what the question needs
+  kCancelled,     // the caller asked to stop
   kOutOfMemory,
 };
 
@@ -51,13 +51,14 @@ inline Error at(Error error, const std::string& place) {
 }  // namespace caracal
 
 // CARACAL_TRY(name, expression): binds the value or returns the error.
-#define CARACAL_TRY(name, expression)                        \
-  auto name##Result = (expression);                          \
+#define CARACAL_TRY(name, expression)                             \
+  auto name##Result = (expression);                               \
   if (!name##Result) return tl::unexpected(name##Result.error()); \
   auto& name = *name##Result
 
 // CARACAL_CHECK_OK(expression): for Result<void>; returns the error.
-#define CARACAL_CHECK_OK(expression) \
-  do {                               \
-    if (auto caracalStatus = (expression); !caracalStatus) return tl::unexpected(caracalStatus.error()); \
+#define CARACAL_CHECK_OK(expression)                       \
+  do {                                                     \
+    if (auto caracalStatus = (expression); !caracalStatus) \
+      return tl::unexpected(caracalStatus.error());        \
   } while (false)

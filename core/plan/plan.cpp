@@ -9,7 +9,9 @@ constexpr std::string_view kWindowPrefix = "window:";
 
 }  // namespace
 
-std::string_view name(WindowId id) { return kWindowNames[static_cast<size_t>(id)]; }
+std::string_view name(WindowId id) {
+  return kWindowNames[static_cast<size_t>(id)];
+}
 
 std::optional<WindowId> windowFromName(std::string_view text) {
   for (size_t i = 0; i < kWindowNames.size(); ++i) {
@@ -20,18 +22,23 @@ std::optional<WindowId> windowFromName(std::string_view text) {
 
 std::string toText(Placement placement) {
   switch (placement.kind) {
-    case PlacementKind::kDiscarded: return "discarded";
-    case PlacementKind::kRetained: return "retained";
-    case PlacementKind::kWindow: return std::string(kWindowPrefix) + std::string(name(placement.window));
-    case PlacementKind::kOnDemand: return "onDemand";
-    case PlacementKind::kOffload: return "offload";
+    case PlacementKind::kDiscarded:
+      return "discarded";
+    case PlacementKind::kRetained:
+      return "retained";
+    case PlacementKind::kWindow:
+      return std::string(kWindowPrefix) + std::string(name(placement.window));
+    case PlacementKind::kOnDemand:
+      return "onDemand";
+    case PlacementKind::kOffload:
+      return "offload";
   }
   return {};
 }
 
 std::optional<Placement> placementFromText(std::string_view text) {
-  for (PlacementKind kind : {PlacementKind::kDiscarded, PlacementKind::kRetained, PlacementKind::kOnDemand,
-                             PlacementKind::kOffload}) {
+  for (PlacementKind kind : {PlacementKind::kDiscarded, PlacementKind::kRetained,
+                             PlacementKind::kOnDemand, PlacementKind::kOffload}) {
     if (text == toText({kind})) return Placement{kind};
   }
   if (!text.starts_with(kWindowPrefix)) return std::nullopt;

@@ -1,5 +1,5 @@
-// Plan: which layers each stage holds and, for every layer, what becomes of every tensor between its
-// forward and its backward pass. The document is "caracal.plan/1" (plan_json.h).
+// Plan: which layers each stage holds and, for every layer, what becomes of every tensor between
+// its forward and its backward pass. The document is "caracal.plan/1" (plan_json.h).
 #pragma once
 
 #include <array>
@@ -15,9 +15,18 @@
 namespace caracal::plan {
 
 // Where a recomputation can hide (contracts.md section 2), in time order before a layer's backward.
-enum class WindowId : uint8_t { kFwdAttn, kFwdMlp, kPipe, kPrevBwdMlp, kPrevBwdAttn, kOwnBwdMlp, kDataParallel };
+enum class WindowId : uint8_t {
+  kFwdAttn,
+  kFwdMlp,
+  kPipe,
+  kPrevBwdMlp,
+  kPrevBwdAttn,
+  kOwnBwdMlp,
+  kDataParallel
+};
 inline constexpr int kWindowCount = 7;
-std::string_view name(WindowId id);  // "fwd.attn", "fwd.mlp", "pipe", "prev.bwd.mlp", "prev.bwd.attn", "own.bwd.mlp", "dp"
+std::string_view name(WindowId id);  // "fwd.attn", "fwd.mlp", "pipe", "prev.bwd.mlp",
+                                     // "prev.bwd.attn", "own.bwd.mlp", "dp"
 std::optional<WindowId> windowFromName(std::string_view text);
 
 enum class PlacementKind : uint8_t {
@@ -34,44 +43,48 @@ struct Placement {
   bool operator==(const Placement& o) const {
     return kind == o.kind && (kind != PlacementKind::kWindow || window == o.window);
   }
-  bool recomputed() const { return kind == PlacementKind::kWindow || kind == PlacementKind::kOnDemand; }
+  bool recomputed() const {
+    return kind == PlacementKind::kWindow || kind == PlacementKind::kOnDemand;
+  }
 };
-std::string toText(Placement placement);  // "retained", "window:fwd.mlp", "onDemand", "offload", "discarded"
+std::string toText(
+    Placement placement);  // "retained", "window:fwd.mlp", "onDemand", "offload", "discarded"
 std::optional<Placement> placementFromText(std::string_view text);
 
 // One layer's choice, aligned with LayerKind::operators.
 struct LayerPolicy {
   std::vector<Placement> placements;
-  // False: the layer's input is dropped after forward and rebuilt by running the layers before it in
-  // the same recompute unit again (Megatron-LM's uniform:N with N > 1). All such layers are all-onDemand.
+  // False: the layer's input is dropped after forward and rebuilt by running the layers before it
+  // in the same recompute unit again (Megatron-LM's uniform:N with N > 1). All such layers are
+  // all-onDemand.
   bool keepsInput = true;
   bool operator==(const LayerPolicy&) const = default;
 };
 
 struct StagePlan {
-  int32_t firstLayer = 0;              // global index
-  std::vector<LayerPolicy> layers;     // one per layer of the stage, in forward order
-  int64_t budgetBytes = 0;             // per GPU, static memory and reserve included; 0: no limit
+  int32_t firstLayer = 0;           // global index
+  std::vector<LayerPolicy> layers;  // one per layer of the stage, in forward order
+  int64_t budgetBytes = 0;          // per GPU, static memory and reserve included; 0: no limit
   bool operator==(const StagePlan&) const = default;
   int32_t layerCount() const { return static_cast<int32_t>(layers.size()); }
 };
 
 struct Plan {
   std::string name;
-  std::string policy;                  // "none", "full", "uniform:2", "heu", "edited", ...
-  std::string profileHash;             // profile::hashOf() of the profile it was made for
+  std::string policy;       // "none", "full", "uniform:2", "heu", "edited", ...
+  std::string profileHash;  // profile::hashOf() of the profile it was made for
   std::string schedule = "1F1B";
-  profile::ModelShape model;           // copied from the profile: what caracal-run builds
+  profile::ModelShape model;  // copied from the profile: what caracal-run builds
   profile::ParallelShape parallel;
   std::vector<StagePlan> stages;
   bool operator==(const Plan&) const = default;
   std::vector<int32_t> partition() const;  // layers of each stage
 };
 
-// Everything that makes a plan impossible for this profile: wrong profile hash, lost or doubled layers,
-// placements missing, needed tensors discarded, inputs that are not there when a recomputation runs
-// (order), windows that do not exist for the tensor, offload. Names stage, layer and operator.
-// Memory is checked by the simulator, not here.
+// Everything that makes a plan impossible for this profile: wrong profile hash, lost or doubled
+// layers, placements missing, needed tensors discarded, inputs that are not there when a
+// recomputation runs (order), windows that do not exist for the tensor, offload. Names stage, layer
+// and operator. Memory is checked by the simulator, not here.
 Result<void> validate(const profile::Profile& profile, const Plan& plan);
 
 // 16 hex digits over the canonical JSON; written into recordings and exported configurations.

@@ -25,7 +25,7 @@ enum class PartitionMode : uint8_t { kEven, kGiven, kGreedy };
 
 struct PlanRequest {
   std::string policy = "heu";
-  int64_t budgetBytes = 0;             // per GPU; 0: the profile's memory capacity, or no limit when unknown
+  int64_t budgetBytes = 0;  // per GPU; 0: the profile's memory capacity, or no limit when unknown
   PartitionMode partition = PartitionMode::kEven;
   std::vector<int32_t> layersOfStage;  // for kGiven
 };
@@ -40,12 +40,13 @@ std::string_view name(PlanStatus status);  // "optimal", "feasible", "infeasible
 
 struct PlanOutcome {
   PlanStatus status = PlanStatus::kFeasible;
-  plan::Plan plan;                  // when infeasible: the plan that needs least memory
-  int64_t boundNs = 0;              // lower bound on stepNs of this problem, 0: none
+  plan::Plan plan;      // when infeasible: the plan that needs least memory
+  int64_t boundNs = 0;  // lower bound on stepNs of this problem, 0: none
   double searchSeconds = 0;
-  int64_t smallestBudgetBytes = 0;  // the smallest budget under which the request is feasible (0: unknown)
-  int32_t tightestStage = -1;       // the stage that needs it
-  std::vector<std::string> notes;   // what limited the plan, in words
+  int64_t smallestBudgetBytes =
+      0;  // the smallest budget under which the request is feasible (0: unknown)
+  int32_t tightestStage = -1;      // the stage that needs it
+  std::vector<std::string> notes;  // what limited the plan, in words
 };
 
 // Fails only for bad requests (unknown policy, impossible partition); "nothing fits" is an outcome.

@@ -1,7 +1,8 @@
 // The simulator: a deterministic replay of a plan's program over unequal stages, links and streams.
-// Rules: an operation starts when its stage's compute is free and what it needs has arrived; transfers
-// between stages take the link's time and do not occupy compute; a collective runs on the stage's
-// communication stream beside the recomputations put into its window. Result times are exact integers.
+// Rules: an operation starts when its stage's compute is free and what it needs has arrived;
+// transfers between stages take the link's time and do not occupy compute; a collective runs on the
+// stage's communication stream beside the recomputations put into its window. Result times are
+// exact integers.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ namespace caracal::sim {
 enum class TraceDetail : uint8_t { kNone, kPasses, kOperators };
 
 struct SimOptions {
-  TraceDetail detail = TraceDetail::kNone;  // what SimResult::trace holds; each level costs time and memory
+  TraceDetail detail =
+      TraceDetail::kNone;  // what SimResult::trace holds; each level costs time and memory
 };
 
 struct MemorySample {
@@ -32,12 +34,12 @@ struct MemorySample {
 struct StageResult {
   int32_t stage = 0;
   int32_t layers = 0;
-  int64_t forwardNs = 0;             // per micro-batch, collectives included (median)
-  int64_t backwardNs = 0;            // per micro-batch, exposed recomputation included (median)
-  int64_t busyNs = 0;                // compute stream, whole step
-  int64_t bubbleNs = 0;              // pipeline window - union of F, B, W and recompute work
-  int64_t exposedRecomputeNs = 0;    // per step
-  int64_t hiddenRecomputeNs = 0;     // per step
+  int64_t forwardNs = 0;           // per micro-batch, collectives included (median)
+  int64_t backwardNs = 0;          // per micro-batch, exposed recomputation included (median)
+  int64_t busyNs = 0;              // compute stream, whole step
+  int64_t bubbleNs = 0;            // pipeline window - union of F, B, W and recompute work
+  int64_t exposedRecomputeNs = 0;  // per step
+  int64_t hiddenRecomputeNs = 0;   // per step
   int64_t staticBytes = 0;
   int64_t peakBytes = 0;             // over time, static + workspace + reserve included
   int64_t budgetBytes = 0;           // 0: no limit
@@ -45,11 +47,12 @@ struct StageResult {
 };
 
 struct SimResult {
-  int64_t stepNs = 0;           // start of the step to its last event, optimizer included
-  int64_t pipelineNs = 0;       // first F/B start to last F/B end
-  double bubblePct = 0;         // mean over stages of bubbleNs / pipelineNs, percent
-  double zbBubbleRate = 0;      // Zero Bubble's definition: (cost - m (TF + TB + TW)) / cost, longest stage span
-  bool fits = true;             // every stage within its budget
+  int64_t stepNs = 0;      // start of the step to its last event, optimizer included
+  int64_t pipelineNs = 0;  // first F/B start to last F/B end
+  double bubblePct = 0;    // mean over stages of bubbleNs / pipelineNs, percent
+  double zbBubbleRate =
+      0;  // Zero Bubble's definition: (cost - m (TF + TB + TW)) / cost, longest stage span
+  bool fits = true;  // every stage within its budget
   std::vector<StageResult> stages;
   std::shared_ptr<const trace::Trace> trace;  // format "simulated"; null when detail is kNone
 };

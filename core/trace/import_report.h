@@ -1,5 +1,5 @@
-// What a load repaired, dropped or did not understand. Imperfect data is not an error: it is counted
-// under a named counter, per rank, and shown to the user.
+// What a load repaired, dropped or did not understand. Imperfect data is not an error: it is
+// counted under a named counter, per rank, and shown to the user.
 #pragma once
 
 #include <array>

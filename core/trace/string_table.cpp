@@ -6,7 +6,7 @@ namespace caracal::trace {
 
 size_t StringTable::slotOf(std::string_view text) const {
   const size_t mask = m_slots.size() - 1;
-  size_t slot = std::hash<std::string_view>{}(text) & mask;
+  size_t slot = std::hash<std::string_view>{}(text)&mask;
   while (m_slots[slot] != kAbsent && (*this)[m_slots[slot]] != text) slot = (slot + 1) & mask;
   return slot;
 }
@@ -27,6 +27,8 @@ NameId StringTable::intern(std::string_view text) {
   return m_slots[slot];
 }
 
-NameId StringTable::find(std::string_view text) const { return m_slots[slotOf(text)]; }
+NameId StringTable::find(std::string_view text) const {
+  return m_slots[slotOf(text)];
+}
 
 }  // namespace caracal::trace

@@ -25,7 +25,8 @@ class StringTable {
   }
   size_t size() const { return m_begins.size() - 1; }
   size_t memoryBytes() const {
-    return m_text.capacity() + m_begins.capacity() * sizeof(uint64_t) + m_slots.capacity() * sizeof(NameId);
+    return m_text.capacity() + m_begins.capacity() * sizeof(uint64_t) +
+           m_slots.capacity() * sizeof(NameId);
   }
 
  private:

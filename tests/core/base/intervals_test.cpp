@@ -39,7 +39,8 @@ TEST(Intervals, setOperationsEqualBitwiseModel) {
     const SpanSet b = randomSet(random);
     const Span range{10, 50};
     const auto x = bits(a), y = bits(b);
-    const auto both = bits(intersect(a, b)), either = bits(unite(a, b)), only = bits(subtract(a, b));
+    const auto both = bits(intersect(a, b)), either = bits(unite(a, b)),
+               only = bits(subtract(a, b));
     const auto clipped = bits(clip(a, range)), gaps = bits(complement(a, range));
     for (int t = 0; t < kUniverse; ++t) {
       const auto i = static_cast<size_t>(t);
