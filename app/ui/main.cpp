@@ -27,10 +27,13 @@ bool hasDisplay() {
   return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY");
 }
 
-// The offscreen platform says so of every window; a user who asked for a picture need not know.
+// What Qt says of the platform, not of the user's files: the offscreen platform of every window, and
+// that it picked a runtime folder by itself.
 void dropPlatformNoise(QtMsgType, const QMessageLogContext&, const QString& message) {
-  if (!message.contains(QStringLiteral("propagateSizeHints")))
-    std::fprintf(stderr, "%s\n", qPrintable(message));
+  for (const char* noise : {"propagateSizeHints", "XDG_RUNTIME_DIR"}) {
+    if (message.contains(QLatin1String(noise))) return;
+  }
+  std::fprintf(stderr, "%s\n", qPrintable(message));
 }
 
 int render(const caracal::ui::RenderCommand& command) {
@@ -57,6 +60,7 @@ int main(int argc, char** argv) {
       return kFailed;
     }
   }
+  qInstallMessageHandler(dropPlatformNoise);
   QApplication app(argc, argv);
   QCoreApplication::setApplicationName(QStringLiteral("caracal-ui"));
   QCoreApplication::setApplicationVersion(QStringLiteral(CARACAL_VERSION));
@@ -68,10 +72,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "caracal-ui: %s\nTry caracal-ui --help.\n", line.error().message.c_str());
     return kUsage;
   }
-  if (line->render) {
-    qInstallMessageHandler(dropPlatformNoise);
-    return render(*line->render);
-  }
+  if (line->render) return render(*line->render);
   caracal::ui::MainWindow window(caracal::ui::openSettings());
   if (line->theme) window.setTheme(*line->theme);
   if (!line->paths.isEmpty()) window.open(line->paths);
