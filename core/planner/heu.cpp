@@ -51,8 +51,8 @@ class HeuPlanner {
   }
 
   Result<Candidate> run(HeuEffort effort) {
-    m_waiting = optimaAt(m_budgetBytes, m_gaps, {});
-    m_alone = m_sameObjectives ? m_waiting : optimaAt(m_budgetBytes, m_noGaps, {});
+    m_waiting = optima(m_gaps);
+    m_alone = m_sameObjectives ? m_waiting : optima(m_noGaps);
     if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
     if (!m_waiting.found() && m_waiting.complete()) return infeasible();
     Candidate candidate;
@@ -94,7 +94,9 @@ class HeuPlanner {
   }
 
   // Keeps from `before` the stages whose optimum fits this budget too: it is still the optimum.
-  Choice optimaAt(int64_t budgetBytes, const std::vector<StageGaps>& gaps, Choice before) const {
+  // Takes the nodes that the other stages' searches visit from `nodes`.
+  Choice optimaAt(int64_t budgetBytes, const std::vector<StageGaps>& gaps, Choice before,
+                  int64_t& nodes) const {
     Choice choice = std::move(before);
     choice.stages.resize(m_models.size());
     for (size_t s = 0; s < m_models.size(); ++s) {
@@ -102,9 +104,16 @@ class HeuPlanner {
       if (stage.found && stage.peakBytes <= budgetBytes) continue;
       HeuRequest request;
       request.budgetBytes = budgetBytes;
+      request.nodeLimit = std::min(request.nodeLimit, nodes);
       stage = searchHeu(m_models[s], gaps[s], request, m_stop);
+      nodes -= stage.nodes;
     }
     return choice;
+  }
+
+  Choice optima(const std::vector<StageGaps>& gaps) const {
+    int64_t nodes = kNoLimit;  // each search has its own limit
+    return optimaAt(m_budgetBytes, gaps, {}, nodes);
   }
 
   int64_t boundNs(const Choice& alone) const {
@@ -145,16 +154,18 @@ class HeuPlanner {
   }
 
   // A stage's optimum may make the whole step longer than a policy that is worse for the stage
-  // alone. The optima of all smaller budgets are tried too, until their bound says that none can be
-  // shorter.
+  // alone. The optima of smaller budgets are tried too, until their bound says that none can be
+  // shorter, or so many nodes have been searched.
   void considerSmallerBudgets() {
+    int64_t nodes = 500'000;
     Choice waiting = m_waiting;
     Choice alone = m_alone;
-    while (boundNs(alone) < m_best.stepNs && !m_stop.stop_requested()) {
+    while (boundNs(alone) < m_best.stepNs) {
       const int64_t budgetBytes = std::max(waiting.peakBytes(), alone.peakBytes()) - 1;
-      waiting = optimaAt(budgetBytes, m_gaps, std::move(waiting));
-      alone = m_sameObjectives ? waiting : optimaAt(budgetBytes, m_noGaps, std::move(alone));
-      if (!waiting.found() || !alone.found()) return;
+      waiting = optimaAt(budgetBytes, m_gaps, std::move(waiting), nodes);
+      alone = m_sameObjectives ? waiting : optimaAt(budgetBytes, m_noGaps, std::move(alone), nodes);
+      const bool complete = waiting.complete() && alone.complete();
+      if (!complete || !waiting.found() || !alone.found()) return;
       consider(waiting, Origin::kSmallerBudget);
       consider(alone, Origin::kSmallerBudget);
     }

@@ -16,10 +16,12 @@ enum class HeuEffort : uint8_t {
 
 // The stages' waits for gradients are those of the pipeline without recomputation. What is returned
 // is the candidate with the shortest step among: the stages' optima with those waits, with none,
-// the same at smaller budgets (so that more memory never makes a plan slower), and the uniform
-// baselines that fit. boundNs: no policy per stage and kind that fits the budget has a shorter step
-// with this partition. Status kOptimal: every stage's search was exhaustive and the plan is its
-// stages' optimum at this budget.
+// the same at smaller budgets (for a fixed amount of search: with small layers enough that more
+// memory never makes a plan slower), and the uniform baselines that fit.
+// boundNs: no policy per stage and kind that fits the budget has a shorter step with this
+// partition. Status kOptimal: every stage's search was exhaustive and the plan consists of its
+// stages' optima (objective: heu_search.h) at this budget; only where stepNs equals boundNs is that
+// also the shortest possible step.
 Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                HeuEffort effort, std::stop_token stop = {});
 

@@ -10,9 +10,6 @@ namespace {
 using plan::Slot;
 using plan::WindowId;
 
-constexpr size_t kMlpRow = 0;
-constexpr size_t kAttnRow = 1;
-
 int64_t overflowNs(const SlotLoad& a, const SlotLoad& b, int64_t capacityNs) {
   return std::max<int64_t>(0, a.operatorNs + b.operatorNs - capacityNs) + a.collectiveNs +
          b.collectiveNs;
@@ -81,11 +78,12 @@ plan::Placement placementOf(Choice choice) {
 
 HeuProblem::HeuProblem(const StageModel& model, const StageGaps& gaps)
     : m_model(model), m_gaps(gaps) {
-  for (int32_t kind = 0; kind < static_cast<int32_t>(model.shape().profile.kinds.size()); ++kind) {
+  const plan::StageShape& shape = model.shape();
+  m_variableOf.resize(shape.profile.kinds.size());
+  for (int32_t kind = 0; kind < static_cast<int32_t>(shape.profile.kinds.size()); ++kind) {
     if (model.layersOfKind(kind) > 0) addVariables(kind);
   }
   // Checkpoints, and what the first end saves, of every micro-batch in flight.
-  const plan::StageShape& shape = model.shape();
   int64_t perMicroBatch = shape.profile.kindOf(shape.firstLayer()).inputBytes;
   for (int32_t layer = shape.firstLayer(); layer < shape.topLayer(); ++layer) {
     perMicroBatch += shape.operators(layer).back().outputBytes;
@@ -94,18 +92,25 @@ HeuProblem::HeuProblem(const StageModel& model, const StageGaps& gaps)
     perMicroBatch += firstEndTimeline(shape.profile.first, shape.graphs.first, 0).forward.net;
   }
   m_baseBytes.fill(model.baseBytes() + model.inFlight() * perMicroBatch);
-  sortBySaving();
+  const bool second = shape.topLayer() > shape.firstLayer();
+  const int64_t topInputBytes =
+      second ? shape.operators(shape.topLayer() - 1).back().outputBytes : 0;
+  for (Row row : {Row::kSecondMlp, Row::kSecondAttn}) {
+    int64_t& bytes = m_baseBytes[static_cast<size_t>(row)];
+    bytes = second ? bytes - topInputBytes : 0;
+  }
+  listSavings();
 }
 
 // Windows that every layer of the kind has, where there is one at all; what a stage's top layer
 // lacks it rebuilds on demand, at a charge.
-void HeuProblem::addVariables(int32_t kind) {
+std::vector<Choice> HeuProblem::recomputeChoices(int32_t kind) const {
   const plan::StageShape& shape = m_model.shape();
-  const auto k = static_cast<size_t>(kind);
-  const plan::LayerGraph& graph = shape.graphs.kinds[k];
+  const plan::LayerGraph& graph = shape.graphs.kinds[static_cast<size_t>(kind)];
   bool someAbove = false;
-  bool mlpAbove = true;
-  bool attnAbove = true;
+  // plan::validate() asks that the top layer's own kind has the window, too.
+  bool mlpAbove = graph.hasHost(WindowId::kPrevBwdMlp);
+  bool attnAbove = graph.hasHost(WindowId::kPrevBwdAttn);
   for (const LayerClass& layer : m_model.classes()) {
     if (layer.kind != kind || layer.above == kNoKind) continue;
     const plan::LayerGraph& above = shape.graphs.kinds[static_cast<size_t>(layer.above)];
@@ -113,97 +118,118 @@ void HeuProblem::addVariables(int32_t kind) {
     mlpAbove &= above.hasHost(WindowId::kPrevBwdMlp);
     attnAbove &= above.hasHost(WindowId::kPrevBwdAttn);
   }
-  // plan::validate() asks that the top layer's own kind has the window.
-  mlpAbove &= someAbove && graph.hasHost(WindowId::kPrevBwdMlp);
-  attnAbove &= someAbove && graph.hasHost(WindowId::kPrevBwdAttn);
   const bool nextForward = m_model.steadyCount() > 0;
+  std::vector<Choice> choices;
+  const auto offer = [&](bool exists, Choice choice) {
+    if (exists) choices.push_back(choice);
+  };
+  offer(graph.hasHost(WindowId::kOwnBwdMlp), Choice::kOwnBwdMlp);
+  offer(someAbove && mlpAbove, Choice::kPrevBwdMlp);
+  offer(someAbove && attnAbove, Choice::kPrevBwdAttn);
+  offer(nextForward && graph.hasHost(WindowId::kFwdAttn), Choice::kFwdAttn);
+  offer(nextForward && graph.hasHost(WindowId::kFwdMlp), Choice::kFwdMlp);
+  offer(!shape.isLast(), Choice::kPipe);
+  return choices;
+}
+
+void HeuProblem::addVariables(int32_t kind) {
+  const auto k = static_cast<size_t>(kind);
+  const plan::LayerGraph& graph = m_model.shape().graphs.kinds[k];
+  const std::vector<Choice> windows = recomputeChoices(kind);
+  m_variableOf[k].resize(static_cast<size_t>(graph.size()));
   for (int16_t op = graph.last(); op >= 0; --op) {
-    const profile::Operator& source = shape.profile.kinds[k].operators[static_cast<size_t>(op)];
     Variable variable;
     variable.kind = kind;
     variable.op = op;
     variable.needed = graph.operators[op].firstReader >= 0;
     variable.collective = graph.operators[op].collective;
     variable.layers = m_model.layersOfKind(kind);
-    variable.forwardNs = source.forwardNs;
+    variable.forwardNs =
+        m_model.shape().profile.kinds[k].operators[static_cast<size_t>(op)].forwardNs;
     if (variable.needed)
       variable.deadline = graph.readInMlpSegment(op) ? Slot::kOnDemandMlp : Slot::kOnDemandAttn;
-    if (op != graph.last()) {  // whose output is there until then as the next layer's checkpoint
-      const auto offer = [&](bool exists, Choice choice) {
-        if (exists) variable.recomputeChoices.push_back(choice);
-      };
-      offer(graph.hasHost(WindowId::kOwnBwdMlp), Choice::kOwnBwdMlp);
-      offer(mlpAbove, Choice::kPrevBwdMlp);
-      offer(attnAbove, Choice::kPrevBwdAttn);
-      offer(nextForward && graph.hasHost(WindowId::kFwdAttn), Choice::kFwdAttn);
-      offer(nextForward && graph.hasHost(WindowId::kFwdMlp), Choice::kFwdMlp);
-      offer(!shape.isLast(), Choice::kPipe);
-    }
+    // A layer's output is there until its backward, as the next layer's checkpoint: no window for
+    // it.
+    if (op != graph.last()) variable.recomputeChoices = windows;
     variable.recomputeChoices.push_back(Choice::kOnDemandAttn);
     variable.recomputeChoices.push_back(Choice::kOnDemandMlp);
     setBytes(variable);
+    m_variableOf[k][static_cast<size_t>(op)] = m_variables.size();
     m_variables.push_back(std::move(variable));
   }
 }
 
+// Counts the layers and micro-batches that hold the tensor at each row. N_s micro-batches hold what
+// is retained; of the oldest, whose backward runs, layers whose segment is over have released
+// theirs. Early work (fwd.*, pipe) is there for every layer of the oldest; late work for the layer
+// at hand, and prev.* work for the layer below it.
 void HeuProblem::setBytes(Variable& variable) const {
   const plan::StageShape& shape = m_model.shape();
   const auto& operators = shape.profile.kinds[static_cast<size_t>(variable.kind)].operators;
   const profile::Operator& op = operators[static_cast<size_t>(variable.op)];
-  const bool lastOfLayer = variable.op + 1 == static_cast<int16_t>(operators.size());
   // Of a layer's output only what its own backward reads is decided here; the rest is a checkpoint.
-  const int64_t retained = lastOfLayer ? op.savedBytes : op.retainedBytes();
-  const int64_t live = lastOfLayer ? op.savedBytes : op.liveBytes();
-  const auto topKind =
-      static_cast<int32_t>(shape.profile.layers[static_cast<size_t>(shape.topLayer())]);
-  const int64_t onTop = variable.kind == topKind ? 1 : 0;
-  const int64_t below = variable.layers - onTop;
-  const int64_t inFlight = m_model.inFlight();
-  const auto set = [&](Choice choice, int64_t mlpRow, int64_t attnRow) {
-    variable.bytes[static_cast<size_t>(choice)] = {mlpRow, attnRow};
+  const bool output = variable.op + 1 == static_cast<int16_t>(operators.size());
+  const int64_t retained = output ? op.savedBytes : op.retainedBytes();
+  const int64_t live = output ? op.savedBytes : op.liveBytes();
+  const auto at = [&](int32_t fromTop) -> int64_t {
+    const int32_t layer = shape.topLayer() - fromTop;
+    if (layer < shape.firstLayer()) return 0;
+    return static_cast<int32_t>(shape.profile.layers[static_cast<size_t>(layer)]) == variable.kind
+               ? 1
+               : 0;
+  };
+  const int64_t top = at(0), second = at(1), third = at(2);
+  const int64_t all = variable.layers;
+  const int64_t others = (m_model.inFlight() - 1) * all;
+  const auto set = [&](Choice choice, int64_t bytes, Rows holders) {
+    for (int64_t& count : holders) count *= bytes;
+    variable.bytes[static_cast<size_t>(choice)] = holders;
   };
   if (!variable.needed) {
-    // Kept only to recompute from: gone for the oldest micro-batch once that is done.
-    const int64_t kept = (inFlight - 1) * variable.layers * retained;
-    set(Choice::kRetain, kept, kept);
+    set(Choice::kRetain, retained, {others, others, others, others});
+    const int64_t low = all - top - second;
+    variable.lateSourceBytes = {(all - top) * retained, (all - top) * retained, low * retained,
+                                (low - third) * retained};
     return;
   }
   const bool mlp = variable.deadline == Slot::kOnDemandMlp;
-  const int64_t readLater =
-      mlp ? 0 : onTop;  // of the top layer, still unread in the attention segment
-  set(Choice::kRetain, inFlight * variable.layers * retained,
-      ((inFlight - 1) * variable.layers + below + readLater) * retained);
-  for (Choice early : {Choice::kFwdAttn, Choice::kFwdMlp, Choice::kPipe}) {
-    set(early, variable.layers * live, (below + readLater) * live);
+  const Rows oldest = mlp ? Rows{all, all - top, all - top, all - top - second}
+                          : Rows{all, all, all - top, all - top};
+  Rows kept = oldest;
+  for (int64_t& count : kept) count += others;
+  set(Choice::kRetain, retained, kept);
+  for (Choice early : {Choice::kFwdAttn, Choice::kFwdMlp, Choice::kPipe}) set(early, live, oldest);
+  if (mlp) {
+    set(Choice::kPrevBwdMlp, live, {top, 0, second, third});
+    for (Choice late : {Choice::kPrevBwdAttn, Choice::kOnDemandMlp})
+      set(late, live, {top, 0, second, 0});
+  } else {
+    set(Choice::kPrevBwdMlp, live, {0, top, second, second + third});
+    set(Choice::kPrevBwdAttn, live, {0, top, second, second});
+    set(Choice::kOnDemandMlp, live, {top, top, second, second});
+    for (Choice late : {Choice::kOwnBwdMlp, Choice::kOnDemandAttn})
+      set(late, live, {0, top, 0, second});
   }
-  for (Choice late : {Choice::kPrevBwdMlp, Choice::kPrevBwdAttn, Choice::kOnDemandMlp,
-                      Choice::kOnDemandAttn, Choice::kOwnBwdMlp}) {
-    set(late, mlp ? onTop * live : 0, readLater * live);
-  }
-  for (size_t row = 0; row < kRowCount; ++row) {
-    variable.leastBytes[row] = variable.bytes[static_cast<size_t>(Choice::kRetain)][row];
-    for (Choice choice : variable.recomputeChoices) {
-      variable.leastBytes[row] =
-          std::min(variable.leastBytes[row], variable.bytes[static_cast<size_t>(choice)][row]);
-    }
-  }
-  static_assert(kMlpRow == 0 && kAttnRow == 1);
 }
 
-void HeuProblem::sortBySaving() {
+Rows HeuProblem::bytesOf(const Variable& variable, Choice choice, Slot lastUse) const {
+  Rows bytes = variable.bytes[static_cast<size_t>(choice)];
+  if (choice == Choice::kRetain && !variable.needed && lastUse >= Slot::kPrevBwdMlp) {
+    for (size_t row = 0; row < kRowCount; ++row) bytes[row] += variable.lateSourceBytes[row];
+  }
+  return bytes;
+}
+
+void HeuProblem::listSavings() {
   for (size_t row = 0; row < kRowCount; ++row) {
-    auto& savings = m_savings[row];
     for (size_t v = 0; v < m_variables.size(); ++v) {
-      const Variable& variable = m_variables[v];
-      if (!variable.needed) continue;
-      const int64_t bytes =
-          variable.bytes[static_cast<size_t>(Choice::kRetain)][row] - variable.leastBytes[row];
-      if (bytes > 0) savings.push_back({v, bytes, variable.layers * variable.forwardNs});
+      if (m_variables[v].needed) addSavings(v, row);
     }
-    std::stable_sort(savings.begin(), savings.end(), [](const Saving& a, const Saving& b) {
-      return static_cast<double>(a.bytes) * static_cast<double>(b.recomputeNs) >
-             static_cast<double>(b.bytes) * static_cast<double>(a.recomputeNs);
-    });
+    std::stable_sort(m_savings[row].begin(), m_savings[row].end(),
+                     [](const Saving& a, const Saving& b) {
+                       return static_cast<double>(a.bytes) * static_cast<double>(b.recomputeNs) >
+                              static_cast<double>(b.bytes) * static_cast<double>(a.recomputeNs);
+                     });
     auto& retained = m_retainedFrom[row];
     retained.assign(m_variables.size() + 1, 0);
     for (size_t v = m_variables.size(); v-- > 0;) {
@@ -212,6 +238,61 @@ void HeuProblem::sortBySaving() {
           retained[v + 1] +
           (variable.needed ? variable.bytes[static_cast<size_t>(Choice::kRetain)][row] : 0);
     }
+  }
+}
+
+// What is made for this tensor alone and not needed otherwise, nearest first: rebuilding the tensor
+// means to keep one of them, or to rebuild them all.
+std::vector<size_t> HeuProblem::exclusiveSources(size_t variable) const {
+  const auto kind = static_cast<size_t>(m_variables[variable].kind);
+  const plan::LayerGraph& graph = m_model.shape().graphs.kinds[kind];
+  std::vector<size_t> sources;
+  for (size_t current = variable;;) {
+    const auto& inputs = graph.operators[m_variables[current].op].inputs;
+    const auto exclusive = std::find_if(inputs.begin(), inputs.end(), [&](int16_t input) {
+      return input >= 0 && graph.operators[input].firstReader < 0 &&
+             graph.operators[input].consumers.size() == 1;
+    });
+    if (exclusive == inputs.end()) return sources;
+    current = m_variableOf[kind][static_cast<size_t>(*exclusive)];
+    sources.push_back(current);
+  }
+}
+
+// The concave hull of (time, bytes) over how far back the rebuilding goes.
+void HeuProblem::addSavings(size_t variable, size_t row) {
+  const Variable& needed = m_variables[variable];
+  int64_t leastBytes = kNoLimit;
+  for (Choice choice : needed.recomputeChoices) {
+    if (slotOf(choice) <= needed.deadline) {
+      leastBytes = std::min(leastBytes, needed.bytes[static_cast<size_t>(choice)][row]);
+    }
+  }
+  const int64_t mostBytes = needed.bytes[static_cast<size_t>(Choice::kRetain)][row] - leastBytes;
+  std::vector<Saving> points;
+  int64_t ns = needed.layers * needed.forwardNs;
+  for (size_t source : exclusiveSources(variable)) {
+    const Variable& kept = m_variables[source];
+    int64_t bytes = kept.bytes[static_cast<size_t>(Choice::kRetain)][row];
+    if (rebuiltOnlyInBackward()) bytes += kept.lateSourceBytes[row];
+    points.push_back({variable, mostBytes - bytes, ns});
+    ns += kept.layers * kept.forwardNs;
+  }
+  points.push_back({variable, mostBytes, ns});
+  Saving from{variable, 0, 0};
+  while (from.bytes < mostBytes) {
+    const Saving* next = nullptr;
+    const auto slope = [&](const Saving& to) {
+      return static_cast<double>(to.bytes - from.bytes) /
+             std::max(1.0, static_cast<double>(to.recomputeNs - from.recomputeNs));
+    };
+    for (const Saving& point : points) {
+      if (point.bytes > from.bytes && (next == nullptr || slope(point) > slope(*next)))
+        next = &point;
+    }
+    m_savings[row].push_back({variable, next->bytes - from.bytes,
+                              std::max<int64_t>(0, next->recomputeNs - from.recomputeNs)});
+    from = *next;
   }
 }
 

@@ -32,9 +32,10 @@ constexpr bool isRecompute(Choice choice) {
 plan::Slot slotOf(Choice choice);
 plan::Placement placementOf(Choice choice);
 
-// Moments at which memory is bounded from below: once the first backward's top layer is rebuilt for
-// its MLP segment, and for its attention segment.
-inline constexpr size_t kRowCount = 2;
+// Moments of the first backward at which memory is bounded from below: once the stage's top layer,
+// and the one below it, are rebuilt for their MLP and for their attention segment.
+enum class Row : uint8_t { kTopMlp, kTopAttn, kSecondMlp, kSecondAttn, kCount };
+inline constexpr size_t kRowCount = static_cast<size_t>(Row::kCount);
 using Rows = std::array<int64_t, kRowCount>;
 
 struct Variable {
@@ -47,7 +48,7 @@ struct Variable {
   int64_t forwardNs = 0;
   std::vector<Choice> recomputeChoices;    // whose windows exist; on demand is always possible
   std::array<Rows, kChoiceCount> bytes{};  // lower bound on what the choice holds at each row
-  Rows leastBytes{};                       // over its choices, when needed
+  Rows lateSourceBytes{};  // beyond that when kept only for recomputations that run in backward
 };
 
 // What is rebuilt per layer of one kind, by slot.
@@ -65,6 +66,9 @@ class HeuProblem {
   const std::vector<Variable>& variables() const { return m_variables; }
   const Rows& baseBytes() const { return m_baseBytes; }
 
+  // Lower bound on the bytes of a choice. `lastUse`: when the last recomputation from it runs.
+  Rows bytesOf(const Variable& variable, Choice choice, plan::Slot lastUse) const;
+
   // Lower bound on the objective when `loads` is rebuilt, and at least moreNs beyond it per
   // micro-batch.
   int64_t leastTimeNs(const std::vector<KindLoad>& loads, int64_t moreNs) const;
@@ -75,19 +79,27 @@ class HeuProblem {
 
  private:
   void addVariables(int32_t kind);
+  std::vector<Choice> recomputeChoices(int32_t kind) const;
   void setBytes(Variable& variable) const;
-  void sortBySaving();
+  void listSavings();
   int64_t capacityNs(int32_t kind, plan::WindowId host) const;
 
+  // A way to give up memory for time: rebuilding a needed tensor, and what is only made for it.
   struct Saving {
     size_t variable = 0;
-    int64_t bytes = 0;        // least that retaining takes beyond the cheapest alternative
+    int64_t bytes = 0;
     int64_t recomputeNs = 0;  // over the layers
   };
+  void addSavings(size_t variable, size_t row);
+  std::vector<size_t> exclusiveSources(size_t variable) const;
+  bool rebuiltOnlyInBackward() const {
+    return m_model.steadyCount() == 0 && m_model.shape().isLast();
+  }
 
   const StageModel& m_model;
   const StageGaps& m_gaps;
   std::vector<Variable> m_variables;
+  std::vector<std::vector<size_t>> m_variableOf;  // [kind][operator]
   Rows m_baseBytes{};
   std::array<std::vector<Saving>, kRowCount> m_savings;  // most bytes per time first
   std::array<std::vector<int64_t>, kRowCount>

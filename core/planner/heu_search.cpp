@@ -1,6 +1,7 @@
 #include "core/planner/heu_search.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/planner/heu_problem.h"
 
@@ -56,19 +57,28 @@ class HeuSearch {
       moreNs = std::max(moreNs, needed);
     }
     if (!m_best.found || m_request.goal == HeuGoal::kLeastMemory) return false;
-    const int64_t time = m_problem.leastTimeNs(m_loads, moreNs);
-    return time > m_best.objectiveNs ||
-           (time == m_best.objectiveNs && m_recomputeNs + moreNs >= m_best.recomputeNs);
+    return Cost{m_problem.leastTimeNs(m_loads, moreNs), m_recomputeNs + moreNs} >= bestCost();
   }
 
-  // When what is rebuilt from this tensor, or reads it, needs it; kNone: nothing does.
-  Slot deadlineOf(const Variable& variable) const {
-    Slot deadline = variable.deadline;
+  // Objective, then recomputation.
+  using Cost = std::pair<int64_t, int64_t>;
+  Cost bestCost() const { return {m_best.objectiveNs, m_best.recomputeNs}; }
+
+  // When the first and the last recomputation made from a tensor run; kNone: there is none.
+  struct Uses {
+    Slot first = Slot::kNone;
+    Slot last = Slot::kNone;
+  };
+  Uses usesOf(const Variable& variable) const {
+    Uses uses;
     const auto kind = static_cast<size_t>(variable.kind);
     for (int16_t consumer : m_model.shape().graphs.kinds[kind].operators[variable.op].consumers) {
-      deadline = std::min(deadline, m_slots[kind][consumer]);
+      const Slot slot = m_slots[kind][static_cast<size_t>(consumer)];
+      if (slot == Slot::kNone) continue;
+      uses.last = uses.last == Slot::kNone ? slot : std::max(uses.last, slot);
+      uses.first = std::min(uses.first, slot);
     }
-    return deadline;
+    return uses;
   }
 
   void decide(size_t next) {
@@ -78,26 +88,27 @@ class HeuSearch {
       return;
     }
     const Variable& variable = m_problem.variables()[next];
-    const Slot deadline = deadlineOf(variable);
+    const Uses uses = usesOf(variable);
+    const Slot deadline = std::min(variable.deadline, uses.first);
     if (deadline == Slot::kNone) {
-      choose(next, Choice::kDiscard);
+      choose(next, Choice::kDiscard, uses.last);
       return;
     }
-    choose(next, Choice::kRetain);
+    choose(next, Choice::kRetain, uses.last);
     for (Choice choice : variable.recomputeChoices) {
       if (slotOf(choice) > deadline) continue;
       // On demand is as late as it can be.
       if (choice == Choice::kOnDemandMlp && deadline == Slot::kOnDemandAttn) continue;
-      choose(next, choice);
+      choose(next, choice, uses.last);
     }
   }
 
-  void choose(size_t next, Choice choice) {
+  void choose(size_t next, Choice choice, Slot lastUse) {
     const Variable& variable = m_problem.variables()[next];
     const auto kind = static_cast<size_t>(variable.kind);
     const Rows before = m_used;
-    for (size_t row = 0; row < kRowCount; ++row)
-      m_used[row] += variable.bytes[static_cast<size_t>(choice)][row];
+    const Rows bytes = m_problem.bytesOf(variable, choice, lastUse);
+    for (size_t row = 0; row < kRowCount; ++row) m_used[row] += bytes[row];
     m_policies[kind][static_cast<size_t>(variable.op)] = placementOf(choice);
     m_slots[kind][static_cast<size_t>(variable.op)] = slotOf(choice);
     if (isRecompute(choice)) load(variable, choice, variable.forwardNs);
@@ -118,11 +129,8 @@ class HeuSearch {
     const ResolvedPolicies resolved = m_model.resolve(m_policies);
     const PassTimes times = m_model.passTimes(resolved);
     const int64_t objective = objectiveNs(m_model, m_gaps, times);
-    if (m_best.found && m_request.goal == HeuGoal::kLeastTime &&
-        (objective > m_best.objectiveNs ||
-         (objective == m_best.objectiveNs && m_recomputeNs >= m_best.recomputeNs))) {
-      return;
-    }
+    const bool leastTime = m_request.goal == HeuGoal::kLeastTime;
+    if (leastTime && m_best.found && Cost{objective, m_recomputeNs} >= bestCost()) return;
     const int64_t peak = m_model.peakBytes(m_policies, resolved);
     if (peak > budget()) return;
     m_best.found = true;

@@ -29,7 +29,7 @@ enum class HeuGoal : uint8_t { kLeastTime, kLeastMemory };
 struct HeuRequest {
   int64_t budgetBytes = kNoLimit;
   HeuGoal goal = HeuGoal::kLeastTime;
-  int64_t nodeLimit = 4'000'000;  // search nodes; about 0.1 us each
+  int64_t nodeLimit = 2'000'000;  // search nodes; about 0.1 us each
 };
 
 struct HeuPolicy {

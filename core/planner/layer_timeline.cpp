@@ -15,10 +15,10 @@ constexpr int16_t kNothing = -1;
 struct Event {
   Phase phase = Phase::kForward0;
   int16_t makes = kNothing;
-  const std::vector<int16_t>* reads = nullptr;  // may hold kLayerInput, which is not ours
-  int16_t alsoReads = kNothing;                 // a collective's Wait reads its own output
+  const std::vector<int16_t>* reads;  // may hold kLayerInput, which is not ours
+  int16_t alsoReads = kNothing;       // a collective's Wait reads its own output
   bool endsForward = false;
-  std::vector<int16_t> releases;
+  uint16_t releasesEnd = 0;  // [end of the next event's, this): what dies after the event
 };
 
 // Events of one layer and micro-batch in time order, then their releases, then the bytes of each
@@ -70,33 +70,32 @@ class TimelineBuilder {
   // A tensor's first sight from the end is its last use. `kept`, the layer's output, is released
   // from outside unless the layer's own backward reads it.
   void findReleases(int16_t kept) {
-    std::vector<bool> readLater(static_cast<size_t>(m_graph.size()), false);
-    const auto read = [&](Event& event, int16_t tensor) {
+    std::vector<char> readLater(static_cast<size_t>(m_graph.size()), 0);
+    const auto read = [&](int16_t tensor) {
       if (tensor < 0) return;
-      if (!readLater[tensor]) event.releases.push_back(tensor);
-      readLater[tensor] = true;
+      if (!readLater[tensor]) m_releases.push_back(tensor);
+      readLater[tensor] = 1;
     };
     for (auto event = m_events.rbegin(); event != m_events.rend(); ++event) {
+      const bool inForward = event->phase <= Phase::kForward2;
       const int16_t made = event->makes;
       if (made >= 0) {
-        const bool inForward = event->phase <= Phase::kForward2;
-        if (!readLater[made] && !(made == kept && inForward)) event->releases.push_back(made);
-        readLater[made] = false;
+        if (!readLater[made] && !(made == kept && inForward)) m_releases.push_back(made);
+        readLater[made] = 0;
       }
-      if (event->reads != nullptr) {
-        for (int16_t tensor : *event->reads) read(*event, tensor);
-      }
-      if (event->alsoReads != kept || event->phase > Phase::kForward2)
-        read(*event, event->alsoReads);
+      for (int16_t tensor : *event->reads) read(tensor);
+      if (event->alsoReads != kept || !inForward) read(event->alsoReads);
+      event->releasesEnd = static_cast<uint16_t>(m_releases.size());
     }
   }
 
-  // `sizes` per operator.
+  // `sizes` per operator. REQUIRES findReleases().
   std::array<PhaseBytes, static_cast<size_t>(Phase::kCount)> bytes(
       const std::vector<plan::TensorBytes>& sizes) const {
     std::array<PhaseBytes, static_cast<size_t>(Phase::kCount)> phases{};
     std::vector<int64_t> alive(sizes.size(), 0);
-    for (const Event& event : m_events) {
+    for (size_t e = 0; e < m_events.size(); ++e) {
+      const Event& event = m_events[e];
       PhaseBytes& phase = phases[static_cast<size_t>(event.phase)];
       if (event.makes >= 0) {
         alive[event.makes] = sizes[event.makes].live;
@@ -110,9 +109,9 @@ class TimelineBuilder {
           alive[op] = sizes[op].retained;
         }
       }
-      for (int16_t tensor : event.releases) {
-        phase.net -= alive[tensor];
-        alive[tensor] = 0;
+      for (size_t r = releasesBegin(e); r < event.releasesEnd; ++r) {
+        phase.net -= alive[m_releases[r]];
+        alive[m_releases[r]] = 0;
       }
     }
     return phases;
@@ -122,11 +121,12 @@ class TimelineBuilder {
 
   // Whether the tensor made in forward is released by an event of its own layer's backward.
   bool releasedInside(int16_t tensor) const {
-    for (const Event& event : m_events) {
-      if (event.makes == tensor && event.phase > Phase::kForward2)
-        return false;  // the forward life ended before
-      const auto& released = event.releases;
-      if (std::find(released.begin(), released.end(), tensor) != released.end()) return true;
+    for (size_t e = 0; e < m_events.size(); ++e) {
+      const Event& event = m_events[e];
+      if (event.makes == tensor && event.phase > Phase::kForward2) return false;  // another life
+      for (size_t r = releasesBegin(e); r < event.releasesEnd; ++r) {
+        if (m_releases[r] == tensor) return true;
+      }
     }
     return false;
   }
@@ -136,18 +136,21 @@ class TimelineBuilder {
     return window >= 0 && m_graph.hosts[static_cast<size_t>(host)] == window;
   }
 
+  // Releases are found, and stored, from the last event to the first.
+  size_t releasesBegin(size_t event) const {
+    return event + 1 < m_events.size() ? m_events[event + 1].releasesEnd : 0;
+  }
+
   Event& add(int16_t makes, const std::vector<int16_t>* reads) {
-    Event event;
-    event.phase = m_phase;
-    event.makes = makes;
-    event.reads = reads;
-    return m_events.emplace_back(std::move(event));
+    const Event event{m_phase, makes, reads};
+    return m_events.emplace_back(event);
   }
 
   const plan::LayerGraph& m_graph;
   Phase m_phase = Phase::kForward0;
   Phase m_lastBackward = Phase::kBackwardAttn1;
   std::vector<Event> m_events;
+  std::vector<int16_t> m_releases;
 };
 
 std::vector<plan::TensorBytes> endSizes(const profile::ModelEnd& end) {

@@ -30,6 +30,8 @@ struct PlanRequest {
   std::vector<int32_t> layersOfStage;  // for kGiven
 };
 
+// Fixed policies (none ... block:N) are kFeasible or kInfeasible. The objective of heu is the time
+// that recomputation adds to each stage by itself (heu_search.h); boundNs bounds the whole step.
 enum class PlanStatus : uint8_t {
   kOptimal,     // proven: no plan of this policy and partition has a smaller objective
   kFeasible,    // fits; nothing is claimed about better ones
@@ -41,7 +43,7 @@ std::string_view name(PlanStatus status);  // "optimal", "feasible", "infeasible
 struct PlanOutcome {
   PlanStatus status = PlanStatus::kFeasible;
   plan::Plan plan;      // when infeasible: the plan that needs least memory
-  int64_t boundNs = 0;  // lower bound on stepNs of this problem, 0: none
+  int64_t boundNs = 0;  // lower bound on stepNs for this policy, partition and budget; 0: none
   double searchSeconds = 0;
   int64_t smallestBudgetBytes =
       0;  // the smallest budget under which the request is feasible (0: unknown)

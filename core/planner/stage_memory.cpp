@@ -97,12 +97,17 @@ int64_t StageModel::peakBytes(const KindPolicies& policies,
   for (size_t c = 0; c < m_classes.size(); ++c) {
     const auto kind = static_cast<size_t>(m_classes[c].kind);
     const auto timeline = [&](const std::vector<plan::Slot>& slots) {
+      // Most layers do the same at the same time: look among those that are known.
+      for (size_t known = 0; known < tail.size(); ++known) {
+        if (m_classes[known].kind != m_classes[c].kind) continue;
+        if (resolved.tail[known] == slots) return tail[known];
+        if (known < steady.size() && resolved.steady[known] == slots) return steady[known];
+      }
       return layerTimeline(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind], slots,
                            policies[kind]);
     };
     tail.push_back(timeline(resolved.tail[c]));
-    steady.push_back(resolved.steady[c] == resolved.tail[c] ? tail.back()
-                                                            : timeline(resolved.steady[c]));
+    steady.push_back(timeline(resolved.steady[c]));
   }
   const StagePasses passes(m_shape, m_classOf);
   Gauge kept(0);

@@ -16,8 +16,8 @@
 namespace caracal::planner {
 
 // Placements per layer kind of the profile; kinds that the stage does not hold may be empty.
-// REQUIRES of a layer's last operator that no window rebuilds it: until the layer's backward its output is
-// there anyway, as the checkpoint of the layer above.
+// REQUIRES of a layer's last operator that no window rebuilds it: until the layer's backward its
+// output is there anyway, as the checkpoint of the layer above.
 using KindPolicies = std::vector<std::vector<plan::Placement>>;
 
 inline constexpr int32_t kNoKind = -1;

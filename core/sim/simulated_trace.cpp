@@ -216,8 +216,8 @@ void writeMeta(const profile::Profile& profile, const plan::Plan& plan, const Si
   meta["workspaceBytes"] = std::to_string(profile.memory.workspaceBytes);
   std::string partition;
   for (const StageResult& stage : result.stages) {
-    meta["staticBytes." + std::to_string(stage.stage)] = std::to_string(stage.staticBytes);
-    partition += (partition.empty() ? "" : ",") + std::to_string(stage.layers);
+    meta[fmt::format("staticBytes.{}", stage.stage)] = std::to_string(stage.staticBytes);
+    partition += fmt::format("{}{}", partition.empty() ? "" : ",", stage.layers);
   }
   meta["partition"] = partition;
 }
