@@ -27,8 +27,8 @@ bool hasDisplay() {
   return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY");
 }
 
-// What Qt says of the platform, not of the user's files: the offscreen platform of every window, and
-// that it picked a runtime folder by itself.
+// What Qt says of the platform, not of the user's files: the offscreen platform of every window,
+// and that it picked a runtime folder by itself.
 void dropPlatformNoise(QtMsgType, const QMessageLogContext&, const QString& message) {
   for (const char* noise : {"propagateSizeHints", "XDG_RUNTIME_DIR"}) {
     if (message.contains(QLatin1String(noise))) return;

@@ -154,7 +154,8 @@ void Opener::profileFirstRun() {
   if (m_session.profile() || m_workspace.runs().empty()) return;
   const RunPtr run = m_workspace.runs().front();
   if (!run->model || run->trace->format() != "caracal") return;
-  if (run->trace->tag() == trace::Tag::kSimulated) return;  // a prediction is no source of a profile
+  if (run->trace->tag() == trace::Tag::kSimulated)
+    return;  // a prediction is no source of a profile
   m_profileJob.start<Profile>(
       tr("Profile %1").arg(QString::fromStdString(run->name)),
       [run](std::stop_token, const Progress&) {
