@@ -16,7 +16,6 @@ namespace caracal::cli {
 namespace {
 
 using exporter::ExportResult;
-using exporter::Fidelity;
 using nlohmann::ordered_json;
 
 struct Options {
@@ -26,18 +25,6 @@ struct Options {
   std::string output;
   bool json = false;
 };
-
-const char* fidelityText(Fidelity fidelity) {
-  switch (fidelity) {
-    case Fidelity::kExact:
-      return "exact";
-    case Fidelity::kProjected:
-      return "projected";
-    case Fidelity::kDropped:
-      return "dropped";
-  }
-  return "";
-}
 
 ordered_json toJson(const ExportResult& result, const Options& options) {
   ordered_json document{{"schema", "caracal.export/1"},
@@ -50,8 +37,9 @@ ordered_json toJson(const ExportResult& result, const Options& options) {
                         {"predicted", predictionJson(result.predicted)}};
   for (const exporter::ExportFile& file : result.files) document["files"].push_back(file.name);
   for (const exporter::FieldLoss& loss : result.losses) {
-    document["losses"].push_back(
-        {{"field", loss.field}, {"fidelity", fidelityText(loss.fidelity)}, {"words", loss.words}});
+    document["losses"].push_back({{"field", loss.field},
+                                  {"fidelity", exporter::name(loss.fidelity)},
+                                  {"words", loss.words}});
   }
   return document;
 }
@@ -59,7 +47,7 @@ ordered_json toJson(const ExportResult& result, const Options& options) {
 void print(const ExportResult& result, const Options& options, Console& console) {
   console.out << fmt::format("{} ({})\n", result.target, result.targetVersion);
   for (const exporter::FieldLoss& loss : result.losses) {
-    console.out << fmt::format("  {:<10} {}: {}\n", fidelityText(loss.fidelity), loss.field,
+    console.out << fmt::format("  {:<10} {}: {}\n", exporter::name(loss.fidelity), loss.field,
                                loss.words);
   }
   console.out << fmt::format("predicted step: {} as planned, {} as {} will run it\n",

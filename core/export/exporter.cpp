@@ -18,6 +18,18 @@ constexpr Target kTargets[] = {{"megatron-lm", exportToMegatron}};
 
 }  // namespace
 
+std::string_view name(Fidelity fidelity) {
+  switch (fidelity) {
+    case Fidelity::kExact:
+      return "exact";
+    case Fidelity::kProjected:
+      return "projected";
+    case Fidelity::kDropped:
+      return "dropped";
+  }
+  return {};
+}
+
 std::vector<std::string> targets() {
   std::vector<std::string> names;
   for (const Target& target : kTargets) names.emplace_back(target.name);

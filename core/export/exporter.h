@@ -15,6 +15,7 @@
 namespace caracal::exporter {
 
 enum class Fidelity : uint8_t { kExact, kProjected, kDropped };
+std::string_view name(Fidelity fidelity);  // "exact", "projected", "dropped"
 
 struct FieldLoss {
   std::string field;  // "partition", "recomputed operators", "recompute timing", ...

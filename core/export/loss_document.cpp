@@ -9,18 +9,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string_view nameOf(Fidelity fidelity) {
-  switch (fidelity) {
-    case Fidelity::kExact:
-      return "exact";
-    case Fidelity::kProjected:
-      return "projected";
-    case Fidelity::kDropped:
-      return "dropped";
-  }
-  return {};
-}
-
 Json predictionJson(const sim::SimResult& prediction) {
   Json stages = Json::array();
   for (const sim::StageResult& stage : prediction.stages) {
@@ -47,7 +35,7 @@ std::string lossDocument(const ExportResult& result, const plan::Plan& plan,
   document["fields"] = Json::array();
   for (const FieldLoss& loss : result.losses) {
     document["fields"].push_back(
-        {{"field", loss.field}, {"fidelity", nameOf(loss.fidelity)}, {"words", loss.words}});
+        {{"field", loss.field}, {"fidelity", name(loss.fidelity)}, {"words", loss.words}});
   }
   document["planned"] = predictionJson(result.planned);
   document["projected"] = predictionJson(result.predicted);
