@@ -5,12 +5,25 @@
 #include "core/base/resources.h"
 
 namespace caracal::cli {
+namespace {
+
+// What a figure could be wrong for must not need a second command to be seen.
+void warnOfLosses(const trace::ImportReport& report, Console& console) {
+  for (const trace::Defect defect :
+       {trace::Defect::kTruncatedInput, trace::Defect::kMissingTable, trace::Defect::kDuplicateRank,
+        trace::Defect::kDroppedByRecorder}) {
+    if (report.of(defect) > 0) warn(console, std::string(trace::info(defect).description));
+  }
+}
+
+}  // namespace
 
 Result<import::LoadResult> loadRun(const std::vector<std::string>& paths, Console& console) {
   ProgressLine line(console);
   auto loaded = import::loadTraces(paths, {}, console.stop, line.callback());
   if (loaded) {
     for (const Error& error : loaded->skipped) warn(console, "skipped " + error.text());
+    warnOfLosses(loaded->trace->report(), console);
   }
   return loaded;
 }

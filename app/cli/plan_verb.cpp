@@ -58,6 +58,11 @@ Result<PlanRequest> requestOf(const Options& options) {
   return request;
 }
 
+// What does not fit is shown, but never left behind as a file that a script would go on with.
+bool written(const Answer& answer, const Options& options) {
+  return answer.outcome.status != PlanStatus::kInfeasible && !options.output.empty();
+}
+
 ordered_json toJson(const Answer& answer, const Options& options) {
   const PlanOutcome& outcome = answer.outcome;
   ordered_json document{{"schema", "caracal.plan/1"},
@@ -72,7 +77,7 @@ ordered_json toJson(const Answer& answer, const Options& options) {
                    {"tightestStage", outcome.tightestStage},
                    {"notes", outcome.notes},
                    {"planHash", plan::hashOf(outcome.plan)},
-                   {"output", options.output},
+                   {"output", written(answer, options) ? ordered_json(options.output) : nullptr},
                    {"document", ordered_json::parse(plan::toJson(outcome.plan, answer.profile))}});
   return document;
 }
@@ -98,37 +103,40 @@ void print(const Answer& answer, const Options& options, Console& console) {
                                  static_cast<double>(answer.prediction.stepNs - outcome.boundNs) /
                                  static_cast<double>(answer.prediction.stepNs)
                            : 0.0;
-    console.out << fmt::format("; no step can be under {} (gap {})",
+    console.out << fmt::format("; no plan like it steps under {} (gap {})",
                                formatDuration(outcome.boundNs), formatPercent(gap));
   }
   console.out << '\n' << predictionText(answer.prediction) << replayText(answer.replay);
   for (const std::string& note : outcome.notes) console.out << "note: " << note << '\n';
-  if (outcome.status == PlanStatus::kInfeasible) {
-    console.out << infeasibleText(outcome, options);
-  } else if (!options.output.empty()) {
+  if (outcome.status == PlanStatus::kInfeasible) console.out << infeasibleText(outcome, options);
+  if (written(answer, options)) {
     console.out << "written to " << options.output << '\n';
+  } else if (!options.output.empty()) {
+    console.out << options.output << " was not written\n";
   }
 }
 
 Result<ExitCode> runPlan(const Options& options, Console& console) {
   CARACAL_TRY(profile, profile::loadProfile(options.profile));
-  CARACAL_TRY(request, requestOf(options));
+  const auto request = requestOf(options);
+  if (!request) return usageError(console, request.error().text());
   ProgressLine line(console);
-  CARACAL_TRY(outcome, planner::makePlan(profile, request, console.stop, line.callback()));
+  auto made = planner::makePlan(profile, *request, console.stop, line.callback());
+  if (!made && made.error().code == ErrorCode::kInvalidInput)
+    return usageError(console, made.error().text());
+  CARACAL_TRY(outcome, std::move(made));
   CARACAL_TRY(prediction, sim::simulate(profile, outcome.plan, {}, console.stop));
-  const bool feasible = outcome.status != PlanStatus::kInfeasible;
-  // What does not fit is shown, but never left behind as a file that a script would go on with.
-  if (feasible && !options.output.empty()) {
-    CARACAL_CHECK_OK(plan::savePlan(outcome.plan, profile, options.output));
-  }
   CARACAL_TRY(replay, planner::replayError(profile, console.stop));
   const Answer answer{profile, outcome, prediction, replay};
+  if (written(answer, options)) {
+    CARACAL_CHECK_OK(plan::savePlan(outcome.plan, profile, options.output));
+  }
   if (options.json) {
     printJson(console, toJson(answer, options));
   } else {
     print(answer, options, console);
   }
-  return feasible ? ExitCode::kOk : ExitCode::kCannotAnswer;
+  return outcome.status == PlanStatus::kInfeasible ? ExitCode::kCannotAnswer : ExitCode::kOk;
 }
 
 std::string policyHelp() {

@@ -32,9 +32,13 @@ Result<ExitCode> runSimulate(const Options& options, Console& console) {
     CARACAL_CHECK_OK(recording::writeTrace(*prediction.result.trace, options.trace));
   if (options.json) {
     ordered_json document{{"schema", "caracal.simulate/1"},
+                          {"status", prediction.result.fits ? "feasible" : "infeasible"},
                           {"policy", prediction.plan.policy},
                           {"profileTag", trace::name(prediction.profile.tag)}};
     document.update(predictionJson(prediction.result));
+    // A prediction searches nothing and proves nothing: it stands beside `plan` with the same keys.
+    document["boundNs"] = 0;
+    document["searchSeconds"] = 0.0;
     document["replay"] = replayJson(replay);
     document["trace"] = options.trace;
     printJson(console, document);

@@ -56,7 +56,7 @@ Error notATrace(const std::string& head) {
   for (const auto& importer : importers()) {
     known += (known.empty() ? "" : ", ") + std::string(importer->format());
   }
-  return {ErrorCode::kUnsupported,
+  return {ErrorCode::kInvalidInput,
           "not a trace that Caracal can read; it reads PyTorch/Chrome trace JSON (also gzip), "
           "Nsight Systems "
           "SQLite exports and Caracal recordings (formats: " +

@@ -51,7 +51,8 @@ std::vector<int32_t> evenLayers(int32_t layers, int32_t stages) {
 }
 
 // The description as the trace shows the job: replicas, stages and micro-batches are the trace's.
-Result<ModelDescription> fitted(ModelDescription description, const analysis::StepModel& model) {
+Result<ModelDescription> fitted(ModelDescription description, const trace::Trace& trace,
+                                const analysis::StepModel& model) {
   ParallelShape& parallel = description.parallel;
   if (model.chunks > 1) {
     return fail(
@@ -65,6 +66,12 @@ Result<ModelDescription> fitted(ModelDescription description, const analysis::St
         ErrorCode::kInvalidInput,
         "the model description says pp {}, the trace shows {} stages; correct the description",
         parallel.pipeline, model.stageCount);
+  }
+  const std::string tensor = trace.metaOr("tp", "");
+  if (!tensor.empty() && tensor != std::to_string(parallel.tensor)) {
+    return fail(ErrorCode::kInvalidInput,
+                "the model description says tp {}, the trace says tp {}; correct the description",
+                parallel.tensor, tensor);
   }
   if (model.microBatches <= 0 || static_cast<int32_t>(model.stages.size()) != model.stageCount) {
     return fail(ErrorCode::kCannotAnswer,
@@ -195,7 +202,7 @@ class StageProfiler {
 Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::StepModel& model,
                                   const ModelDescription& description,
                                   std::vector<int32_t> layersOfStage) {
-  CARACAL_TRY(job, fitted(description, model));
+  CARACAL_TRY(job, fitted(description, trace, model));
   CARACAL_TRY(partition, checkedPartition(std::move(layersOfStage), job));
   CARACAL_TRY(hardware, loadHardware(job.gpu));
   CARACAL_TRY(estimate, profileFromModel(job, hardware));

@@ -244,6 +244,9 @@ Result<void> RecordingWriter::append(const StepRecords& records) {
   };
   auto written = write();
   if (!written) return tl::unexpected(at(written.error(), m_impl->path));
+  // So that a copy of the file alone, made while the run goes on or after it was killed, holds the
+  // steps too. A reader in the way only delays this to the next step.
+  (void)m_impl->database.execute("PRAGMA wal_checkpoint(PASSIVE);");
   return {};
 }
 

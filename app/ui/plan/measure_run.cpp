@@ -79,7 +79,7 @@ MeasureRun::~MeasureRun() {
 
 void MeasureRun::start(const MeasureRequest& request) {
   if (running()) return emit failed(tr("A measurement is running already; stop it first."));
-  const QString program = findCaracalRun();
+  const QString program = request.program.isEmpty() ? findCaracalRun() : request.program;
   if (program.isEmpty()) {
     return emit failed(tr(
         "caracal-run was not found beside caracal-ui or on the PATH; build it with ./dev build."));

@@ -17,7 +17,8 @@ struct MeasureRequest {
   std::shared_ptr<const profile::Profile> profile;
   plan::Plan plan;
   int steps = 4;
-  QString record;  // where the recording goes
+  QString record;   // where the recording goes
+  QString program;  // empty: findCaracalRun()
 };
 
 // One line of caracal-run's output. `fraction` < 0: says nothing about progress.

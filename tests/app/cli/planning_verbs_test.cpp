@@ -120,10 +120,10 @@ TEST_F(PlanningVerbs, thePartitionCanBeGivenByHand) {
   const json document = runCaracalJson({"plan", "--profile", profile(), "--policy", "full",
                                         "--budget", "1TiB", "--partition", "5,3"});
   EXPECT_EQ(document.at("partition"), json({5, 3}));
-  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--partition", "5,5"}).exitCode, 1);
-  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--partition", "some"}).exitCode, 1);
-  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--budget", "much"}).exitCode, 1);
-  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--policy", "magic"}).exitCode, 1);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--partition", "5,5"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--partition", "some"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--budget", "much"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--policy", "magic"}).exitCode, 2);
 }
 
 TEST_F(PlanningVerbs, simulateAgreesWithPlanAndItsTimelineOpensLikeARecording) {

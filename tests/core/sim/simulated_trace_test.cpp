@@ -20,10 +20,11 @@ SimResult simulated(TraceDetail detail) {
   profile.parallel.data = 2;
   profile.kinds[0].gradientReduceNs = 4;
   const auto plan = test::makePlanOf(
-      profile, {test::placements(
-                   profile.kinds[0],
-                   "ln1=fwd.attn attn=prev.bwd.mlp tp_attn=onDemand residual1=onDemand fc1=onDemand "
-                   "act=onDemand")});
+      profile,
+      {test::placements(
+          profile.kinds[0],
+          "ln1=fwd.attn attn=prev.bwd.mlp tp_attn=onDemand residual1=onDemand fc1=onDemand "
+          "act=onDemand")});
   const auto result = simulate(profile, plan, {detail});
   EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().text());
   return result.value_or(SimResult{});
