@@ -1,6 +1,7 @@
 // The column left of the blocks: names of rows, indented by depth, with a triangle where rows fold.
 #pragma once
 
+#include <QFont>
 #include <QRect>
 
 #include "app/ui/theme/palette.h"
