@@ -140,10 +140,9 @@ ModelEnd gptLast(const ModelDescription& model) {
   const ModelShape& shape = model.shape;
   const int64_t logits = shape.sequence * shape.microBatchSize * vocabularyShard(model);
   ModelEnd end;
-  // The last layer's output is no layer's checkpoint: final_ln keeps it for its own backward,
-  // beside its output for the head's. The loss keeps the probabilities in fp32.
-  end.operators.push_back(
-      make("final_ln", kNorm, bytes.hidden, 2 * bytes.hidden, {"final_ln", "head"}, {"input"}));
+  // What final_ln's backward reads is the last layer's output, which that layer holds. The loss
+  // keeps the probabilities in fp32.
+  end.operators.push_back(make("final_ln", kNorm, bytes.hidden, bytes.hidden, {"head"}, {"input"}));
   end.operators.push_back(make("head", kGemm, logits * shape.bytesPerElement, 0, {}, {"final_ln"}));
   end.operators.push_back(make("loss", kElementwise,
                                shape.sequence * shape.microBatchSize * int64_t{sizeof(float)},

@@ -114,11 +114,11 @@ void RankModel::residualBackward(const OperatorCall& call) {
   }
 }
 
+// in: the output of the last layer, which stays until here.
 void RankModel::finalNormBackward(const OperatorCall& call) {
   const auto gamma = m_parameters.at(LastParameter::kGamma);
   std::fill(m_workspace.stream.begin(), m_workspace.stream.end(), 0.0F);
-  kernels::layerNormBackward({m_shape.tokens(), m_shape.hidden},
-                             call.in[0] + m_shape.tokens() * m_shape.hidden, gamma.weight,
+  kernels::layerNormBackward({m_shape.tokens(), m_shape.hidden}, call.in[0], gamma.weight,
                              m_workspace.branch.data(), m_workspace.stream.data(), gamma.gradient,
                              m_parameters.at(LastParameter::kBeta).gradient);
 }

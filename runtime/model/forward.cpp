@@ -91,13 +91,10 @@ void RankModel::residualForward(const OperatorCall& call) {
                           bias.weight, call.in[1], call.out);
 }
 
-// out: the normalised rows, then a copy of the input for the backward of this norm.
 void RankModel::finalNormForward(const OperatorCall& call) {
-  const int64_t count = m_shape.tokens() * m_shape.hidden;
   kernels::layerNormForward({m_shape.tokens(), m_shape.hidden}, call.in[0],
                             m_parameters.at(LastParameter::kGamma).weight,
                             m_parameters.at(LastParameter::kBeta).weight, call.out);
-  std::copy(call.in[0], call.in[0] + count, call.out + count);
 }
 
 void RankModel::lossForward(const OperatorCall& call) {

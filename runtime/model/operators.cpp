@@ -12,7 +12,7 @@ struct OpFacts {
 };
 
 // In the order of enum Op. Dropout masks are made again from their counters, norms compute mean and
-// deviation again from their input, and final_ln and loss keep what they need in their own output.
+// deviation again from their input, and loss keeps what it needs in its own output.
 const std::array<OpFacts, 19>& facts() {
   static const std::array<OpFacts, 19> kFacts{{
       {Op::kEmbed, "embed", {}},
@@ -31,7 +31,7 @@ const std::array<OpFacts, 19>& facts() {
       {Op::kFc2, "fc2", {"act"}},
       {Op::kTpMlp, "tp_mlp", {}},
       {Op::kResidual2, "residual2", {}},
-      {Op::kFinalLn, "final_ln", {"final_ln"}},
+      {Op::kFinalLn, "final_ln", {"input"}},
       {Op::kHead, "head", {"final_ln"}},
       {Op::kLoss, "loss", {"loss"}},
   }};

@@ -51,8 +51,6 @@ int64_t RankModel::outputBytes(Op op) const {
     case Op::kFc1:
     case Op::kAct:
       return bytes(tokens * m_shape.localFfn());
-    case Op::kFinalLn:
-      return bytes(2 * tokens * m_shape.hidden);
     case Op::kHead:
     case Op::kLoss:
       return bytes(tokens * m_shape.vocabulary);
