@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "app/cli/figures_json.h"
 #include "app/cli/load.h"
 #include "app/cli/step_report.h"
 #include "app/cli/verbs.h"
@@ -36,18 +37,6 @@ struct Analysis {
   Result<analysis::StepModel> steps;
 };
 
-ordered_json deviceJson(const DeviceFigures& row) {
-  return {{"rank", row.rank},
-          {"device", row.device},
-          {"spanNs", row.spanNs},
-          {"busyNs", row.busyNs},
-          {"computeNs", row.computeNs},
-          {"commNs", row.commNs},
-          {"exposedCommNs", row.exposedCommNs},
-          {"idleNs", row.idleNs},
-          {"overlapPct", row.overlapPct}};
-}
-
 ordered_json collectiveJson(const CollectiveSummary& row) {
   return {{"kind", trace::name(row.kind)},
           {"group", row.group},
@@ -67,7 +56,8 @@ ordered_json toJson(const Analysis& analysis) {
                         {"clock", analysis.trace->metaOr("clock", "")},
                         {"ranks", ordered_json::array()},
                         {"collectives", ordered_json::array()}};
-  for (const DeviceFigures& row : analysis.devices) document["ranks"].push_back(deviceJson(row));
+  for (const DeviceFigures& row : analysis.devices)
+    document["ranks"].push_back(rankFiguresJson(row));
   for (const CollectiveSummary& row : analysis.collectives) {
     document["collectives"].push_back(collectiveJson(row));
   }

@@ -32,6 +32,11 @@ ExitCode reportParse(const CLI::App& app, const CLI::ParseError& error, Console&
   return ExitCode::kUsage;
 }
 
+bool isVerb(const std::string& word) {
+  return std::any_of(verbs().begin(), verbs().end(),
+                     [&](const Verb& verb) { return word == verb.name; });
+}
+
 }  // namespace
 
 ExitCode exitCodeOf(ErrorCode code) {
@@ -46,6 +51,10 @@ ExitCode exitCodeOf(ErrorCode code) {
 }
 
 ExitCode run(const std::vector<std::string>& arguments, Console& console) {
+  if (!arguments.empty() && arguments[0].rfind('-', 0) != 0 && !isVerb(arguments[0])) {
+    return usageError(
+        console, fmt::format("there is no verb `{}`; `caracal --help` lists them", arguments[0]));
+  }
   CLI::App app{kDescription, "caracal"};
   app.footer(kExitCodes);
   app.set_version_flag("--version", "caracal " CARACAL_VERSION);

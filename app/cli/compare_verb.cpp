@@ -33,13 +33,42 @@ double worstChange(const std::vector<analysis::RunSummary>& runs) {
   return worst;
 }
 
+// Not every run shows its steps: what all of them have is compared, the figures of their devices.
+Result<ExitCode> compareDevices(const std::vector<ComparedRun>& compared, const Error& noSteps,
+                                const Options& options, Console& console) {
+  std::vector<DeviceRun> runs;
+  for (size_t i = 0; i < compared.size(); ++i) {
+    if (!compared[i].devices) {
+      return fail(ErrorCode::kCannotAnswer,
+                  "{} is a plan and cannot be set beside a trace without "
+                  "steps; {}",
+                  options.paths[i], noSteps.text());
+    }
+    runs.push_back(*compared[i].devices);
+  }
+  if (options.maxSlowerPct >= 0) return tl::unexpected(noSteps);
+  if (options.json) {
+    ordered_json document{{"schema", "caracal.compare/1"}, {"stepsMissing", noSteps.text()}};
+    document.update(deviceComparisonJson(runs));
+    printJson(console, document);
+  } else {
+    console.out << deviceComparisonText(runs) << "no steps to compare: " << noSteps.text() << '\n';
+  }
+  return ExitCode::kOk;
+}
+
 Result<ExitCode> runCompare(const Options& options, Console& console) {
   if (options.paths.size() < 2)
     return usageError(console, "compare needs at least two runs, plans or predictions");
-  std::vector<analysis::RunSummary> runs;
+  std::vector<ComparedRun> compared;
   for (const std::string& path : options.paths) {
-    CARACAL_TRY(run, summarizePath(path, options.profile, console));
-    runs.push_back(run);
+    CARACAL_TRY(run, readRun(path, options.profile, console));
+    compared.push_back(std::move(run));
+  }
+  std::vector<analysis::RunSummary> runs;
+  for (const ComparedRun& run : compared) {
+    if (!run.summary) return compareDevices(compared, run.summary.error(), options, console);
+    runs.push_back(*run.summary);
   }
   const double worst = worstChange(runs);
   const bool gated = options.maxSlowerPct >= 0;

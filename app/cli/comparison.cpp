@@ -53,8 +53,8 @@ void addStageRows(TextTable& table, const StageRun& first, const StageRun& secon
 // Every figure of two runs, one under the other.
 std::string figureTable(const RunSummary& first, const RunSummary& second) {
   TextTable table{{"", columnTitle(first), columnTitle(second), "change"}, {}};
-  table.rows.push_back({"step", formatDuration(first.stepNs), formatDuration(second.stepNs),
-                        changeText(first.stepNs, second.stepNs)});
+  table.rows.push_back({"step (median)", formatDuration(first.stepNs),
+                        formatDuration(second.stepNs), changeText(first.stepNs, second.stepNs)});
   table.rows.push_back({"pipeline window", formatDuration(first.pipelineNs),
                         formatDuration(second.pipelineNs),
                         changeText(first.pipelineNs, second.pipelineNs)});
@@ -98,10 +98,11 @@ std::string runTable(const std::vector<RunSummary>& runs) {
 
 std::vector<std::string> cautionsOf(const std::vector<RunSummary>& runs) {
   std::vector<std::string> texts;
-  for (const RunSummary& run : runs) {
-    for (const std::string& text : analysis::cautions(runs.front(), run)) {
-      if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
-    }
+  for (size_t i = 1; i < runs.size(); ++i) {
+    // Two runs need no numbers; of more, which one is meant must be said.
+    const std::string which = runs.size() > 2 ? fmt::format("run {}: ", i + 1) : "";
+    for (const std::string& text : analysis::cautions(runs.front(), runs[i]))
+      texts.push_back(which + text);
   }
   return texts;
 }

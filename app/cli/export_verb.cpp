@@ -74,10 +74,9 @@ Result<ExitCode> runExport(const Options& options, Console& console) {
 
 VerbRun declareExport(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  std::string targets;
-  for (const std::string& target : exporter::targets())
-    targets += (targets.empty() ? "" : ", ") + target;
-  command.add_option("--target", options->target, "framework: " + targets)->required();
+  command.add_option("--target", options->target, "framework")
+      ->required()
+      ->check(CLI::IsMember(exporter::targets()));
   command.add_option("--plan", options->plan, "plan to export")->required();
   command.add_option("--profile", options->profile, "profile the plan was made for")->required();
   command.add_option("-o,--output", options->output, "folder for the files")->required();

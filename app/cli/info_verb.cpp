@@ -85,8 +85,9 @@ std::string kindsText(const std::map<std::string, int64_t>& kinds) {
 }
 
 std::string rankTable(const Info& info) {
-  TextTable table{
-      {"rank", "device", "events", "host events", "kernels", "copies", "sets", "comm kernels"}, {}};
+  TextTable table{{"rank", "device", "records read", "host events", "kernels", "copies", "sets",
+                   "comm kernels"},
+                  {}};
   for (const DeviceCounts& row : info.devices) {
     const std::string& name = info.trace().ranks()[row.rankIndex].deviceName;
     table.rows.push_back(
@@ -126,9 +127,9 @@ std::string qualityText(const trace::ImportReport& report) {
 
 void print(const Info& info, Console& console) {
   const trace::Trace& trace = info.trace();
-  console.out << fmt::format("{} trace, {}: {} ranks, {} events over {}\n", trace.format(),
-                             trace::name(trace.tag()), trace.ranks().size(), trace.eventCount(),
-                             formatDuration(trace.range().lengthNs()))
+  console.out << fmt::format("{} trace, {}: {} ranks, {} events on the timeline over {}\n",
+                             trace.format(), trace::name(trace.tag()), trace.ranks().size(),
+                             trace.eventCount(), formatDuration(trace.range().lengthNs()))
               << fmt::format("loaded in {:.2f} s, {} at most, {:.1f} bytes per event\n\n",
                              info.loaded.seconds, formatBytes(info.peakBytes), info.bytesPerEvent())
               << rankTable(info) << "\ndata quality\n"

@@ -36,12 +36,12 @@ Result<Profile> fromModel(const Options& options) {
   return profile::profileFromModel(model, hardware);
 }
 
-Result<Profile> fromTrace(const Options& options, Console& console) {
+Result<Profile> fromTrace(const Options& options, const std::vector<int32_t>& layers,
+                          Console& console) {
   CARACAL_TRY(loaded, loadRun(options.paths, console));
   CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
   if (options.model.empty()) return profile::profileFromRecording(*loaded.trace, steps);
   CARACAL_TRY(model, profile::loadModel(options.model));
-  CARACAL_TRY(layers, parseLayerList(options.layers));
   return profile::profileFromStages(*loaded.trace, steps, model, layers);
 }
 
@@ -73,7 +73,7 @@ void print(const Profile& profile, Console& console) {
                      profile.parallel.ranks(), profile.parallel.tensor, profile.parallel.pipeline,
                      profile.parallel.data);
   if (profile.observedStepNs > 0) {
-    console.out << fmt::format("observed step {} under plan {}\n",
+    console.out << fmt::format("observed step {} (median, the first left out) under plan {}\n",
                                formatDuration(profile.observedStepNs),
                                profile.observedPlan.empty() ? "unknown" : profile.observedPlan);
   }
@@ -88,7 +88,10 @@ Result<ExitCode> runProfile(const Options& options, Console& console) {
     return usageError(console,
                       "--layers says what another framework's stages held; it needs --model");
   }
-  CARACAL_TRY(profile, options.paths.empty() ? fromModel(options) : fromTrace(options, console));
+  const auto layers = parseLayerList(options.layers);
+  if (!layers) return usageError(console, layers.error().text());
+  CARACAL_TRY(profile,
+              options.paths.empty() ? fromModel(options) : fromTrace(options, *layers, console));
   if (!options.output.empty()) CARACAL_CHECK_OK(profile::saveProfile(profile, options.output));
   if (options.json) {
     printJson(console, {{"schema", "caracal.profile/1"},

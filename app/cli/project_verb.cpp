@@ -10,6 +10,9 @@
 
 #include "app/cli/verbs.h"
 #include "core/base/format.h"
+#include "core/import/input_files.h"
+#include "core/plan/plan_json.h"
+#include "core/profile/profile_json.h"
 #include "core/project/project.h"
 
 namespace caracal::cli {
@@ -43,18 +46,32 @@ const char* kindText(ItemKind kind) {
   return "";
 }
 
+// A project holds only what its panels can open.
+Result<void> checkDocument(ItemKind kind, const std::string& text) {
+  if (kind == ItemKind::kProfile) {
+    CARACAL_TRY(profile, profile::profileFromJson(text));
+    return profile::validate(profile);
+  }
+  const auto plan = plan::planDocumentFromJson(text);
+  if (!plan) return tl::unexpected(plan.error());
+  return {};
+}
+
 // Documents are stored whole, traces by path, notes as typed.
 Result<std::string> contentOf(ItemKind kind, const std::string& argument) {
   if (kind == ItemKind::kNote) return argument;
   if (!fs::exists(argument)) return fail(ErrorCode::kNotFound, "there is no file {}", argument);
-  if (kind == ItemKind::kRun || kind == ItemKind::kMeasurement)
+  if (kind == ItemKind::kRun || kind == ItemKind::kMeasurement) {
+    const import::InputFiles input = import::findInputFiles({argument});
+    if (input.files.empty()) return tl::unexpected(input.unreadable.front());
     return fs::absolute(argument).string();
+  }
   std::ifstream in(argument, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
   if (!in) return fail(ErrorCode::kIo, "{} cannot be read", argument);
-  if (!ordered_json::accept(text.str()))
-    return fail(ErrorCode::kInvalidInput, "{} is not a JSON document", argument);
+  if (auto checked = checkDocument(kind, text.str()); !checked)
+    return tl::unexpected(at(checked.error(), argument));
   return text.str();
 }
 

@@ -1,6 +1,7 @@
 // caracal render PATH... -o x.png|svg: the timeline as a picture, drawn by caracal-ui without a
 // display.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 
 #include "app/cli/program.h"
@@ -19,6 +20,13 @@ struct Options {
 bool hasEnding(const std::string& text, const std::string& ending) {
   return text.size() > ending.size() &&
          text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
+}
+
+std::string sizeComplaint(const std::string& text) {
+  int width = 0, height = 0, used = 0;
+  const int found = std::sscanf(text.c_str(), "%5dx%5d%n", &width, &height, &used);
+  const bool whole = found == 2 && used == static_cast<int>(text.size());
+  return whole && width > 0 && height > 0 ? "" : "a size is width and height, as 1920x1080";
 }
 
 Result<ExitCode> runRender(const Options& options, Console& console) {
@@ -43,8 +51,10 @@ VerbRun declareRender(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.add_option("path", options->paths, "traces, recordings or a project")->required();
   command.add_option("-o,--output", options->output, "the picture: .png or .svg")->required();
-  command.add_option("--size", options->size, "width and height in pixels, as 1920x1080");
-  command.add_option("--theme", options->theme, "dark or light");
+  command.add_option("--size", options->size, "width and height in pixels, as 1920x1080")
+      ->check(sizeComplaint);
+  command.add_option("--theme", options->theme, "dark or light")
+      ->check(CLI::IsMember({"dark", "light"}));
   return [options](Console& console) { return runRender(*options, console); };
 }
 

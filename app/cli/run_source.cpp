@@ -32,13 +32,21 @@ Result<analysis::RunSummary> summarizePlan(const std::string& path, const std::s
 
 }  // namespace
 
-Result<analysis::RunSummary> summarizePath(const std::string& path, const std::string& profilePath,
-                                           Console& console) {
-  if (looksLikePlan(path)) return summarizePlan(path, profilePath, console);
+Result<ComparedRun> readRun(const std::string& path, const std::string& profilePath,
+                            Console& console) {
+  if (looksLikePlan(path)) {
+    CARACAL_TRY(summary, summarizePlan(path, profilePath, console));
+    return ComparedRun{summary, std::nullopt};
+  }
   CARACAL_TRY(loaded, loadRun({path}, console));
-  auto model = analysis::buildStepModel(*loaded.trace);
-  if (!model) return tl::unexpected(at(model.error(), path));
-  return analysis::summarizeRun(*loaded.trace, *model);
+  CARACAL_TRY(names, commNames({}));
+  ComparedRun run{tl::unexpected(Error{}), deviceRun(path, *loaded.trace, names)};
+  if (auto model = analysis::buildStepModel(*loaded.trace)) {
+    run.summary = analysis::summarizeRun(*loaded.trace, *model);
+  } else {
+    run.summary = tl::unexpected(at(model.error(), path));
+  }
+  return run;
 }
 
 Result<analysis::RunSummary> summarizePrediction(const Prediction& prediction) {

@@ -1,19 +1,26 @@
-// Anything that has a step: a recording, a trace, a predicted timeline, or a plan (simulated on its
-// profile), as a RunSummary.
+// Anything that can be set beside another: a recording, a trace, a predicted timeline, or a plan
+// (simulated on its profile).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "app/cli/console.h"
+#include "app/cli/device_comparison.h"
 #include "app/cli/prediction.h"
 #include "core/analysis/run_summary.h"
 #include "core/base/result.h"
 
 namespace caracal::cli {
 
+struct ComparedRun {
+  Result<analysis::RunSummary> summary;  // an error says why the trace shows no steps
+  std::optional<DeviceRun> devices;      // none: a plan
+};
+
 // `profilePath` is needed for plans only; without it a plan is refused with the option's name.
-Result<analysis::RunSummary> summarizePath(const std::string& path, const std::string& profilePath,
-                                           Console& console);
+Result<ComparedRun> readRun(const std::string& path, const std::string& profilePath,
+                            Console& console);
 
 // A prediction made with TraceDetail other than kNone.
 Result<analysis::RunSummary> summarizePrediction(const Prediction& prediction);

@@ -99,8 +99,7 @@ RunSummary summarizeRun(const trace::Trace& trace, const StepModel& model) {
 std::vector<std::string> cautions(const RunSummary& a, const RunSummary& b) {
   std::vector<std::string> texts;
   if (a.tag != b.tag) {
-    texts.push_back(
-        fmt::format("the first is {}, the second {}", trace::name(a.tag), trace::name(b.tag)));
+    texts.push_back(fmt::format("one is {}, the other {}", trace::name(a.tag), trace::name(b.tag)));
   }
   if (a.clock != b.clock && a.tag == b.tag) {
     texts.push_back(fmt::format("clocks differ: {} and {}",

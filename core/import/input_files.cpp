@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <system_error>
 
@@ -44,8 +45,19 @@ bool isBlank(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isspace(c); });
 }
 
+// A project is SQLite with its own application id at byte 68 of the header.
+bool isProject(const std::string& head) {
+  return head.size() >= 72 && head.compare(68, 4, "CRCL") == 0;
+}
+
 // Why no importer takes a file that begins like this.
 Error notATrace(const std::string& head) {
+  if (isProject(head)) {
+    return {ErrorCode::kInvalidInput,
+            "a Caracal project, not a trace; open it with caracal-ui, or name one of its runs "
+            "(`caracal project list` shows them)",
+            {}};
+  }
   if (head.empty()) {
     return {ErrorCode::kInvalidInput, "the file is empty: it holds no events", {}};
   }
@@ -95,6 +107,42 @@ Result<std::vector<std::string>> filesOfFolder(const std::string& folder) {
   return files;
 }
 
+std::string subfoldersOf(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    const std::string name = entry->path().filename().string();
+    if (entry->is_directory(ignored) && name.front() != '.') names.push_back(name);
+  }
+  std::sort(names.begin(), names.end(), naturallyLess);
+  constexpr size_t kShown = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  return names.size() > kShown ? text + ", ..." : text;
+}
+
+// Inputs taken from one folder. When none of its files is a trace but it has folders, the traces
+// are most likely in those.
+void takeFolder(const std::string& folder, const std::vector<std::string>& files,
+                const std::function<void(const std::string&)>& take, InputFiles& found) {
+  const size_t readable = found.files.size();
+  const size_t unreadable = found.unreadable.size();
+  for (const std::string& file : files) take(file);
+  const std::string inside = subfoldersOf(folder);
+  if (found.files.size() > readable || (inside.empty() && !files.empty())) return;
+  found.unreadable.resize(unreadable);
+  found.unreadable.push_back(
+      {ErrorCode::kInvalidInput,
+       inside.empty() ? "the folder is empty"
+                      : "no file of this folder is a trace, and folders inside it are not "
+                        "searched; name one of them: " +
+                            inside,
+       folder});
+}
+
 }  // namespace
 
 InputFiles findInputFiles(const std::vector<std::string>& paths) {
@@ -119,12 +167,8 @@ InputFiles findInputFiles(const std::vector<std::string>& paths) {
     const auto files = filesOfFolder(path);
     if (!files) {
       found.unreadable.push_back(at(files.error(), path));
-    } else if (files->empty()) {
-      found.unreadable.push_back({ErrorCode::kInvalidInput,
-                                  "the folder holds no files (folders inside it are not searched)",
-                                  path});
     } else {
-      for (const std::string& file : *files) take(file);
+      takeFolder(path, *files, take, found);
     }
   }
   return found;

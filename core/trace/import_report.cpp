@@ -5,7 +5,7 @@ namespace caracal::trace {
 const DefectInfo& info(Defect defect) {
   static constexpr std::array<DefectInfo, static_cast<size_t>(Defect::kCount)> kInfos{{
       {"truncatedInput", Effect::kDropped,
-       "The file ends in the middle; events before the cut were kept."},
+       "The file, or the run that wrote it, ends in the middle; what came before was kept."},
       {"missingCloseBracket", Effect::kRepaired,
        "The event array is not closed; legal in old Chrome traces."},
       {"convertedEncoding", Effect::kRepaired,

@@ -130,9 +130,12 @@ Result<void> train(const CommandLine& line) {
   CARACAL_TRY(
       summary,
       executor::run(*job, options, std::make_shared<model::TextSource>(std::move(text)), observe));
-  if (writer) CARACAL_CHECK_OK(writer->close());
-  CARACAL_CHECK_OK(warnOfBudgets(*job, summary));
   const bool early = static_cast<int32_t>(summary.steps.size()) < options.steps;
+  if (writer) {
+    CARACAL_CHECK_OK(writer->setMeta("ended", early ? "signal" : "allSteps"));
+    CARACAL_CHECK_OK(writer->close());
+  }
+  CARACAL_CHECK_OK(warnOfBudgets(*job, summary));
   return announceEnd(options, summary, early ? Stopped::kSignal : Stopped::kAllSteps);
 }
 

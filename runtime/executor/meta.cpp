@@ -73,6 +73,7 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   meta["pp"] = std::to_string(parallel.pipeline);
   meta["dp"] = std::to_string(parallel.data);
   meta["microBatches"] = std::to_string(parallel.microBatches);
+  meta["stepsAsked"] = std::to_string(options.steps);
   meta["seed"] = std::to_string(options.seed);
   meta["text"] = textName;
   putLink(meta, "tensor", options.links.tensor);

@@ -184,6 +184,11 @@ Result<std::string> readHead(const std::string& path, size_t bytes) {
   CARACAL_TRY(stream, InputStream::open(path));
   std::string head(bytes, '\0');
   CARACAL_TRY(got, stream.read(head.data(), head.size()));
+  if (got == 0 && stream.end() != InputEnd::kComplete) {
+    return fail(ErrorCode::kInvalidInput,
+                "a gzip file that is cut or damaged before its first byte of content; fetch it "
+                "again");
+  }
   head.resize(got);
   return head;
 }

@@ -13,6 +13,7 @@ using sqlite::Statement;
 using trace::Defect;
 
 Result<void> readMeta(Reading& reading) {
+  if (!reading.file.has("CARACAL_META")) return {};
   CARACAL_TRY(rows, reading.file.select("CARACAL_META", {{"key"}, {"value"}}, reading.report()));
   auto& meta = reading.builder.meta();
   return forEachRow(reading, "CARACAL_META", rows,
@@ -85,6 +86,23 @@ Result<void> readMemory(Reading& reading, const RecordedRanks& ranks) {
   return {};
 }
 
+// Says when the run recorded fewer steps than it was asked for: without `ended` it was killed, or
+// still goes on.
+void noteEarlyEnd(Reading& reading, size_t steps) {
+  const auto& meta = reading.builder.meta();
+  const auto asked = meta.find("stepsAsked");
+  if (asked == meta.end()) return;
+  const auto ended = meta.find("ended");
+  if (ended == meta.end()) {
+    reading.report().count(Defect::kTruncatedInput);
+    reading.report().notes.push_back(fmt::format(
+        "the run was killed or still goes on: {} of {} steps are recorded", steps, asked->second));
+  } else if (ended->second != "allSteps") {
+    reading.report().notes.push_back(
+        fmt::format("the run was stopped after {} of {} steps", steps, asked->second));
+  }
+}
+
 // Losses and peaks of the steps as JSON arrays in the meta, in step order; a loss that was no
 // number is null.
 Result<void> readSteps(Reading& reading) {
@@ -107,6 +125,7 @@ Result<void> readSteps(Reading& reading) {
   meta["steps"] = "[" + numbers + "]";
   meta["losses"] = "[" + losses + "]";
   meta["peakBytes"] = "[" + peaks + "]";
+  noteEarlyEnd(reading, steps.size());
   return {};
 }
 
@@ -115,9 +134,11 @@ Result<void> readSteps(Reading& reading) {
 Result<RecordedRanks> readRecordingHead(Reading& reading, const std::string& path) {
   CARACAL_CHECK_OK(readMeta(reading));
   auto& meta = reading.builder.meta();
-  CARACAL_CHECK_OK(checkVersion(meta["recordingVersion"]));
+  // Without the table nothing names a version; that it is lost has been counted.
+  const bool hasMeta = reading.file.has("CARACAL_META");
+  if (hasMeta) CARACAL_CHECK_OK(checkVersion(meta["recordingVersion"]));
   const auto tag = trace::tagFromName(meta["tag"]);
-  if (!tag)
+  if (!tag && hasMeta)
     reading.report().notes.push_back("unknown tag \"" + meta["tag"] + "\": shown as emulated");
   reading.builder.setTag(tag.value_or(trace::Tag::kEmulated));
   return readRanks(reading, meta.count("hardware") ? meta["hardware"] : "", path);

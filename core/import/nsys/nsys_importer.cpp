@@ -31,6 +31,19 @@ constexpr std::array kEventTables{"CUPTI_ACTIVITY_KIND_KERNEL",
 // Tables of operating-system activity that are left alone: large, and no analysis asks for them.
 constexpr std::array kPassedOver{"OSRT_API", "SCHED_EVENTS", "COMPOSITE_EVENTS"};
 
+// What every recording holds (docs/recording-format.md), and what is lost without it.
+struct RecordingTable {
+  const char* name;
+  const char* without;
+};
+constexpr std::array kRecordingTables{
+    RecordingTable{"CARACAL_META", "the run's plan, clock and tag are unknown; shown as emulated"},
+    RecordingTable{"CARACAL_RANK", "stages and ranks are unknown"},
+    RecordingTable{"CARACAL_CPU_OP", "the operators that ran are lost"},
+    RecordingTable{"CARACAL_MEMORY", "memory over time is lost"},
+    RecordingTable{"CARACAL_STEP", "losses and peaks of the steps are lost"},
+    RecordingTable{"NVTX_EVENTS", "the passes of the schedule are lost"}};
+
 // A damaged file may claim any number of rows.
 constexpr int64_t kMostRowsReserved = 1 << 24;
 
@@ -42,10 +55,23 @@ bool endsWith(std::string_view text, std::string_view with) {
   return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
 }
 
+bool isRecording(const NsysFile& file) {
+  return std::any_of(file.tables().begin(), file.tables().end(),
+                     [](const std::string& table) { return table.rfind("CARACAL_", 0) == 0; });
+}
+
+void countLostTables(Reading& reading) {
+  for (const RecordingTable& table : kRecordingTables) {
+    if (reading.file.has(table.name)) continue;
+    reading.report().count(trace::Defect::kMissingTable);
+    reading.report().notes.push_back(
+        fmt::format("the recording has lost its table {}: {}", table.name, table.without));
+  }
+}
+
 Result<void> checkContent(const NsysFile& file) {
-  const bool known =
-      file.has("CARACAL_META") || std::any_of(kEventTables.begin(), kEventTables.end(),
-                                              [&](const char* t) { return file.has(t); });
+  const bool known = isRecording(file) || std::any_of(kEventTables.begin(), kEventTables.end(),
+                                                      [&](const char* t) { return file.has(t); });
   if (known) return {};
   return fail(ErrorCode::kInvalidInput,
               "an SQLite file without any table of an Nsight Systems export or a Caracal "
@@ -69,21 +95,22 @@ void notePassedOver(Reading& reading) {
 }
 
 Result<void> readTables(Reading& reading, const std::string& path) {
-  const bool isRecording = reading.file.has("CARACAL_META");
-  reading.builder.setFormat(isRecording ? "caracal" : "nsys");
-  if (isRecording) {
+  const bool recorded = isRecording(reading.file);
+  reading.builder.setFormat(recorded ? "caracal" : "nsys");
+  if (recorded) {
+    countLostTables(reading);
     CARACAL_TRY(ranks, readRecordingHead(reading, path));
     CARACAL_CHECK_OK(readRecordingRows(reading, ranks));
   }
   CARACAL_CHECK_OK(readGpuWork(reading));
   CARACAL_CHECK_OK(readGpuWaits(reading));
-  if (!isRecording) CARACAL_CHECK_OK(readApiCalls(reading));
+  if (!recorded) CARACAL_CHECK_OK(readApiCalls(reading));
   CARACAL_CHECK_OK(readOverhead(reading));
   CARACAL_CHECK_OK(readNvtx(reading));
   CARACAL_CHECK_OK(readTargetInfo(reading));
   notePassedOver(reading);
   // A recording's times are on the run's own clock, which may be virtual.
-  if (!isRecording) alignClock(reading);
+  if (!recorded) alignClock(reading);
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 namespace caracal::import::nsys {
 
@@ -23,9 +24,24 @@ std::string processName(ProcessKey process) {
 
 }  // namespace
 
+// One table names its processes, another does not: with one process on that device both mean it.
+std::optional<uint32_t> TrackDirectory::rankAcrossTables(ProcessKey process, int32_t device) const {
+  std::optional<uint32_t> only;
+  for (const auto& [other, rank] : m_devices) {
+    if (other.second != device) continue;
+    const bool bothKnown = process != kUnknownProcess && other.first != kUnknownProcess;
+    if (only || bothKnown) return std::nullopt;
+    only = rank;
+  }
+  return only;
+}
+
 uint32_t TrackDirectory::rankOfDevice(ProcessKey process, int32_t device) {
-  const auto [found, isNew] = m_devices.try_emplace({process, device}, 0);
-  if (isNew) {
+  const auto known = m_devices.find({process, device});
+  if (known != m_devices.end()) return known->second;
+  const std::optional<uint32_t> shared = rankAcrossTables(process, device);
+  const auto [found, isNew] = m_devices.try_emplace({process, device}, shared.value_or(0));
+  if (isNew && !shared) {
     found->second =
         m_builder.addRank({.rank = -1,
                            .device = device,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -65,6 +66,7 @@ class TrackDirectory {
   void finish();
 
  private:
+  std::optional<uint32_t> rankAcrossTables(ProcessKey process, int32_t device) const;
   uint32_t rankOfDevice(ProcessKey process, int32_t device);
   trace::TrackIndex addStream(uint32_t rank, const StreamKey& key);
   trace::TrackIndex addThreadTrack(int64_t globalTid);

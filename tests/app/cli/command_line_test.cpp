@@ -22,9 +22,17 @@ TEST(CommandLine, withoutVerbIsAUsageError) {
 }
 
 TEST(CommandLine, unknownVerbAndOptionAreUsageErrors) {
-  EXPECT_EQ(runCaracal({"frobnicate"}).exitCode, 2);
+  const Answer unknown = runCaracal({"frobnicate"});
+  EXPECT_EQ(unknown.exitCode, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("no verb `frobnicate`"));
   EXPECT_EQ(runCaracal({"doctor", "--frobnicate"}).exitCode, 2);
   EXPECT_EQ(runCaracal({"info"}).exitCode, 2) << "a path is required";
+  EXPECT_EQ(runCaracal({"render", "a.json", "-o", "a.png", "--size", "large"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"render", "a.json", "-o", "a.png", "--theme", "pink"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"export", "--target", "nosuch", "--plan", "p", "--profile", "q", "-o", "d"})
+                .exitCode,
+            2);
+  EXPECT_EQ(runCaracal({"profile", "--model", "gpt-7b", "--layers", "4,x"}).exitCode, 2);
 }
 
 TEST(CommandLine, helpNamesEveryVerbAndTheExitCodes) {

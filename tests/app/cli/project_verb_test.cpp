@@ -55,6 +55,11 @@ TEST(ProjectVerb, refusesWhatIsNoProjectOrNoDocument) {
   EXPECT_EQ(runCaracal({"project", "add", project, "run", folder.path("missing.sqlite")}).exitCode,
             1);
   EXPECT_EQ(runCaracal({"project", "add", project, "thing", file}).exitCode, 2);
+  // A kind and what is in the file must agree.
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  EXPECT_EQ(runCaracal({"project", "add", project, "profile", trace}).exitCode, 1);
+  EXPECT_EQ(runCaracal({"project", "add", project, "run", file}).exitCode, 1);
+  EXPECT_EQ(runCaracalJson({"project", "list", project}).at("items").size(), 0U);
   EXPECT_EQ(runCaracal({"project"}).exitCode, 2);
 }
 

@@ -71,6 +71,21 @@ TEST(Analyze, theTableOfCommunicationNamesIsShownAndCanBeReplaced) {
   EXPECT_EQ(replaced.at("ranks").at(0).at("commNs"), 10000);
 }
 
+TEST(Compare, tracesWithoutStepsAreComparedByTheirDevices) {
+  const TemporaryFolder folder;
+  const std::string a = folder.write("a.json", test::smallKinetoTrace(0));
+  const std::string b = folder.write("b.json", test::smallKinetoTrace(1));
+  const json compared = runCaracalJson({"compare", a, b});
+  EXPECT_THAT(compared.at("stepsMissing").get<std::string>(), HasSubstr("a.json"));
+  ASSERT_EQ(compared.at("runs").size(), 2U);
+  const json analyzed = runCaracalJson({"analyze", b});
+  EXPECT_EQ(compared.at("runs").at(1).at("ranks"), analyzed.at("ranks"));
+  EXPECT_EQ(compared.at("runs").at(1).at("mean").at("busyNs"),
+            analyzed.at("ranks").at(0).at("busyNs"));
+  EXPECT_EQ(compared.at("runs").at(0).at("change").at("busyPct"), 0.0);
+  EXPECT_THAT(runCaracal({"compare", a, b}).out, HasSubstr("no steps to compare"));
+}
+
 json sharedTruth(const std::string& file) {
   const std::filesystem::path traces = CARACAL_SOURCE_DIR "/../shared/traces";
   if (!std::filesystem::exists(traces / "truth.json")) return nullptr;

@@ -79,7 +79,7 @@ TEST(Loader, twoFilesOfOneRankAreBothKeptAndCounted) {
 TEST(Loader, nothingReadableIsAnErrorInWords) {
   const TemporaryFolder folder;
   EXPECT_EQ(loadTraces({}).error().code, ErrorCode::kNotFound);
-  EXPECT_NE(loadTraces({folder.path()}).error().text().find("the folder holds no files"),
+  EXPECT_NE(loadTraces({folder.path()}).error().text().find("the folder is empty"),
             std::string::npos);
   EXPECT_EQ(loadTraces({folder.path() + "/absent.json"}).error().code, ErrorCode::kNotFound);
   folder.write("a.txt", "a");
@@ -87,6 +87,12 @@ TEST(Loader, nothingReadableIsAnErrorInWords) {
   const std::string text = loadTraces({folder.path()}).error().text();
   EXPECT_NE(text.find("a.txt: not a trace that Caracal can read"), std::string::npos) << text;
   EXPECT_NE(text.find("1 more"), std::string::npos) << text;
+  std::filesystem::create_directory(folder.path() + "/run-7");
+  EXPECT_NE(loadTraces({folder.path()}).error().text().find("name one of them: run-7"),
+            std::string::npos);
+  folder.write("cut.json.gz", std::string("\x1f\x8b\x08", 3));
+  EXPECT_NE(loadTraces({folder.path() + "/cut.json.gz"}).error().text().find("cut or damaged"),
+            std::string::npos);
 }
 
 TEST(Loader, progressRisesToTheEnd) {

@@ -38,6 +38,22 @@ TEST_F(NsysBadInput, anExportWithoutRowsIsRefusedInWords) {
   EXPECT_THAT(refusal().message, HasSubstr("no events"));
 }
 
+TEST_F(NsysBadInput, oneTableWithoutProcessesDoesNotSplitTheDevice) {
+  createTables();
+  sql("ALTER TABLE CUPTI_ACTIVITY_KIND_KERNEL DROP COLUMN globalPid;"
+      "INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL VALUES (1, 2, 0, 1, 7, 1, 1, 1);"
+      "CREATE TABLE CUPTI_ACTIVITY_KIND_MEMSET (start INT, \"end\" INT, deviceId INT, contextId "
+      "INT, "
+      "streamId INT, correlationId INT, globalPid INT, bytes INT, memKind INT);" +
+      fmt::format("INSERT INTO CUPTI_ACTIVITY_KIND_MEMSET VALUES (3, 4, 0, 1, 7, 2, {}, 8, 2);",
+                  globalPid(10)));
+  EXPECT_EQ(load()->ranks().size(), 1u);
+  // Two processes on the device: nobody can tell whose kernels they are.
+  sql(fmt::format("INSERT INTO CUPTI_ACTIVITY_KIND_MEMSET VALUES (5, 6, 0, 1, 7, 3, {}, 8, 2);",
+                  globalPid(20)));
+  EXPECT_EQ(load()->ranks().size(), 2u);
+}
+
 TEST_F(NsysBadInput, aFileCutInTheMiddleIsRefusedOrCounted) {
   createTables();
   sql("INSERT INTO StringIds WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE "

@@ -169,6 +169,38 @@ TEST_F(CaracalRecording, aRunThatStillWritesOrWasKilledIsReadFromItsWal) {
   EXPECT_EQ(load()->metaOr("steps", ""), "[0,1]");
 }
 
+TEST_F(CaracalRecording, aRunThatDidNotReachItsEndSaysHowFarItCame) {
+  auto writer = create();
+  ASSERT_TRUE(writer.setMeta("stepsAsked", "5"));
+  ASSERT_TRUE(writer.append(stepRecords(0, 0)));
+  EXPECT_EQ(load()->report().of(Defect::kTruncatedInput), 1);
+  EXPECT_TRUE(anyNoteContains(*load(), "killed or still goes on: 1 of 5 steps"));
+  ASSERT_TRUE(writer.setMeta("ended", "signal"));
+  EXPECT_TRUE(anyNoteContains(*load(), "stopped after 1 of 5 steps"));
+  ASSERT_TRUE(writer.setMeta("ended", "allSteps"));
+  ASSERT_TRUE(writer.close());
+  EXPECT_EQ(load()->report().of(Defect::kTruncatedInput), 0);
+  EXPECT_FALSE(anyNoteContains(*load(), "steps"));
+}
+
+TEST_F(CaracalRecording, aTableThatIsLostIsCountedAndSaid) {
+  auto writer = create();
+  ASSERT_TRUE(writer.append(stepRecords(0, 0)));
+  ASSERT_TRUE(writer.close());
+  EXPECT_EQ(load()->report().of(Defect::kMissingTable), 0);
+  for (const std::string table :
+       {"CARACAL_META", "CARACAL_CPU_OP", "CARACAL_MEMORY", "CARACAL_STEP", "NVTX_EVENTS"}) {
+    const std::string damaged = table + ".sqlite";
+    std::filesystem::copy_file(path(), path(damaged));
+    sql("DROP TABLE " + table + ";", damaged);
+    const auto trace = load(damaged);
+    EXPECT_EQ(trace->format(), "caracal") << table;
+    EXPECT_EQ(trace->tag(), trace::Tag::kEmulated) << table;
+    EXPECT_EQ(trace->report().of(Defect::kMissingTable), 1) << table;
+    EXPECT_TRUE(anyNoteContains(*trace, "lost its table " + table)) << table;
+  }
+}
+
 TEST_F(CaracalRecording, aFolderShowsTheRecordingAndNotItsWal) {
   auto writer = create();
   ASSERT_TRUE(writer.append(stepRecords(0, 0)));
