@@ -143,6 +143,21 @@ TEST(IncludeDirection, cudaHeadersStayInTheirFolders) {
   EXPECT_THAT(violations("app", kCudaHeaders), testing::IsEmpty());
 }
 
+// So a header that leans on what its users include does not compile.
+TEST(IncludeDirection, everySourceIncludesItsOwnHeaderFirst) {
+  for (const char* const folder : {"app", "core", "profiler", "runtime"}) {
+    std::string file;
+    for (const Include& include : includesBelow(folder)) {
+      if (include.file == file) continue;  // the first include of each file
+      file = include.file;
+      const fs::path header = fs::path(file).replace_extension(".h");
+      if (fs::path(file).extension() != ".cpp" || !fs::exists(CARACAL_SOURCE_DIR / header))
+        continue;
+      EXPECT_EQ(include.target, header.string()) << "is not the first include of " << file;
+    }
+  }
+}
+
 TEST(IncludeDirection, coreFoldersOnlyGoDownTheList) {
   const std::vector<std::string> folders = coreFolders();
   ASSERT_GE(folders.size(), 10U)
