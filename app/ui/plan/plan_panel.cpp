@@ -167,6 +167,8 @@ QWidget* PlanPanel::makeResult() {
   strong.setBold(true);
   m_words->setFont(strong);
   m_words->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  m_search = new QLabel(box);
+  m_search->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_problem = new QLabel(box);
   m_problem->setWordWrap(true);
   m_problem->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -174,6 +176,7 @@ QWidget* PlanPanel::makeResult() {
   m_memory = new MemoryChart(box);
   auto* layout = new QVBoxLayout(box);
   layout->addWidget(m_words);
+  layout->addWidget(m_search);
   layout->addWidget(m_problem);
   layout->addWidget(m_prediction, 3);
   layout->addWidget(m_memory, 2);
@@ -208,6 +211,7 @@ void PlanPanel::showProfile() {
     m_profile->setText(
         tr("No profile yet. Open a Caracal recording, a profile, or a model description."));
     m_words->clear();
+    m_search->clear();
     m_problem->clear();
     m_prediction->set({});
     m_memory->set(nullptr);
@@ -266,6 +270,7 @@ void PlanPanel::showEvaluation() {
   m_words->setText(tr("%1: %2  %3")
                        .arg(toQt(m_session.plan().policy), predictionWords(result),
                             tagText(trace::Tag::kSimulated)));
+  showSearch();
   m_prediction->set(predictionTable(result, colours));
   m_memory->set(evaluation);
   QStringList loads;
@@ -275,7 +280,18 @@ void PlanPanel::showEvaluation() {
   m_partition->set(m_session.plan().partition(), loads);
 }
 
+void PlanPanel::showSearch() {
+  const planner::PlanOutcome* const outcome = m_session.outcome();
+  m_search->setVisible(outcome != nullptr);
+  if (outcome == nullptr) return;
+  m_search->setText(searchWords(*outcome));
+  QStringList notes;
+  for (const std::string& note : outcome->notes) notes << toQt(note);
+  m_search->setToolTip(notes.join(QLatin1Char('\n')));
+}
+
 void PlanPanel::showOutcome(const planner::PlanOutcome& outcome) {
+  showSearch();
   if (outcome.status != planner::PlanStatus::kInfeasible) return;
   m_problem->setVisible(true);
   m_problem->setText(

@@ -41,6 +41,7 @@ class PlanPanel : public QWidget {
   void showProfile();
   void showPlan();
   void showEvaluation();
+  void showSearch();
   void showOutcome(const planner::PlanOutcome& outcome);
   void fillLayers();
   void requestPlan();
@@ -61,6 +62,7 @@ class PlanPanel : public QWidget {
   QComboBox* m_layer;
   OperatorTableModel* m_operators;
   QLabel* m_words;
+  QLabel* m_search;
   QLabel* m_problem;
   FigureTableView* m_prediction;
   MemoryChart* m_memory;

@@ -133,6 +133,7 @@ void PlanSession::requestPlan(const planner::PlanRequest& request) {
                               : QString::fromStdString(outcome.error().text()));
           return;
         }
+        m_outcome = *outcome;
         edit(outcome->plan, tr("plan %1").arg(QString::fromStdString(outcome->plan.policy)));
         emit planned(*outcome);
       });

@@ -45,6 +45,10 @@ class PlanSession : public QObject {
   void stopPlanning() { m_planJob.cancel(); }
   // Every policy with the plan's budget and partition; the rows come with trialsReady().
   void tryPolicies();
+  // What the planner said of the plan under work; null when it was edited since, or by hand only.
+  const planner::PlanOutcome* outcome() const {
+    return m_outcome && m_plan && m_outcome->plan == *m_plan ? &*m_outcome : nullptr;
+  }
   const std::vector<PolicyTrial>& trials() const { return m_trials; }
 
   // Of the current plan; null while it is being computed for the first time.
@@ -67,6 +71,7 @@ class PlanSession : public QObject {
   ProfilePtr m_profile;
   std::optional<plan::Plan> m_plan;
   std::shared_ptr<const Evaluation> m_evaluation;
+  std::optional<planner::PlanOutcome> m_outcome;
   std::vector<PolicyTrial> m_trials;
   QUndoStack m_undo;
   JobSlot m_planJob;

@@ -187,4 +187,15 @@ QString predictionWords(const sim::SimResult& result) {
            over ? tr(" (over the budget)") : QString());
 }
 
+QString searchWords(const planner::PlanOutcome& outcome) {
+  QStringList parts{toQt(std::string(planner::name(outcome.status)))};
+  if (outcome.boundNs > 0) {
+    parts << tr("no step below %1 with this policy and partition")
+                 .arg(toQt(formatDuration(outcome.boundNs)));
+  }
+  parts << tr("found in %1")
+               .arg(toQt(formatDuration(static_cast<int64_t>(outcome.searchSeconds * 1e9))));
+  return parts.join(QStringLiteral(", "));
+}
+
 }  // namespace caracal::ui

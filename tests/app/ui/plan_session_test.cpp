@@ -71,8 +71,11 @@ TEST_F(Session, thePlannersPlanIsAnUndoableEdit) {
   m_session.requestPlan(request);
   ASSERT_TRUE(planned.wait(30000));
   EXPECT_EQ(m_session.plan().policy, "full");
+  ASSERT_NE(m_session.outcome(), nullptr);
+  EXPECT_TRUE(searchWords(*m_session.outcome()).startsWith(QStringLiteral("feasible")));
   m_session.undoStack().undo();
   EXPECT_EQ(m_session.plan(), before);
+  EXPECT_EQ(m_session.outcome(), nullptr) << "it spoke of another plan";
 }
 
 TEST_F(Session, aWrongPolicyIsReported) {
