@@ -24,7 +24,7 @@ using planner::PlanStatus;
 
 struct Options {
   std::string profile;
-  std::string policy = "heu";
+  std::string policy = "heu+";
   std::string budget;
   std::string partition = "even";
   std::string output;

@@ -6,6 +6,7 @@
 
 #include "core/planner/baselines.h"
 #include "core/planner/heu_search.h"
+#include "core/planner/pipeline_model.h"
 
 namespace caracal::planner {
 namespace {
@@ -38,21 +39,14 @@ struct Choice {
 class HeuPlanner {
  public:
   HeuPlanner(const profile::Profile& profile, const plan::Plan& skeleton, std::stop_token stop)
-      : m_profile(profile), m_skeleton(skeleton), m_graphs(profile), m_stop(std::move(stop)) {
-    const auto count = static_cast<int32_t>(skeleton.stages.size());
-    for (int32_t s = 0; s < count; ++s) {
-      m_models.emplace_back(
-          plan::StageShape{profile, m_graphs, skeleton.stages[static_cast<size_t>(s)], s, count});
-    }
-    m_pipeline = {profile.parallel.microBatches, profile.sendForwardNs, profile.sendBackwardNs};
-    const int64_t budget = skeleton.stages.front().budgetBytes;
-    m_budgetBytes = budget > 0 ? budget : kNoLimit;
-    findGaps();
-  }
+      : m_profile(profile),
+        m_skeleton(skeleton),
+        m_pipeline(profile, skeleton),
+        m_stop(std::move(stop)) {}
 
   Result<Candidate> run(HeuEffort effort) {
-    m_waiting = optima(m_gaps);
-    m_alone = m_sameObjectives ? m_waiting : optima(m_noGaps);
+    m_waiting = optima(Waits::kOfThePipeline);
+    m_alone = m_pipeline.nobodyWaits() ? m_waiting : optima(Waits::kNone);
     if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
     if (!m_waiting.found() && m_waiting.complete()) return infeasible();
     Candidate candidate;
@@ -75,61 +69,40 @@ class HeuPlanner {
  private:
   enum class Origin : uint8_t { kOptima, kBaseline, kSmallerBudget };
 
-  // What the stages would wait for gradients if nobody recomputed: the same for every budget.
-  void findGaps() {
-    std::vector<PassTimes> plain;
-    for (const StageModel& model : m_models) plain.push_back(model.plainTimes());
-    const PipelineTimes times = pipelineTimes(plain, m_pipeline);
-    for (size_t s = 0; s < m_models.size(); ++s) {
-      const auto& waits = times.gradientWaitNs[s];
-      const auto steady = static_cast<std::ptrdiff_t>(m_models[s].steadyCount());
-      const auto tail = static_cast<size_t>(m_models[s].tailCount());
-      m_gaps.push_back({GradientGaps({waits.begin(), waits.begin() + steady}),
-                        GradientGaps({waits.begin() + steady, waits.end()})});
-      m_noGaps.push_back({GradientGaps(std::vector<int64_t>(static_cast<size_t>(steady), 0)),
-                          GradientGaps(std::vector<int64_t>(tail, 0))});
-      m_sameObjectives &=
-          std::all_of(waits.begin(), waits.end(), [](int64_t wait) { return wait == 0; });
-    }
-  }
+  enum class Waits : uint8_t { kOfThePipeline, kNone };
 
   // Keeps from `before` the stages whose optimum fits this budget too: it is still the optimum.
   // Takes the nodes that the other stages' searches visit from `nodes`.
-  Choice optimaAt(int64_t budgetBytes, const std::vector<StageGaps>& gaps, Choice before,
-                  int64_t& nodes) const {
+  Choice optimaAt(int64_t budgetBytes, Waits waits, Choice before, int64_t& nodes) const {
     Choice choice = std::move(before);
-    choice.stages.resize(m_models.size());
-    for (size_t s = 0; s < m_models.size(); ++s) {
+    choice.stages.resize(m_pipeline.size());
+    for (size_t s = 0; s < m_pipeline.size(); ++s) {
       HeuPolicy& stage = choice.stages[s];
       if (stage.found && stage.peakBytes <= budgetBytes) continue;
       HeuRequest request;
       request.budgetBytes = budgetBytes;
       request.nodeLimit = std::min(request.nodeLimit, nodes);
-      stage = searchHeu(m_models[s], gaps[s], request, m_stop);
+      const StageGaps& gaps = waits == Waits::kNone ? m_pipeline.noGaps(s) : m_pipeline.gaps(s);
+      stage = searchHeu(m_pipeline.stage(s), gaps, request, m_stop);
       nodes -= stage.nodes;
     }
     return choice;
   }
 
-  Choice optima(const std::vector<StageGaps>& gaps) const {
+  Choice optima(Waits waits) const {
     int64_t nodes = kNoLimit;  // each search has its own limit
-    return optimaAt(m_budgetBytes, gaps, {}, nodes);
+    return optimaAt(m_pipeline.budgetBytes(), waits, {}, nodes);
   }
 
   int64_t boundNs(const Choice& alone) const {
-    std::vector<PassTimes> plain;
-    std::vector<int64_t> workNs;
-    for (size_t s = 0; s < m_models.size(); ++s) {
-      plain.push_back(m_models[s].plainTimes());
-      const int64_t passNs = plain.back().forwardNs + plain.back().backwardNs;
-      workNs.push_back(m_models[s].microBatches() * passNs + alone.stages[s].objectiveNs);
-    }
-    return stepBoundNs(plain, workNs, m_pipeline);
+    std::vector<int64_t> objectives;
+    for (const HeuPolicy& stage : alone.stages) objectives.push_back(stage.objectiveNs);
+    return m_pipeline.stepBoundNs(objectives);
   }
 
   void consider(const Choice& choice, Origin origin) {
     if (!choice.found()) return;
-    const int64_t stepNs = pipelineTimes(choice.times(), m_pipeline).stepNs;
+    const int64_t stepNs = m_pipeline.stepNs(choice.times());
     if (stepNs >= m_best.stepNs) return;
     m_best = choice;
     m_best.stepNs = stepNs;
@@ -141,13 +114,14 @@ class HeuPlanner {
       KindPolicies policies;
       for (const profile::LayerKind& kind : m_profile.kinds) policies.push_back(placementsOf(kind));
       Choice choice;
-      for (const StageModel& model : m_models) {
+      for (size_t s = 0; s < m_pipeline.size(); ++s) {
+        const StageModel& model = m_pipeline.stage(s);
         HeuPolicy& stage = choice.stages.emplace_back();
         const ResolvedPolicies resolved = model.resolve(policies);
         stage.policies = policies;
         stage.times = model.passTimes(resolved);
         stage.peakBytes = model.peakBytes(policies, resolved);
-        stage.found = stage.peakBytes <= m_budgetBytes;
+        stage.found = stage.peakBytes <= m_pipeline.budgetBytes();
       }
       consider(choice, Origin::kBaseline);
     }
@@ -162,8 +136,10 @@ class HeuPlanner {
     Choice alone = m_alone;
     while (boundNs(alone) < m_best.stepNs) {
       const int64_t budgetBytes = std::max(waiting.peakBytes(), alone.peakBytes()) - 1;
-      waiting = optimaAt(budgetBytes, m_gaps, std::move(waiting), nodes);
-      alone = m_sameObjectives ? waiting : optimaAt(budgetBytes, m_noGaps, std::move(alone), nodes);
+      waiting = optimaAt(budgetBytes, Waits::kOfThePipeline, std::move(waiting), nodes);
+      alone = m_pipeline.nobodyWaits()
+                  ? waiting
+                  : optimaAt(budgetBytes, Waits::kNone, std::move(alone), nodes);
       const bool complete = waiting.complete() && alone.complete();
       if (!complete || !waiting.found() || !alone.found()) return;
       consider(waiting, Origin::kSmallerBudget);
@@ -173,12 +149,12 @@ class HeuPlanner {
 
   Candidate infeasible() const {
     Choice least;
-    for (size_t s = 0; s < m_models.size(); ++s) {
+    for (size_t s = 0; s < m_pipeline.size(); ++s) {
       HeuRequest request;
       request.goal = HeuGoal::kLeastMemory;
-      least.stages.push_back(searchHeu(m_models[s], m_noGaps[s], request, m_stop));
+      least.stages.push_back(searchHeu(m_pipeline.stage(s), m_pipeline.noGaps(s), request, m_stop));
     }
-    least.stepNs = pipelineTimes(least.times(), m_pipeline).stepNs;
+    least.stepNs = m_pipeline.stepNs(least.times());
     Candidate candidate;
     candidate.status = PlanStatus::kInfeasible;
     fill(least, candidate);
@@ -229,13 +205,8 @@ class HeuPlanner {
 
   const profile::Profile& m_profile;
   const plan::Plan& m_skeleton;
-  plan::ProfileGraphs m_graphs;
+  PipelineModel m_pipeline;
   std::stop_token m_stop;
-  std::vector<StageModel> m_models;
-  PipelineShape m_pipeline;
-  int64_t m_budgetBytes = kNoLimit;
-  std::vector<StageGaps> m_gaps, m_noGaps;
-  bool m_sameObjectives = true;
   Choice m_waiting, m_alone;  // the stages' optima with their waits, and with none
   Choice m_best;
   Origin m_origin = Origin::kOptima;

@@ -5,6 +5,7 @@
 
 #include "core/planner/baselines.h"
 #include "core/planner/heu.h"
+#include "core/planner/heu_plus.h"
 #include "core/planner/partition.h"
 #include "core/profile/profile_json.h"
 
@@ -27,7 +28,14 @@ class Policy {
  public:
   static Result<Policy> of(const std::string& name) {
     Policy policy;
-    if (name == "heu") return policy;
+    if (name == "heu") {
+      policy.m_planner = &heuCandidate;
+      return policy;
+    }
+    if (name == "heu+") {
+      policy.m_planner = &heuPlusCandidate;
+      return policy;
+    }
     CARACAL_TRY(baseline, baselineFromName(name));
     if (!baseline) {
       std::string known;
@@ -43,11 +51,14 @@ class Policy {
                          std::stop_token stop) const {
     if (m_baseline)
       return baselineCandidate(profile, *m_baseline, std::move(skeleton), std::move(stop));
-    return heuCandidate(profile, skeleton, effort, std::move(stop));
+    return m_planner(profile, skeleton, effort, std::move(stop));
   }
 
  private:
-  std::optional<Baseline> m_baseline;  // none: heu
+  using Planner = Result<Candidate>(const profile::Profile&, const plan::Plan&, HeuEffort,
+                                    std::stop_token);
+  std::optional<Baseline> m_baseline;
+  Planner* m_planner = nullptr;  // when it is no baseline
 };
 
 PlanOutcome outcomeOf(Candidate candidate, const PlanRequest& request) {
@@ -77,6 +88,7 @@ const std::vector<PolicyInfo>& policies() {
       {"heu",
        "Choose per tensor: keep it, rebuild it in a communication window, or on demand; exact per "
        "stage."},
+      {"heu+", "As heu, but the layers of a stage may differ: memory that is left over is used."},
   };
   return kPolicies;
 }

@@ -19,12 +19,12 @@ struct PolicyInfo {
   std::string_view name;         // as typed: "uniform:N"
   std::string_view description;  // one sentence for lists and help
 };
-const std::vector<PolicyInfo>& policies();  // none, full, selective, uniform:N, block:N, heu
+const std::vector<PolicyInfo>& policies();  // none, full, selective, uniform:N, block:N, heu, heu+
 
 enum class PartitionMode : uint8_t { kEven, kGiven, kGreedy };
 
 struct PlanRequest {
-  std::string policy = "heu";
+  std::string policy = "heu+";
   int64_t budgetBytes = 0;  // per GPU; 0: the profile's memory capacity, or no limit when unknown
   PartitionMode partition = PartitionMode::kEven;
   std::vector<int32_t> layersOfStage;  // for kGiven

@@ -7,7 +7,7 @@
 namespace caracal::planner {
 namespace {
 
-using Timelines = std::vector<LayerTimeline>;  // per layer class
+using Timelines = std::vector<const LayerTimeline*>;  // per layer, bottom first
 
 // Bytes over time while phases follow each other.
 class Gauge {
@@ -30,8 +30,7 @@ class Gauge {
 // One micro-batch's passes over the stage's layers, bottom first.
 class StagePasses {
  public:
-  StagePasses(const plan::StageShape& shape, const std::vector<uint32_t>& classOf)
-      : m_shape(shape), m_classOf(classOf) {
+  explicit StagePasses(const plan::StageShape& shape) : m_shape(shape) {
     m_inputBytes = shape.profile.kindOf(shape.firstLayer()).inputBytes;
     if (shape.isFirst())
       m_first = firstEndTimeline(shape.profile.first, shape.graphs.first, m_inputBytes);
@@ -44,24 +43,24 @@ class StagePasses {
       gauge.add(m_first.forward);
     else
       gauge.hold(m_inputBytes);
-    for (const uint32_t c : m_classOf) {
-      gauge.add(own[c][Phase::kForward0]);
-      if (filled != nullptr) gauge.add((*filled)[c][Phase::kFwdAttn]);
-      gauge.add(own[c][Phase::kForward1]);
-      if (filled != nullptr) gauge.add((*filled)[c][Phase::kFwdMlp]);
-      gauge.add(own[c][Phase::kForward2]);
+    for (size_t l = 0; l < own.size(); ++l) {
+      gauge.add((*own[l])[Phase::kForward0]);
+      if (filled != nullptr) gauge.add((*(*filled)[l])[Phase::kFwdAttn]);
+      gauge.add((*own[l])[Phase::kForward1]);
+      if (filled != nullptr) gauge.add((*(*filled)[l])[Phase::kFwdMlp]);
+      gauge.add((*own[l])[Phase::kForward2]);
     }
-    if (!outputOutlivesForward()) gauge.release(own[m_classOf.back()].outputBytes);
+    if (!outputOutlivesForward()) gauge.release(own.back()->outputBytes);
     if (m_shape.isLast()) gauge.add(m_last.forward);
   }
 
   void backward(const Timelines& own, Gauge& gauge) const {
-    for (auto c = m_classOf.rbegin(); c != m_classOf.rend(); ++c) gauge.add(own[*c][Phase::kPipe]);
+    for (size_t l = own.size(); l-- > 0;) gauge.add((*own[l])[Phase::kPipe]);
     if (m_shape.isLast()) gauge.add(m_last.backward);
-    if (outputOutlivesForward()) gauge.release(own[m_classOf.back()].outputBytes);
-    for (size_t l = m_classOf.size(); l-- > 0;) {
-      const LayerTimeline& layer = own[m_classOf[l]];
-      const LayerTimeline* below = l > 0 ? &own[m_classOf[l - 1]] : nullptr;
+    if (outputOutlivesForward()) gauge.release(own.back()->outputBytes);
+    for (size_t l = own.size(); l-- > 0;) {
+      const LayerTimeline& layer = *own[l];
+      const LayerTimeline* below = l > 0 ? own[l - 1] : nullptr;
       const int64_t inputBytes = below != nullptr ? below->outputBytes : m_inputBytes;
       const auto segment = [&](Phase phase) {
         gauge.add(layer[phase]);
@@ -82,34 +81,52 @@ class StagePasses {
   bool outputOutlivesForward() const { return m_shape.isLast() && m_shape.graphs.last.size() > 0; }
 
   const plan::StageShape& m_shape;
-  const std::vector<uint32_t>& m_classOf;
   int64_t m_inputBytes = 0;
   EndTimeline m_first, m_last;
 };
 
 }  // namespace
 
-// The first backward and the forward before it see the most micro-batches in flight; of the
-// cool-down the first backward does, and its `pipe` work is more.
+VariantBytes StageModel::bytesOf(const LayerVariant& variant,
+                                 const std::vector<plan::Placement>& placements) const {
+  const auto kind = static_cast<size_t>(variant.kind);
+  const auto timeline = [&](const std::vector<plan::Slot>& slots) {
+    return layerTimeline(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind], slots,
+                         placements);
+  };
+  VariantBytes bytes{timeline(variant.steady), {}};
+  bytes.tail = variant.tail == variant.steady ? bytes.steady : timeline(variant.tail);
+  return bytes;
+}
+
 int64_t StageModel::peakBytes(const KindPolicies& policies,
                               const ResolvedPolicies& resolved) const {
-  Timelines steady, tail;
-  for (size_t c = 0; c < m_classes.size(); ++c) {
-    const auto kind = static_cast<size_t>(m_classes[c].kind);
-    const auto timeline = [&](const std::vector<plan::Slot>& slots) {
-      // Most layers do the same at the same time: look among those that are known.
-      for (size_t known = 0; known < tail.size(); ++known) {
-        if (m_classes[known].kind != m_classes[c].kind) continue;
-        if (resolved.tail[known] == slots) return tail[known];
-        if (known < steady.size() && resolved.steady[known] == slots) return steady[known];
-      }
-      return layerTimeline(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind], slots,
-                           policies[kind]);
-    };
-    tail.push_back(timeline(resolved.tail[c]));
-    steady.push_back(timeline(resolved.steady[c]));
+  std::vector<VariantBytes> ofClass;
+  for (size_t c = 0; c < resolved.size(); ++c) {
+    // Most layers do the same at the same time: look among those that are known.
+    size_t known = 0;
+    while (known < c && (resolved[known].kind != resolved[c].kind ||
+                         resolved[known].steady != resolved[c].steady ||
+                         resolved[known].tail != resolved[c].tail))
+      ++known;
+    ofClass.push_back(known < c
+                          ? ofClass[known]
+                          : bytesOf(resolved[c], policies[static_cast<size_t>(resolved[c].kind)]));
   }
-  const StagePasses passes(m_shape, m_classOf);
+  std::vector<const VariantBytes*> layers;
+  for (const uint32_t c : m_classOf) layers.push_back(&ofClass[c]);
+  return peakBytes(layers);
+}
+
+// The first backward and the forward before it see the most micro-batches in flight; of the
+// cool-down the first backward does, and its `pipe` work is more.
+int64_t StageModel::peakBytes(const std::vector<const VariantBytes*>& layers) const {
+  Timelines steady, tail;
+  for (const VariantBytes* layer : layers) {
+    steady.push_back(&layer->steady);
+    tail.push_back(&layer->tail);
+  }
+  const StagePasses passes(m_shape);
   Gauge kept(0);
   passes.forward(tail, nullptr, kept);
   const int64_t others = m_baseBytes + (inFlight() - 1) * kept.now();

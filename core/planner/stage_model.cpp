@@ -100,23 +100,35 @@ void StageModel::sumPlainTimes() {
   if (m_shape.profile.parallel.data > 1) m_plain.endNs += sim::aloneNs(m_shape, item);
 }
 
+LayerVariant StageModel::variantOf(int32_t kind, int32_t above,
+                                   const std::vector<plan::Placement>& placements) const {
+  LayerVariant variant;
+  variant.kind = kind;
+  plan::SlotContext context;
+  context.gradientWait = !m_shape.isLast();
+  context.above = above == kNoKind ? nullptr : &m_shape.graphs.kinds[static_cast<size_t>(above)];
+  context.nextForward = false;
+  const plan::LayerGraph& graph = m_shape.graphs.kinds[static_cast<size_t>(kind)];
+  variant.tail = plan::recomputeSlots(graph, placements, context);
+  variant.steady = variant.tail;
+  if (steadyCount() > 0) {
+    context.nextForward = true;
+    variant.steady = plan::recomputeSlots(graph, placements, context);
+    variant.forwardExtraNs = forwardExtraNs(kind, variant.steady);
+  }
+  variant.onDemandNs = slotNs(kind, variant.tail, Slot::kOnDemandMlp) +
+                       slotNs(kind, variant.tail, Slot::kOnDemandAttn);
+  variant.pipeNs = slotNs(kind, variant.steady, Slot::kPipe);
+  variant.pipeTailNs = slotNs(kind, variant.tail, Slot::kPipe);
+  return variant;
+}
+
 ResolvedPolicies StageModel::resolve(const KindPolicies& policies) const {
   ResolvedPolicies resolved;
   for (const LayerClass& layer : m_classes) {
-    const auto kind = static_cast<size_t>(layer.kind);
-    plan::SlotContext context;
-    context.gradientWait = !m_shape.isLast();
-    context.above =
-        layer.above == kNoKind ? nullptr : &m_shape.graphs.kinds[static_cast<size_t>(layer.above)];
-    context.nextForward = false;
-    resolved.tail.push_back(
-        plan::recomputeSlots(m_shape.graphs.kinds[kind], policies[kind], context));
-    if (steadyCount() == 0) continue;
-    context.nextForward = true;
-    resolved.steady.push_back(
-        plan::recomputeSlots(m_shape.graphs.kinds[kind], policies[kind], context));
+    resolved.push_back(
+        variantOf(layer.kind, layer.above, policies[static_cast<size_t>(layer.kind)]));
   }
-  if (steadyCount() == 0) resolved.steady = resolved.tail;
   return resolved;
 }
 
@@ -149,36 +161,29 @@ int64_t StageModel::windowNs(int32_t kind, WindowId host) const {
                     : m_shape.profile.kinds[k].windows[static_cast<size_t>(window)].capacityNs();
 }
 
-int64_t StageModel::filledForwardNs(const ResolvedPolicies& resolved) const {
+int64_t StageModel::forwardExtraNs(int32_t kind, const std::vector<Slot>& slots) const {
   int64_t extra = 0;
-  for (size_t c = 0; c < m_classes.size(); ++c) {
-    const LayerClass& layer = m_classes[c];
-    for (const auto& [slot, host] : {std::pair{Slot::kFwdAttn, WindowId::kFwdAttn},
-                                     std::pair{Slot::kFwdMlp, WindowId::kFwdMlp}}) {
-      const int64_t capacity = windowNs(layer.kind, host);
-      sim::OverlapClock clock(capacity, m_contention);
-      runSlot(layer.kind, resolved.steady[c], slot, clock);
-      extra += layer.count * (clock.finish() - capacity);
-    }
+  for (const auto& [slot, host] : {std::pair{Slot::kFwdAttn, WindowId::kFwdAttn},
+                                   std::pair{Slot::kFwdMlp, WindowId::kFwdMlp}}) {
+    const int64_t capacity = windowNs(kind, host);
+    sim::OverlapClock clock(capacity, m_contention);
+    runSlot(kind, slots, slot, clock);
+    extra += clock.finish() - capacity;
   }
-  return m_plain.forwardNs + extra;
+  return extra;
 }
 
-// `below`: the slots of the layer below, whose prev.* work this layer's collectives host.
-int64_t StageModel::extraBackwardNs(const LayerClass& layer, const std::vector<Slot>& slots,
-                                    const std::vector<Slot>* below) const {
+int64_t StageModel::backwardOverflowNs(const LayerVariant& layer, const LayerVariant* below) const {
   const int64_t mlpNs = windowNs(layer.kind, WindowId::kOwnBwdMlp);
   sim::OverlapClock mlp(mlpNs, m_contention);
-  runSlot(layer.kind, slots, Slot::kOwnBwdMlp, mlp);
+  runSlot(layer.kind, layer.tail, Slot::kOwnBwdMlp, mlp);
   const int64_t attnNs = windowNs(layer.kind, WindowId::kPrevBwdAttn);
   sim::OverlapClock attn(attnNs, m_contention);
   if (below != nullptr) {
-    runSlot(layer.below, *below, Slot::kPrevBwdMlp, mlp);
-    runSlot(layer.below, *below, Slot::kPrevBwdAttn, attn);
+    runSlot(below->kind, below->tail, Slot::kPrevBwdMlp, mlp);
+    runSlot(below->kind, below->tail, Slot::kPrevBwdAttn, attn);
   }
-  return slotNs(layer.kind, slots, Slot::kOnDemandMlp) +
-         slotNs(layer.kind, slots, Slot::kOnDemandAttn) + mlp.finish() - mlpNs + attn.finish() -
-         attnNs;
+  return mlp.finish() - mlpNs + attn.finish() - attnNs;
 }
 
 // prev.* slots depend only on a layer's own kind and the one above it, so any class of the right
@@ -193,14 +198,14 @@ size_t StageModel::classBelow(size_t layerClass) const {
 
 PassTimes StageModel::passTimes(const ResolvedPolicies& resolved) const {
   PassTimes times = m_plain;
-  if (steadyCount() > 0) times.forwardFilledNs = filledForwardNs(resolved);
   for (size_t c = 0; c < m_classes.size(); ++c) {
     const LayerClass& layer = m_classes[c];
-    const std::vector<Slot>* below =
-        layer.below == kNoKind ? nullptr : &resolved.tail[classBelow(c)];
-    times.backwardNs += layer.count * extraBackwardNs(layer, resolved.tail[c], below);
-    times.pipeNs += layer.count * slotNs(layer.kind, resolved.steady[c], Slot::kPipe);
-    times.pipeTailNs += layer.count * slotNs(layer.kind, resolved.tail[c], Slot::kPipe);
+    const LayerVariant* below = layer.below == kNoKind ? nullptr : &resolved[classBelow(c)];
+    times.forwardFilledNs += layer.count * resolved[c].forwardExtraNs;
+    times.backwardNs +=
+        layer.count * (resolved[c].onDemandNs + backwardOverflowNs(resolved[c], below));
+    times.pipeNs += layer.count * resolved[c].pipeNs;
+    times.pipeTailNs += layer.count * resolved[c].pipeTailNs;
   }
   return times;
 }

@@ -1,5 +1,6 @@
 // StageModel: pass lengths and peak memory of one stage under one policy per layer kind, exactly as
 // the simulator would find them but without lowering the stage: layers alike are counted once.
+// VariantTable (variant_table.h) does the same for layers that differ.
 //
 // Everything is derived from the same operator graphs, recompute slots, overlap clock and tensor
 // sizes that lowering and simulation use; tests hold the two equal over random policies.
@@ -10,6 +11,7 @@
 
 #include "core/plan/recompute_slots.h"
 #include "core/plan/stage_shape.h"
+#include "core/planner/layer_timeline.h"
 #include "core/planner/pipeline_time.h"
 #include "core/sim/overlap_clock.h"
 
@@ -33,12 +35,23 @@ struct LayerClass {
   }
 };
 
-// Slots of a policy in each layer class.
-struct ResolvedPolicies {
-  std::vector<std::vector<plan::Slot>>
-      steady;  // [class][operator]: micro-batches with a next forward
-  std::vector<std::vector<plan::Slot>> tail;  // the last N_s - 1; all when N_s = 1
+// A layer's policy at its place in the stage: when everything runs, and what that costs apart from
+// the backward collectives it shares with its neighbours. Nanoseconds per micro-batch.
+struct LayerVariant {
+  int32_t kind = 0;
+  std::vector<plan::Slot> steady;  // per operator: micro-batches with a next forward
+  std::vector<plan::Slot> tail;    // the last N_s - 1; all when N_s = 1
+  int64_t forwardExtraNs = 0;      // overflow of a filled forward's windows
+  int64_t onDemandNs = 0;
+  int64_t pipeNs = 0, pipeTailNs = 0;
 };
+
+// Memory phases of a layer's micro-batches with a next forward, and of the others.
+struct VariantBytes {
+  LayerTimeline steady, tail;
+};
+
+using ResolvedPolicies = std::vector<LayerVariant>;  // per layer class
 
 class StageModel {
  public:
@@ -63,16 +76,28 @@ class StageModel {
   PassTimes passTimes(const ResolvedPolicies& resolved) const;
   int64_t peakBytes(const KindPolicies& policies, const ResolvedPolicies& resolved) const;
 
+  // `above`: kind of the layer above, kNoKind at the top of the stage.
+  LayerVariant variantOf(int32_t kind, int32_t above,
+                         const std::vector<plan::Placement>& placements) const;
+  VariantBytes bytesOf(const LayerVariant& variant,
+                       const std::vector<plan::Placement>& placements) const;
+  // By how much a layer's backward collectives take longer for what it and the layer below (null:
+  // none) rebuild beside them.
+  int64_t backwardOverflowNs(const LayerVariant& layer, const LayerVariant* below) const;
+  // Peak of layers given one by one, bottom first.
+  int64_t peakBytes(const std::vector<const VariantBytes*>& layers) const;
+
+  // Capacity of a collective of a layer of this kind; 0 when it has none.
+  int64_t windowNs(int32_t kind, plan::WindowId host) const;
+  const sim::Contention& contention() const { return m_contention; }
+
  private:
   void classifyLayers();
   void sumPlainTimes();
   int64_t slotNs(int32_t kind, const std::vector<plan::Slot>& slots, plan::Slot slot) const;
   void runSlot(int32_t kind, const std::vector<plan::Slot>& slots, plan::Slot slot,
                sim::OverlapClock& clock) const;
-  int64_t windowNs(int32_t kind, plan::WindowId host) const;
-  int64_t filledForwardNs(const ResolvedPolicies& resolved) const;
-  int64_t extraBackwardNs(const LayerClass& layer, const std::vector<plan::Slot>& slots,
-                          const std::vector<plan::Slot>* below) const;
+  int64_t forwardExtraNs(int32_t kind, const std::vector<plan::Slot>& slots) const;
   size_t classBelow(size_t layerClass) const;
 
   plan::StageShape m_shape;

@@ -68,7 +68,7 @@ QWidget* PlanPanel::makeControls() {
                                             static_cast<qsizetype>(policy.description.size())),
                           Qt::ToolTipRole);
   }
-  m_policy->setCurrentText(QStringLiteral("heu"));
+  m_policy->setCurrentText(QStringLiteral("heu+"));
   m_budget = new QLineEdit(box);
   m_budget->setToolTip(
       tr("Bytes per GPU with a unit: 40GiB, 800 MB. Static memory and reserve included. Empty: no "

@@ -92,7 +92,7 @@ TEST(Policies, everyListedPolicyCanBePlanned) {
 
 TEST(Policies, nothingFitsIsAnOutcomeWithTheSmallestBudgetThatWould) {
   const auto profile = tinyProfile(6, 3, 4);
-  for (const char* policy : {"none", "full", "selective", "uniform:2", "block:1", "heu"}) {
+  for (const char* policy : {"none", "full", "selective", "uniform:2", "block:1", "heu", "heu+"}) {
     SCOPED_TRACE(policy);
     const PlanOutcome impossible = planned(profile, {policy, 1});
     EXPECT_EQ(impossible.status, PlanStatus::kInfeasible);
@@ -147,7 +147,7 @@ TEST(Partition, greedyMakesAnInfeasiblePartitionFit) {
 TEST(MakePlan, stopsWhenAsked) {
   std::stop_source source;
   source.request_stop();
-  for (const char* policy : {"heu", "full"}) {
+  for (const char* policy : {"heu", "heu+", "full"}) {
     const auto outcome = makePlan(tinyProfile(6, 3, 4), {policy}, source.get_token());
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(outcome.error().code, ErrorCode::kCancelled);
@@ -197,6 +197,11 @@ TEST_P(HeuInvariants, hold) {
     }
     EXPECT_EQ(planned(profile, {"heu", budget}).plan, heu.plan)
         << "the same input gave another plan";
+    const PlanOutcome plus = planned(profile, {"heu+", budget});
+    const auto simulatedPlus = sim::simulate(profile, plus.plan);
+    ASSERT_TRUE(simulatedPlus.has_value());
+    EXPECT_TRUE(simulatedPlus->fits);
+    EXPECT_LE(simulatedPlus->stepNs, simulated->stepNs);
   }
 }
 

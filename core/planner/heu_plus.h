@@ -1,0 +1,18 @@
+// HEU+: the layers of a stage may differ. The default policy.
+#pragma once
+
+#include <stop_token>
+
+#include "core/base/result.h"
+#include "core/planner/candidate.h"
+#include "core/planner/heu.h"
+
+namespace caracal::planner {
+
+// Starts from HEU's plan and gives single layers other policies as long as that shortens what
+// recomputation adds to their stage and fits the budget. Never slower than HEU's plan, and feasible
+// exactly when HEU is. A heuristic: no claim about better plans, no bound.
+Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
+                                   HeuEffort effort, std::stop_token stop = {});
+
+}  // namespace caracal::planner

@@ -1,0 +1,79 @@
+// Layers that differ: the closed forms against lowering and simulation, over random policies.
+#include "core/planner/variant_table.h"
+
+#include <gtest/gtest.h>
+
+#include "core/sim/memory_timeline.h"
+#include "core/sim/replay.h"
+#include "tests/support/layers.h"
+
+namespace caracal::planner {
+namespace {
+
+struct Case {
+  profile::Profile profile;
+  plan::Plan plan;
+};
+
+Case randomCase(uint64_t seed) {
+  test::Random random(seed);
+  Case c;
+  c.profile =
+      test::makeProfile(test::randomLayer(random, static_cast<int>(test::pick(random, 1, 4))),
+                        static_cast<int32_t>(test::pick(random, 4, 12)),
+                        static_cast<int32_t>(test::pick(random, 1, 4)),
+                        static_cast<int32_t>(test::pick(random, 1, 7)));
+  c.profile.kinds.push_back(test::randomLayer(random, 2));
+  for (uint32_t& kind : c.profile.layers) kind = static_cast<uint32_t>(test::pick(random, 0, 1));
+  c.profile.sendForwardNs = test::pick(random, 0, 60);
+  if (seed % 3 == 0) c.profile.kappa = 1.0 + static_cast<double>(test::pick(random, 0, 50)) / 100;
+  if (seed % 3 == 0) c.profile.rho = 1.0 + static_cast<double>(test::pick(random, 0, 50)) / 100;
+  c.plan = test::makePlanOf(c.profile,
+                            {test::keepAll(c.profile.kinds[0]), test::keepAll(c.profile.kinds[1])});
+  for (plan::StagePlan& stage : c.plan.stages) {
+    for (int32_t l = 0; l < stage.layerCount(); ++l) {
+      auto& placements = stage.layers[static_cast<size_t>(l)].placements;
+      placements = test::randomPlacements(random, c.profile.kindOf(stage.firstLayer + l));
+      if (placements.back().kind == test::PlacementKind::kWindow)
+        placements.back() = {test::PlacementKind::kOnDemand};
+    }
+  }
+  return c;
+}
+
+TEST(VariantTable, equalsTheSimulationForLayersThatDiffer) {
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Case c = randomCase(seed);
+    const plan::ProfileGraphs graphs(c.profile);
+    const auto program = plan::lower(c.profile, c.plan);
+    ASSERT_TRUE(program.has_value()) << program.error().text();
+    const auto times = sim::replay(c.profile, c.plan, *program);
+    ASSERT_TRUE(times.has_value());
+    const auto count = static_cast<int32_t>(c.plan.stages.size());
+    std::vector<PassTimes> passTimes;
+    for (int32_t s = 0; s < count; ++s) {
+      const auto index = static_cast<size_t>(s);
+      const plan::StageShape shape{c.profile, graphs, c.plan.stages[index], s, count};
+      const StageModel model(shape);
+      VariantTable table(model);
+      Chain layers;
+      for (int32_t layer = shape.firstLayer(); layer <= shape.topLayer(); ++layer) {
+        layers.push_back(
+            table.add(static_cast<int32_t>(c.profile.layers[static_cast<size_t>(layer)]),
+                      shape.policy(layer).placements));
+      }
+      passTimes.push_back(table.passTimes(layers));
+      EXPECT_EQ(table.peakBytes(layers), sim::peakBytesOf(shape, program->stages[index]))
+          << "stage " << s;
+    }
+    const PipelineTimes pipeline = pipelineTimes(
+        passTimes,
+        {c.profile.parallel.microBatches, c.profile.sendForwardNs, c.profile.sendBackwardNs});
+    EXPECT_EQ(pipeline.stepNs, times->stepNs);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace caracal::planner
