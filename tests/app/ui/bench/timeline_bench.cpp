@@ -1,5 +1,6 @@
 // Milliseconds of a timeline frame at 1920 x 1080 on the largest shared traces, at several zooms,
-// plus the time to build the scene. The limit is 16 ms a frame (60 a second).
+// plus the time to build the scene, and from an edit of a plan to its predicted timeline. The limit
+// is 16 ms a frame (60 a second), 100 ms an edit.
 //
 // Traces are looked for in $CARACAL_TRACES, else in ../shared/traces beside the source; without
 // them a generated trace of a million events is drawn.
@@ -11,8 +12,11 @@
 #include <filesystem>
 #include <map>
 
+#include "app/ui/plan/evaluation.h"
+#include "app/ui/plan/plan_session.h"
 #include "app/ui/timeline/raster.h"
 #include "app/ui/workspace/loaded_run.h"
+#include "core/profile/model_description.h"
 #include "tests/app/ui/drawn_trace.h"
 
 namespace {
@@ -67,7 +71,30 @@ void buildScene(benchmark::State& state, const std::string& name) {
   for (auto _ : state) benchmark::DoNotOptimize(test::sceneOf(trace));
 }
 
+Result<profile::Profile> profileOf(const std::string& model) {
+  CARACAL_TRY(description, profile::loadModel(model));
+  CARACAL_TRY(hardware, profile::loadHardware(description.gpu));
+  return profile::profileFromModel(description, hardware);
+}
+
+// From an edit of the plan to the predicted timeline: validation, simulation with its trace, scene.
+// The limit is 100 ms.
+void editToPrediction(benchmark::State& state, const std::string& model) {
+  const auto profile = profileOf(model);
+  if (!profile) return state.SkipWithError(profile.error().text().c_str());
+  const auto plan = ui::startingPlan(*profile);
+  if (!plan) return state.SkipWithError(plan.error().text().c_str());
+  for (auto _ : state) {
+    const auto evaluation = ui::evaluatePlan(*profile, *plan, {});
+    benchmark::DoNotOptimize(test::sceneOf(evaluation->result->trace));
+  }
+}
+
 void registerAll() {
+  for (const std::string model : {"gpt-1.3b", "gpt-13b", "gpt-175b"}) {
+    benchmark::RegisterBenchmark(("edit/" + model).c_str(), editToPrediction, model)
+        ->Unit(benchmark::kMillisecond);
+  }
   std::vector<std::string> names{"mtia-456k-metadata", "xdit-sd35-mi300-239k",
                                  "nanogpt-sharded-8xh100", "ddp-2xv100-216k"};
   if (!fs::exists(tracesFolder() / names.front())) names.clear();
