@@ -1,5 +1,7 @@
 #include "app/ui/workspace/opener.h"
 
+#include <utility>
+
 #include "app/ui/workspace/open_kind.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/model_description.h"
@@ -40,27 +42,41 @@ Opener::Opener(JobBoard& jobs, Workspace& workspace, PlanSession& session, QObje
 }
 
 void Opener::open(const QStringList& paths, Workspace::OpenMode mode) {
-  QStringList traces;
+  QStringList traces, plans;
+  bool bringsProfile = false;
   for (const QString& path : paths) {
     switch (openKindOf(path.toStdString())) {
       case OpenKind::kTrace:
         traces << path;
         break;
       case OpenKind::kProject:
+        bringsProfile = true;
         openProject(path);
         break;
       case OpenKind::kProfile:
+        bringsProfile = true;
         openProfile(path);
         break;
       case OpenKind::kPlan:
-        openPlan(path);
+        plans << path;
         break;
       case OpenKind::kModel:
+        bringsProfile = true;
         openModel(path);
         break;
     }
   }
+  // A recording brings its profile too, when none is there yet.
+  if (bringsProfile || (!traces.isEmpty() && !m_session.profile())) {
+    m_waitingPlans = plans;
+  } else {
+    openPlans(plans);
+  }
   m_workspace.open(traces, mode);
+}
+
+void Opener::openPlans(const QStringList& paths) {
+  for (const QString& path : paths) openPlan(path);
 }
 
 void Opener::openProject(const QString& path) {
@@ -85,6 +101,7 @@ void Opener::showProject(LoadedProject project) {
     if (!project.plans.empty()) plan = project.plans.back().plan;
     m_session.setProfile(project.profile, std::move(plan));
   }
+  openPlans(std::exchange(m_waitingPlans, {}));
   bool first = true;
   for (const RunPtr& run : project.runs) {
     m_workspace.add(run, first ? Workspace::OpenMode::kReplace : Workspace::OpenMode::kAdd);
@@ -100,12 +117,14 @@ void Opener::showProject(LoadedProject project) {
 
 void Opener::useProfile(Result<Profile> profile, const QString& from) {
   if (!profile) {
+    m_waitingPlans.clear();
     if (profile.error().code != ErrorCode::kCancelled)
       emit failed(QString::fromStdString(profile.error().text()));
     return;
   }
   m_session.setProfile(std::make_shared<const Profile>(std::move(*profile)));
   if (!from.isEmpty()) emit opened({from});
+  openPlans(std::exchange(m_waitingPlans, {}));
 }
 
 void Opener::openProfile(const QString& path) {
@@ -153,9 +172,9 @@ void Opener::profileFirstRun() {
   // Once a profile is there, measurements come to be compared with its plans, not to replace it.
   if (m_session.profile() || m_workspace.runs().empty()) return;
   const RunPtr run = m_workspace.runs().front();
-  if (!run->model || run->trace->format() != "caracal") return;
-  if (run->trace->tag() == trace::Tag::kSimulated)
-    return;  // a prediction is no source of a profile
+  const bool recording = run->model && run->trace->format() == "caracal" &&
+                         run->trace->tag() != trace::Tag::kSimulated;
+  if (!recording) return openPlans(std::exchange(m_waitingPlans, {}));  // refused in words
   m_profileJob.start<Profile>(
       tr("Profile %1").arg(QString::fromStdString(run->name)),
       [run](std::stop_token, const Progress&) {

@@ -37,6 +37,7 @@ class Opener : public QObject {
   void openProject(const QString& path);
   void openProfile(const QString& path);
   void openPlan(const QString& path);
+  void openPlans(const QStringList& paths);
   void openModel(const QString& path);
   void showProject(LoadedProject project);
   void profileFirstRun();
@@ -49,6 +50,7 @@ class Opener : public QObject {
   JobSlot m_projectJob;
   QString m_project;
   bool m_projectWritable = false;
+  QStringList m_waitingPlans;  // named together with what brings their profile
 };
 
 }  // namespace caracal::ui

@@ -16,6 +16,7 @@
 #include "app/ui/render/render_command.h"
 #include "app/ui/window/error_bar.h"
 #include "app/ui/window/settings.h"
+#include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
 #include "tests/app/ui/demo_profile.h"
 
@@ -118,8 +119,25 @@ TEST_F(Window, aProfileOpensThePlanAndItsPredictionAsATimeline) {
 }
 
 TEST_F(Window, aPlanWithoutItsProfileIsRefusedInWords) {
-  m_window.open({write("plan.json", R"({"schema": "caracal.plan/1"})")});
+  const QString plan = write("plan.json", R"({"schema": "caracal.plan/1"})");
+  m_window.open({plan});
   EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("profile")));
+  m_window.errorBar().show({}, ErrorBar::Severity::kError);
+  m_window.open({plan, write("pipeline.json", kPipelineJson)});  // brings no profile
+  ASSERT_TRUE(opened());
+  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("profile")));
+}
+
+TEST_F(Window, aPlanOpensWithTheProfileNamedBesideIt) {
+  const auto profile = test::demoProfile();
+  plan::Plan plan = *startingPlan(*profile);
+  plan.policy = "mine";
+  const QString path = m_folder.filePath(QStringLiteral("plan.json"));
+  ASSERT_TRUE(plan::savePlan(plan, *profile, path.toStdString()));
+  m_window.open({path, write("p.json", profile::toJson(*profile))});
+  ASSERT_TRUE(waitFor(
+      [this] { return m_window.plan().ready() && m_window.plan().plan().policy == "mine"; }));
+  EXPECT_TRUE(m_window.errorBar().words().isEmpty());
 }
 
 TEST_F(Window, layoutsBringTheirPanelsUp) {
