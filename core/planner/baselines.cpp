@@ -23,31 +23,6 @@ bool inAttentionCore(const LayerKind& kind, const Operator& op) {
   return op.id == "attn" && kind.indexOf("scores") < 0;
 }
 
-plan::LayerPolicy layerPolicy(const Baseline& baseline, const LayerKind& kind,
-                              int32_t indexInStage) {
-  plan::LayerPolicy policy;
-  switch (baseline.kind) {
-    case BaselineKind::kNone:
-      policy.placements = keepAllPlacements(kind);
-      break;
-    case BaselineKind::kFull:
-      policy.placements = fullPlacements(kind);
-      break;
-    case BaselineKind::kSelective:
-      policy.placements = selectivePlacements(kind);
-      break;
-    case BaselineKind::kUniform:
-      policy.placements = fullPlacements(kind);
-      policy.keepsInput = indexInStage % baseline.layers == 0;
-      break;
-    case BaselineKind::kBlock:
-      policy.placements =
-          indexInStage < baseline.layers ? fullPlacements(kind) : keepAllPlacements(kind);
-      break;
-  }
-  return policy;
-}
-
 Result<void> checkNumber(const Baseline& baseline, const plan::Plan& plan) {
   if (baseline.kind != BaselineKind::kUniform && baseline.kind != BaselineKind::kBlock) return {};
   for (size_t s = 0; s < plan.stages.size(); ++s) {
@@ -101,13 +76,38 @@ std::vector<Placement> selectivePlacements(const LayerKind& kind) {
   return placements;
 }
 
+plan::LayerPolicy baselineLayer(const Baseline& baseline, const LayerKind& kind,
+                                int32_t indexInStage) {
+  plan::LayerPolicy policy;
+  switch (baseline.kind) {
+    case BaselineKind::kNone:
+      policy.placements = keepAllPlacements(kind);
+      break;
+    case BaselineKind::kFull:
+      policy.placements = fullPlacements(kind);
+      break;
+    case BaselineKind::kSelective:
+      policy.placements = selectivePlacements(kind);
+      break;
+    case BaselineKind::kUniform:
+      policy.placements = fullPlacements(kind);
+      policy.keepsInput = indexInStage % baseline.layers == 0;
+      break;
+    case BaselineKind::kBlock:
+      policy.placements =
+          indexInStage < baseline.layers ? fullPlacements(kind) : keepAllPlacements(kind);
+      break;
+  }
+  return policy;
+}
+
 Result<Candidate> baselineCandidate(const profile::Profile& profile, const Baseline& baseline,
                                     plan::Plan skeleton, std::stop_token stop) {
   CARACAL_CHECK_OK(checkNumber(baseline, skeleton));
   for (plan::StagePlan& stage : skeleton.stages) {
     for (int32_t l = 0; l < stage.layerCount(); ++l) {
       stage.layers[static_cast<size_t>(l)] =
-          layerPolicy(baseline, profile.kindOf(stage.firstLayer + l), l);
+          baselineLayer(baseline, profile.kindOf(stage.firstLayer + l), l);
     }
   }
   CARACAL_TRY(simulated, sim::simulate(profile, skeleton, {}, stop));

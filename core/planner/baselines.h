@@ -34,6 +34,10 @@ std::vector<plan::Placement> keepAllPlacements(const profile::LayerKind& kind);
 std::vector<plan::Placement> fullPlacements(const profile::LayerKind& kind);
 std::vector<plan::Placement> selectivePlacements(const profile::LayerKind& kind);
 
+// A layer of a stage; its index counts from the stage's first layer.
+plan::LayerPolicy baselineLayer(const Baseline& baseline, const profile::LayerKind& kind,
+                                int32_t indexInStage);
+
 // REQUIRES a valid partition. Fails when N is more than the smallest stage holds.
 Result<Candidate> baselineCandidate(const profile::Profile& profile, const Baseline& baseline,
                                     plan::Plan skeleton, std::stop_token stop = {});

@@ -1,29 +1,9 @@
 #include "core/planner/partition.h"
 
 #include <algorithm>
-#include <numeric>
-#include <tuple>
+#include <functional>
 
 namespace caracal::planner {
-namespace {
-
-// First memory, then time.
-bool better(const Candidate& a, const Candidate& b, int64_t budgetBytes) {
-  return std::tuple(a.excessBytes(budgetBytes), a.stepNs) <
-         std::tuple(b.excessBytes(budgetBytes), b.stepNs);
-}
-
-std::vector<size_t> fastestFirst(const Candidate& candidate) {
-  std::vector<size_t> stages(candidate.loadNs.size());
-  std::iota(stages.begin(), stages.end(), size_t{0});
-  const auto& key = candidate.feasible() ? candidate.loadNs : candidate.peakBytes;
-  std::stable_sort(stages.begin(), stages.end(),
-                   [&](size_t a, size_t b) { return key[a] < key[b]; });
-  return stages;
-}
-
-}  // namespace
-
 Result<void> checkPartition(const std::vector<int32_t>& layersOfStage, int32_t layers,
                             int32_t stages) {
   if (static_cast<int32_t>(layersOfStage.size()) != stages) {
@@ -57,32 +37,24 @@ Result<std::vector<int32_t>> evenPartition(int32_t layers, int32_t stages) {
   return layersOfStage;
 }
 
-Result<std::vector<int32_t>> greedyPartition(std::vector<int32_t> start, int64_t budgetBytes,
-                                             const EvaluatePartition& evaluate,
-                                             const Progress& progress) {
-  std::vector<int32_t> partition = std::move(start);
-  CARACAL_TRY(first, evaluate(partition));
-  Candidate best = std::move(first);
-  const double mostMoves = std::accumulate(partition.begin(), partition.end(), 0.0);
-  for (double move = 0;; ++move) {
-    report(progress, std::min(0.9, move / mostMoves), "moving layers between stages");
-    const std::vector<size_t> stages = fastestFirst(best);
-    const size_t from = stages.back();
-    bool moved = false;
-    for (size_t to : stages) {
-      if (to == from || partition[from] == 1) continue;
-      std::vector<int32_t> tried = partition;
-      --tried[from];
-      ++tried[to];
-      CARACAL_TRY(candidate, evaluate(tried));
-      if (!better(candidate, best, budgetBytes)) continue;
-      best = std::move(candidate);
-      partition = std::move(tried);
-      moved = true;
-      break;
-    }
-    if (!moved) return partition;
+std::string megatronPartitionRule(const std::vector<int32_t>& layersOfStage) {
+  const auto equal = [&](size_t begin, size_t end) {
+    return std::adjacent_find(layersOfStage.begin() + static_cast<std::ptrdiff_t>(begin),
+                              layersOfStage.begin() + static_cast<std::ptrdiff_t>(end),
+                              std::not_equal_to<>()) ==
+           layersOfStage.begin() + static_cast<std::ptrdiff_t>(end);
+  };
+  const size_t stages = layersOfStage.size();
+  if (equal(0, stages)) return "Megatron-LM takes equal stages without further flags";
+  if (stages >= 2 && equal(1, stages - 1)) {
+    return fmt::format(
+        "Megatron-LM takes this partition by --decoder-first-pipeline-num-layers {} and "
+        "--decoder-last-pipeline-num-layers {}; the layers between divide evenly",
+        layersOfStage.front(), layersOfStage.back());
   }
+  return "Megatron-LM takes this partition only by --pipeline-model-parallel-layout "
+         "(experimental): "
+         "the stages between the first and the last do not divide evenly";
 }
 
 }  // namespace caracal::planner

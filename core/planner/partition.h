@@ -1,27 +1,22 @@
-// Layers to stages: even, given, or found by moving single layers.
+// Layers to stages: what is legal, and how an export target can say it.
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <string>
 #include <vector>
 
-#include "core/base/progress.h"
 #include "core/base/result.h"
-#include "core/planner/candidate.h"
 
 namespace caracal::planner {
 
+// Every stage holds at least one layer and none is lost; says which stage or how many layers are
+// wrong.
 Result<void> checkPartition(const std::vector<int32_t>& layersOfStage, int32_t layers,
                             int32_t stages);
 
-using EvaluatePartition =
-    std::function<Result<Candidate>(const std::vector<int32_t>& layersOfStage)>;
-
-// The move search of Lynx: one layer goes from the slowest stage (while nothing fits: from the
-// tightest) to the fastest stage that makes the simulated step shorter, until no such move is left.
-// Every stage keeps at least one layer. A local optimum: nothing is claimed about other partitions.
-Result<std::vector<int32_t>> greedyPartition(std::vector<int32_t> start, int64_t budgetBytes,
-                                             const EvaluatePartition& evaluate,
-                                             const Progress& progress);
+// How Megatron-LM takes the partition, in words: as it is when all stages are equal; by the layers
+// of the first and the last stage when those between are equal; otherwise only by a pipeline
+// layout, which it marks as experimental. REQUIRES a legal partition.
+std::string megatronPartitionRule(const std::vector<int32_t>& layersOfStage);
 
 }  // namespace caracal::planner

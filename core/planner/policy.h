@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -19,19 +20,29 @@ struct PolicyInfo {
   std::string_view name;         // as typed: "uniform:N"
   std::string_view description;  // one sentence for lists and help
 };
-const std::vector<PolicyInfo>& policies();  // none, full, selective, uniform:N, block:N, heu, heu+
+const std::vector<PolicyInfo>& policies();
 
-enum class PartitionMode : uint8_t { kEven, kGiven, kGreedy };
+enum class PartitionMode : uint8_t {
+  kEven,    // the first stages take the remainder
+  kGiven,   // PlanRequest::layersOfStage
+  kGreedy,  // the move search of Lynx, from even
+  kDp,      // the smallest largest stage time, exactly
+  kSearch,  // local search on the simulated step, from even, kGreedy and kDp
+};
 
 struct PlanRequest {
   std::string policy = "heu+";
   int64_t budgetBytes = 0;  // per GPU; 0: the profile's memory capacity, or no limit when unknown
   PartitionMode partition = PartitionMode::kEven;
   std::vector<int32_t> layersOfStage;  // for kGiven
+  // Wall time after which a search returns what it has; 0: its own limits, which count search nodes
+  // and so give the same plan everywhere.
+  double timeLimitSeconds = 0;
 };
 
-// Fixed policies (none ... block:N) are kFeasible or kInfeasible. The objective of heu is the time
-// that recomputation adds to each stage by itself (heu_search.h); boundNs bounds the whole step.
+// Fixed policies (none ... block:N) and knapsack are kFeasible or kInfeasible. The objective of
+// checkmate is the step; that of heu is the time that recomputation adds to each stage by itself
+// (heu_search.h). boundNs bounds the whole step.
 enum class PlanStatus : uint8_t {
   kOptimal,     // proven: no plan of this policy and partition has a smaller objective
   kFeasible,    // fits; nothing is claimed about better ones
@@ -43,13 +54,17 @@ std::string_view name(PlanStatus status);  // "optimal", "feasible", "infeasible
 struct PlanOutcome {
   PlanStatus status = PlanStatus::kFeasible;
   plan::Plan plan;      // when infeasible: the plan that needs least memory
+  int64_t stepNs = 0;   // simulated
   int64_t boundNs = 0;  // lower bound on stepNs for this policy, partition and budget; 0: none
   double searchSeconds = 0;
-  int64_t smallestBudgetBytes =
-      0;  // the smallest budget under which the request is feasible (0: unknown)
-  int32_t tightestStage = -1;      // the stage that needs it
+  // When infeasible: the smallest budget under which the request is feasible for this partition, or
+  // one that is known to suffice if a note says that the search for it ended early.
+  int64_t smallestBudgetBytes = 0;
+  int32_t tightestStage = -1;      // the stage with the highest peak
   std::vector<std::string> notes;  // what limited the plan, in words
 };
+// (stepNs - boundNs) / stepNs; nothing without a bound.
+std::optional<double> gapOf(const PlanOutcome& outcome);
 
 // Fails only for bad requests (unknown policy, impossible partition); "nothing fits" is an outcome.
 Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest& request,

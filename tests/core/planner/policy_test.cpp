@@ -72,7 +72,7 @@ TEST(Policies, selectiveRebuildsTheAttentionCore) {
 TEST(Policies, wrongNamesAndNumbersAreRefusedInWords) {
   const auto profile = tinyProfile(4, 2, 1);
   for (const auto& [policy, word] :
-       {std::pair{"checkmate", "known are"}, std::pair{"uniform", "needs a number"},
+       {std::pair{"magic", "known are"}, std::pair{"uniform", "needs a number"},
         std::pair{"block:0", "needs a number"}, std::pair{"block:x", "needs a number"},
         std::pair{"uniform:3", "only 2 layers"}}) {
     const auto outcome = makePlan(profile, {policy});
