@@ -264,7 +264,7 @@ class StageLowering {
   void endOfStep() {
     m_pass = Pass::kOptimizer;
     m_passMicroBatch = -1;
-    if (m_shape.profile.parallel.data > 1) add(Action::kGradientReduce, -3, -1, -1);
+    if (m_shape.profile.parallel.gradientReplicas() > 1) add(Action::kGradientReduce, -3, -1, -1);
     add(Action::kOptimizer, -3, -1, -1);
   }
 

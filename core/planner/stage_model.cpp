@@ -97,7 +97,7 @@ void StageModel::sumPlainTimes() {
   item.action = plan::Action::kOptimizer;
   m_plain.endNs = sim::aloneNs(m_shape, item);
   item.action = plan::Action::kGradientReduce;
-  if (m_shape.profile.parallel.data > 1) m_plain.endNs += sim::aloneNs(m_shape, item);
+  if (m_shape.profile.parallel.gradientReplicas() > 1) m_plain.endNs += sim::aloneNs(m_shape, item);
 }
 
 LayerVariant StageModel::variantOf(int32_t kind, int32_t above,

@@ -7,6 +7,8 @@
 #include "core/base/json_reader.h"
 #include "core/base/json_writer.h"
 #include "core/base/resources.h"
+#include "core/profile/layer_table.h"
+#include "core/profile/parameters.h"
 
 namespace caracal::profile {
 namespace {
@@ -43,9 +45,35 @@ ParallelShape readParallel(JsonNode& root) {
   shape.tensor = root.integer32Or("tp", 1, 1);
   shape.pipeline = root.integer32Or("pp", 1, 1);
   shape.data = root.integer32Or("dp", 1, 1);
+  shape.context = root.integer32Or("contextParallel", 1, 1);
   shape.microBatches = root.integer32Or("microBatches", 1, 1);
   shape.sequenceParallel = root.booleanOr("sequenceParallel", false);
   return shape;
+}
+
+Architecture readArchitecture(JsonNode& root) {
+  Architecture design;
+  design.kvHeads = root.integerOr("kvHeads", 0, 0);
+  design.gatedMlp = root.booleanOr("gatedMlp", false);
+  design.biases = root.booleanOr("biases", true);
+  design.rmsNorm = root.booleanOr("rmsNorm", false);
+  design.rotary = root.booleanOr("rotary", false);
+  design.tiedEmbeddings = root.booleanOr("tiedEmbeddings", true);
+  design.experts = root.integerOr("experts", 0, 0);
+  design.topK = root.integerOr("topK", design.experts > 0 ? 1 : 0, 0);
+  design.moeEvery = root.integerOr("moeEvery", 1, 1);
+  design.expertParallel = root.integer32Or("expertParallel", 1, 1);
+  return design;
+}
+
+// "attention": "unfused" or "fused"; earlier documents say "fusedAttention": true.
+bool readFusedAttention(JsonNode& root) {
+  const bool older = root.booleanOr("fusedAttention", false);
+  if (!root.has("attention")) return older;
+  const std::string attention = root.text("attention");
+  if (attention != "fused" && attention != "unfused")
+    root.fail("attention", "must be \"fused\" or \"unfused\"");
+  return attention == "fused";
 }
 
 Link readLink(JsonNode node) {
@@ -68,9 +96,7 @@ tl::unexpected<Error> indivisible(std::string_view what, int64_t value, std::str
               divisor);
 }
 
-}  // namespace
-
-Result<void> validate(const ModelDescription& model) {
+Result<void> checkPositive(const ModelDescription& model) {
   const ModelShape& shape = model.shape;
   const ParallelShape& parallel = model.parallel;
   if (shape.layers < 1 || shape.hidden < 1 || shape.heads < 1 || shape.sequence < 1 ||
@@ -79,27 +105,75 @@ Result<void> validate(const ModelDescription& model) {
     return fail(ErrorCode::kInvalidInput,
                 "layers, hidden, heads, sequence, vocabulary and microBatchSize must be positive");
   }
-  if (parallel.tensor < 1 || parallel.pipeline < 1 || parallel.data < 1 ||
-      parallel.microBatches < 1) {
-    return fail(ErrorCode::kInvalidInput, "tp, pp, dp and microBatches must be positive");
+  if (parallel.tensor < 1 || parallel.pipeline < 1 || parallel.data < 1 || parallel.context < 1 ||
+      parallel.microBatches < 1 || model.architecture.expertParallel < 1) {
+    return fail(ErrorCode::kInvalidInput,
+                "tp, pp, dp, contextParallel, expertParallel and microBatches must be positive");
   }
   if (shape.dropout < 0 || shape.dropout >= 1) {
     return fail(ErrorCode::kInvalidInput, "dropout ({}) must be at least 0 and below 1",
                 shape.dropout);
   }
+  return {};
+}
+
+Result<void> checkDivisible(const ModelDescription& model) {
+  const ModelShape& shape = model.shape;
+  const ParallelShape& parallel = model.parallel;
+  const int64_t kvHeads = model.architecture.kvHeads;
   if (shape.hidden % shape.heads != 0)
     return indivisible("hidden", shape.hidden, "heads", shape.heads);
   if (shape.heads % parallel.tensor != 0)
     return indivisible("heads", shape.heads, "tp", parallel.tensor);
+  if (kvHeads > 0 && shape.heads % kvHeads != 0)
+    return indivisible("heads", shape.heads, "kvHeads", kvHeads);
+  if (kvHeads % parallel.tensor != 0) return indivisible("kvHeads", kvHeads, "tp", parallel.tensor);
   if (shape.ffn() % parallel.tensor != 0)
     return indivisible("ffnHidden", shape.ffn(), "tp", parallel.tensor);
-  if (shape.layers < parallel.pipeline) {
-    return fail(ErrorCode::kInvalidInput, "{} layers cannot fill {} pipeline stages; lower pp",
-                shape.layers, parallel.pipeline);
+  const int64_t sequenceRanks =
+      int64_t{parallel.context} * (parallel.sequenceParallel ? parallel.tensor : 1);
+  if (shape.sequence % sequenceRanks != 0) {
+    return indivisible("sequence", shape.sequence, "the ranks that share it", sequenceRanks);
   }
-  if (parallel.sequenceParallel) {
+  return {};
+}
+
+Result<void> checkExperts(const ModelDescription& model) {
+  const Architecture& design = model.architecture;
+  const ParallelShape& parallel = model.parallel;
+  if (design.experts == 0) {
+    if (design.topK == 0 && design.expertParallel == 1) return {};
+    return fail(ErrorCode::kInvalidInput,
+                "topK and expertParallel need experts; say how many a layer has");
+  }
+  if (design.topK < 1 || design.topK > design.experts) {
+    return fail(ErrorCode::kInvalidInput, "topK ({}) must be from 1 to the number of experts ({})",
+                design.topK, design.experts);
+  }
+  if (design.experts % design.expertParallel != 0)
+    return indivisible("experts", design.experts, "expertParallel", design.expertParallel);
+  const int64_t ranks = int64_t{parallel.tensor} * parallel.gradientReplicas();
+  if (ranks % design.expertParallel != 0) {
+    return indivisible("the ranks of a stage", ranks, "expertParallel", design.expertParallel);
+  }
+  if (parallel.tensor > 1 && !parallel.sequenceParallel) {
     return fail(ErrorCode::kUnsupported,
-                "sequence parallelism is not modelled yet; set sequenceParallel to false");
+                "experts with tp {} need sequenceParallel: each rank routes its own tokens",
+                parallel.tensor);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> validate(const ModelDescription& model) {
+  CARACAL_CHECK_OK(checkPositive(model));
+  CARACAL_CHECK_OK(checkDivisible(model));
+  CARACAL_CHECK_OK(checkExperts(model));
+  const ModelShape& shape = model.shape;
+  if (shape.layers < model.parallel.pipeline) {
+    return fail(ErrorCode::kInvalidInput, "{} layers cannot fill {} pipeline stages; lower pp",
+                shape.layers, model.parallel.pipeline);
   }
   // Far above any model, far below what would overflow the 64-bit byte counts of a layer.
   constexpr double kLargestTensor = 1e15;
@@ -118,58 +192,122 @@ Result<void> validate(const ModelDescription& model) {
   return {};
 }
 
-Result<ModelDescription> modelFromJson(std::string_view text) {
-  CARACAL_TRY(document, JsonDocument::parse(text));
-  JsonNode root = document.root();
-  if (root.has("schema")) root.schema(kModelSchema);
+namespace {
+
+ModelDescription readModel(JsonNode& root) {
   ModelDescription model;
+  if (root.has("schema")) root.schema(kModelSchema);
   model.name = root.textOr("name", "model");
+  root.skip("source");  // where the sizes are from, for people
   model.shape = readShape(root);
   model.parallel = readParallel(root);
+  model.architecture = readArchitecture(root);
+  model.table = root.textOr("table", "");
   model.gpu = root.textOr("gpu", "");
-  model.fusedAttention = root.booleanOr("fusedAttention", false);
+  model.fusedAttention = readFusedAttention(root);
   model.staticBytesPerParameter = root.numberOr("staticBytesPerParameter", 18, 0);
+  model.distributedOptimizer = root.booleanOr("distributedOptimizer", false);
+  if (model.distributedOptimizer && model.staticBytesPerParameter < kOptimizerBytesPerParameter) {
+    root.fail("staticBytesPerParameter",
+              "must be at least 12 with a distributed optimizer, which spreads 12 of them");
+  }
   model.dropoutMaskBytes = root.integerOr("dropoutMaskBytes", 0, 0);
   model.reserveBytes = root.integerOr("reserveBytes", 0, 0);
   model.overlapsWeightGradients = root.booleanOr("overlapsWeightGradients", false);
   root.finish();
+  return model;
+}
+
+bool isLayerTable(const std::string& text) {
+  auto document = JsonDocument::parse(text);
+  if (!document) return false;
+  JsonNode root = document->root();
+  return root.has("schema") && root.text("schema") == kLayerTableSchema;
+}
+
+// The description inside an operator table, which uses that table.
+Result<ModelDescription> modelInTable(const std::string& text, const std::string& path) {
+  CARACAL_TRY(document, JsonDocument::parse(text));
+  JsonNode root = document.root();
+  if (!root.has("model")) {
+    return fail(ErrorCode::kCannotAnswer,
+                "this operator table describes no model; give it a \"model\" with layers, hidden, "
+                "..., or name it as \"table\" in a model description");
+  }
+  JsonNode node = root.object("model");
+  if (node.has("table")) node.fail("table", "must be left out: it is the table around it");
+  ModelDescription model = readModel(node);
+  if (document.error()) return tl::unexpected(*document.error());
+  CARACAL_CHECK_OK(validate(model));
+  model.table = path;
+  return model;
+}
+
+// A table that a description names is looked for beside the description first.
+void resolveTable(ModelDescription& model, const std::string& path) {
+  if (model.table.empty()) return;
+  const auto beside = std::filesystem::path(path).parent_path() / model.table;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(beside, ignored)) model.table = beside.string();
+}
+
+}  // namespace
+
+Result<ModelDescription> modelFromJson(std::string_view text) {
+  CARACAL_TRY(document, JsonDocument::parse(text));
+  JsonNode root = document.root();
+  ModelDescription model = readModel(root);
   if (document.error()) return tl::unexpected(*document.error());
   CARACAL_CHECK_OK(validate(model));
   return model;
 }
 
 std::string modelToJson(const ModelDescription& model) {
-  const nlohmann::ordered_json document = {
-      {"schema", kModelSchema},
-      {"name", model.name},
-      {"layers", model.shape.layers},
-      {"hidden", model.shape.hidden},
-      {"ffnHidden", model.shape.ffnHidden},
-      {"heads", model.shape.heads},
-      {"sequence", model.shape.sequence},
-      {"vocabulary", model.shape.vocabulary},
-      {"microBatchSize", model.shape.microBatchSize},
-      {"bytesPerElement", model.shape.bytesPerElement},
-      {"dropout", model.shape.dropout},
-      {"tp", model.parallel.tensor},
-      {"pp", model.parallel.pipeline},
-      {"dp", model.parallel.data},
-      {"microBatches", model.parallel.microBatches},
-      {"sequenceParallel", model.parallel.sequenceParallel},
-      {"gpu", model.gpu},
-      {"fusedAttention", model.fusedAttention},
-      {"staticBytesPerParameter", model.staticBytesPerParameter},
-      {"dropoutMaskBytes", model.dropoutMaskBytes},
-      {"reserveBytes", model.reserveBytes},
-      {"overlapsWeightGradients", model.overlapsWeightGradients}};
+  const Architecture& design = model.architecture;
+  nlohmann::ordered_json document = {{"schema", kModelSchema},
+                                     {"name", model.name},
+                                     {"layers", model.shape.layers},
+                                     {"hidden", model.shape.hidden},
+                                     {"ffnHidden", model.shape.ffnHidden},
+                                     {"heads", model.shape.heads},
+                                     {"sequence", model.shape.sequence},
+                                     {"vocabulary", model.shape.vocabulary},
+                                     {"microBatchSize", model.shape.microBatchSize},
+                                     {"bytesPerElement", model.shape.bytesPerElement},
+                                     {"dropout", model.shape.dropout},
+                                     {"tp", model.parallel.tensor},
+                                     {"pp", model.parallel.pipeline},
+                                     {"dp", model.parallel.data},
+                                     {"microBatches", model.parallel.microBatches},
+                                     {"sequenceParallel", model.parallel.sequenceParallel},
+                                     {"gpu", model.gpu},
+                                     {"attention", model.fusedAttention ? "fused" : "unfused"},
+                                     {"contextParallel", model.parallel.context},
+                                     {"kvHeads", design.kvHeads},
+                                     {"gatedMlp", design.gatedMlp},
+                                     {"biases", design.biases},
+                                     {"rmsNorm", design.rmsNorm},
+                                     {"rotary", design.rotary},
+                                     {"tiedEmbeddings", design.tiedEmbeddings},
+                                     {"experts", design.experts},
+                                     {"topK", design.topK},
+                                     {"moeEvery", design.moeEvery},
+                                     {"expertParallel", design.expertParallel},
+                                     {"distributedOptimizer", model.distributedOptimizer},
+                                     {"staticBytesPerParameter", model.staticBytesPerParameter},
+                                     {"dropoutMaskBytes", model.dropoutMaskBytes},
+                                     {"reserveBytes", model.reserveBytes},
+                                     {"overlapsWeightGradients", model.overlapsWeightGradients}};
+  if (!model.table.empty()) document["table"] = model.table;
   return prettyJson(document);
 }
 
 Result<ModelDescription> loadModel(const std::string& nameOrPath) {
   CARACAL_TRY(path, resolve(nameOrPath, "models"));
   CARACAL_TRY(text, readTextFile(path));
-  auto model = modelFromJson(text);
+  auto model = isLayerTable(text) ? modelInTable(text, path) : modelFromJson(text);
   if (!model) return tl::unexpected(at(model.error(), path));
+  if (model->table != path) resolveTable(*model, path);
   return model;
 }
 
@@ -188,6 +326,7 @@ Result<Hardware> hardwareFromJson(std::string_view text) {
   hardware.tensorLink = readLink(root.object("tensorLink"));
   hardware.pipelineLink = readLink(root.object("pipelineLink"));
   hardware.dataLink = readLink(root.object("dataLink"));
+  hardware.gpusPerNode = root.integer32Or("gpusPerNode", 8, 1);
   root.skip("sources");  // one text for each constant, for people
   root.finish();
   if (document.error()) return tl::unexpected(*document.error());

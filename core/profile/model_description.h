@@ -11,20 +11,41 @@
 
 namespace caracal::profile {
 
+// What a layer is made of, beyond its sizes. The defaults are GPT-3's.
+struct Architecture {
+  int64_t kvHeads = 0;         // grouped-query attention; 0: as many as heads
+  bool gatedMlp = false;       // SwiGLU: a `gate` beside fc1
+  bool biases = true;          // of the linear layers
+  bool rmsNorm = false;        // norms have a weight and no bias
+  bool rotary = false;         // positions are rotations instead of learned vectors
+  bool tiedEmbeddings = true;  // the head is the embedding, transposed
+  int64_t experts = 0;         // 0: dense MLPs
+  int64_t topK = 0;            // experts that each token visits; they are taken to be balanced
+  int64_t moeEvery = 1;        // each so-manieth layer has experts
+  int32_t expertParallel = 1;  // ranks over which a layer's experts are spread
+  bool operator==(const Architecture&) const = default;
+};
+
 // A `--model` document: {"name", "layers", "hidden", "heads", "sequence", "vocabulary",
 // "microBatchSize", "tp", "pp", "dp", "microBatches", "gpu", ...}; see docs/profile-format.md.
 struct ModelDescription {
   std::string name;
   ModelShape shape;
   ParallelShape parallel;
-  std::string
-      gpu;  // file stem in resources/hardware, or a path; empty: times must come from elsewhere
+  Architecture architecture;
+  // Operator table: a name in resources/models/layers or a path; empty: "transformer".
+  std::string table;
+  // File stem in resources/hardware, or a path; empty: times must come from elsewhere.
+  std::string gpu;
   bool fusedAttention = false;  // `attn` in place of scores softmax attn_dropout context
   // Parameters, gradients and optimizer state per parameter: 18 for bf16 with fp32 gradients and
   // Adam, 16 for the CPU backend (all fp32).
   double staticBytesPerParameter = 18;
-  int64_t dropoutMaskBytes =
-      0;  // per element: 0 with Philox counters (Caracal's runtime), 1 in Megatron-LM
+  // True: 12 of these bytes (fp32 weights and Adam's moments) are spread over the ranks that hold
+  // the same parameters: 6 + 12/d.
+  bool distributedOptimizer = false;
+  // Per element: 0 with Philox counters (Caracal's runtime), 1 in Megatron-LM.
+  int64_t dropoutMaskBytes = 0;
   int64_t reserveBytes = 0;  // per GPU, counted in every peak: fragmentation, libraries
   // True: the backward all-reduces run beside the weight-gradient GEMMs, as in Megatron-LM, and
   // their windows shrink by them. False, as in Caracal's runtime: the whole transfer is a window.
@@ -43,6 +64,8 @@ struct Hardware {
   int64_t memoryBytes = 0;
   int64_t launchNs = 0;  // floor of any operator
   Link tensorLink, pipelineLink, dataLink;
+  // GPUs that tensorLink joins; larger groups talk over dataLink.
+  int32_t gpusPerNode = 8;
   bool operator==(const Hardware&) const = default;
 };
 
@@ -57,21 +80,13 @@ Result<Hardware> hardwareFromJson(std::string_view text);
 // The path itself, or a name ("a100-80gb") from resources/hardware; see core/base/resources.h.
 Result<Hardware> loadHardware(const std::string& nameOrPath);
 
-// What the operator table needs to be exact: sizes positive and divisible by heads and tensor
-// ranks, at least one layer for each stage. Every function below REQUIRES it; modelFromJson checks
-// it.
+// What operator tables need to be exact: sizes positive and divisible by heads and ranks, at least
+// one layer for each stage. modelFromJson checks it.
 Result<void> validate(const ModelDescription& model);
 
-// The operator table of a dense GPT layer (contracts: docs/profile-format.md) with activation and
-// saved bytes after Korthikanti et al. (arXiv 2205.05198, section 4): with 2-byte elements and
-// 1-byte dropout masks the saved bytes and the layer's input add up to their equations. Times are
-// zero. Collectives and windows exist only with more than one tensor-parallel rank.
-LayerKind gptLayer(const ModelDescription& model);
-ModelEnd gptFirst(const ModelDescription& model);
-ModelEnd gptLast(const ModelDescription& model);
-
 // A complete estimated profile: each operator takes max(FLOPs / (peak * efficiency), bytes moved /
-// (bandwidth * efficiency), launch floor); collectives are ring all-reduces over the tensor link.
+// (bandwidth * efficiency), launch floor); collectives are rings over the link that their ranks
+// share (roofline.cpp). Operators, bytes and dependencies: structureOf() in model_structure.h.
 Result<Profile> profileFromModel(const ModelDescription& model, const Hardware& hardware);
 
 }  // namespace caracal::profile

@@ -3,34 +3,43 @@
 #include <cmath>
 
 namespace caracal::profile {
+namespace {
 
-int64_t vocabularyShard(const ModelDescription& model) {
-  const int64_t t = model.parallel.tensor;
-  return (model.shape.vocabulary + t - 1) / t;
+int64_t staticBytesOf(const ModelDescription& model, int64_t parameters, int64_t replicas) {
+  const auto count = static_cast<double>(parameters);
+  if (!model.distributedOptimizer) return std::llround(count * model.staticBytesPerParameter);
+  const int64_t spread = kOptimizerBytesPerParameter * parameters;
+  return std::llround(count * (model.staticBytesPerParameter - kOptimizerBytesPerParameter)) +
+         (spread + replicas - 1) / replicas;
 }
 
-// 4h^2 + 2hf weights and 3h + f biases are split over the tensor ranks (qkv, proj, fc1, fc2); the
-// biases of proj and fc2 and the two norms (2h each) are on every rank: 12h^2 + 13h for f = 4h on
-// one rank.
-int64_t layerParameters(const ModelDescription& model) {
-  const int64_t h = model.shape.hidden;
-  const int64_t f = model.shape.ffn();
-  const int64_t split = 4 * h * h + 2 * h * f + 3 * h + f;
-  return split / model.parallel.tensor + 6 * h;
+int64_t sum(const ParameterCount& parameters) {
+  return parameters.shared + parameters.experts;
 }
 
-int64_t firstParameters(const ModelDescription& model) {
-  return (vocabularyShard(model) + model.shape.sequence) * model.shape.hidden;
+}  // namespace
+
+int64_t replicasOfShared(const ModelDescription& model) {
+  return model.parallel.gradientReplicas();
 }
 
-int64_t lastParameters(const ModelDescription& model) {
-  const int64_t head =
-      model.parallel.pipeline > 1 ? vocabularyShard(model) * model.shape.hidden : 0;
-  return head + 2 * model.shape.hidden;
+int64_t replicasOfExperts(const ModelDescription& model) {
+  return int64_t{model.parallel.tensor} * model.parallel.gradientReplicas() /
+         model.architecture.expertParallel;
 }
 
-int64_t staticBytes(const ModelDescription& model, int64_t parameters) {
-  return std::llround(static_cast<double>(parameters) * model.staticBytesPerParameter);
+int64_t staticBytes(const ModelDescription& model, const ParameterCount& parameters) {
+  return staticBytesOf(model, parameters.shared, replicasOfShared(model)) +
+         staticBytesOf(model, parameters.experts, replicasOfExperts(model));
+}
+
+Result<int64_t> parameterCount(ModelDescription model) {
+  model.parallel = {};
+  model.architecture.expertParallel = 1;
+  CARACAL_TRY(structure, structureOf(model));
+  int64_t total = sum(structure.first.parameters) + sum(structure.last.parameters);
+  for (const uint32_t kind : structure.layers) total += sum(structure.kinds[kind].parameters);
+  return total;
 }
 
 }  // namespace caracal::profile

@@ -1,21 +1,25 @@
-// Parameter counts of a dense GPT on one rank, and the static memory they take.
+// The static memory that parameters take, and a model's parameters in all.
 #pragma once
 
 #include <cstdint>
 
-#include "core/profile/model_description.h"
+#include "core/base/result.h"
+#include "core/profile/model_structure.h"
 
 namespace caracal::profile {
 
-// Rows of the vocabulary on one tensor-parallel rank; the last rank's rows are padded.
-int64_t vocabularyShard(const ModelDescription& model);
+// fp32 weights and Adam's two moments: what a distributed optimizer spreads.
+inline constexpr int kOptimizerBytesPerParameter = 12;
 
-int64_t layerParameters(const ModelDescription& model);
-int64_t firstParameters(const ModelDescription& model);  // word and position embeddings
-// Final norm, and the head where it is not the embedding of the same stage: with one stage both
-// share one matrix, with more the last stage holds a copy (Megatron-LM's tied embeddings).
-int64_t lastParameters(const ModelDescription& model);
+// Ranks that hold the same shared parameters, and the same experts.
+int64_t replicasOfShared(const ModelDescription& model);
+int64_t replicasOfExperts(const ModelDescription& model);
 
-int64_t staticBytes(const ModelDescription& model, int64_t parameters);
+// Parameters, gradients and optimizer state on one rank (ModelDescription::staticBytesPerParameter,
+// distributedOptimizer), rounded up to whole bytes.
+int64_t staticBytes(const ModelDescription& model, const ParameterCount& parameters);
+
+// Of the whole model, each counted once however many ranks hold it.
+Result<int64_t> parameterCount(ModelDescription model);
 
 }  // namespace caracal::profile

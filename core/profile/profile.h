@@ -46,7 +46,9 @@ struct Operator {
 
 // A collective of a layer and how much of it leaves compute free.
 struct Window {
-  std::string id;          // "fwd.attn", "fwd.mlp", "bwd.mlp", "bwd.attn"
+  // "fwd.attn", "fwd.mlp", "bwd.mlp", "bwd.attn" host recomputation; others ("fwd.dispatch") take
+  // their time.
+  std::string id;
   std::string after;       // forward: the collective operator itself; backward: the operator whose
                            // backward produces what is reduced ("fc1", "qkv")
   int64_t transferNs = 0;  // least duration over the ranks of the group
@@ -104,10 +106,13 @@ struct ParallelShape {
   int32_t tensor = 1;
   int32_t pipeline = 1;
   int32_t data = 1;
+  int32_t context = 1;  // ranks that share each sequence
   bool sequenceParallel = false;
   int32_t microBatches = 1;  // per step and data-parallel replica
   bool operator==(const ParallelShape&) const = default;
-  int32_t ranks() const { return tensor * pipeline * data; }
+  int32_t ranks() const { return tensor * pipeline * context * data; }
+  // Ranks that hold the same parameters and reduce their gradients.
+  int32_t gradientReplicas() const { return context * data; }
 };
 
 // bytesPerSecond 0: unknown; a transfer of n bytes takes latencyNs + n / bytesPerSecond.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/base/statistics.h"
+#include "core/profile/model_structure.h"
 #include "core/profile/profile_from_trace.h"
 #include "core/profile/recorded_times.h"
 
@@ -59,16 +60,18 @@ int32_t firstCountedStep(const analysis::StepModel& model) {
 
 // A backend may hold the embedding and the head whole on every tensor rank, or sharded: the size of
 // the logits that it recorded tells which.
-ModelDescription describeEnds(const ModelDescription& description, const RecordedTimes& times) {
+Result<ModelStructure> structureOfEnds(const ModelDescription& description,
+                                       const RecordedTimes& times) {
   const auto head = times.operators.find({Place::kLast, "head", Pass::kForward});
-  if (head == times.operators.end() || head->second.bytes < 0) return description;
+  if (head == times.operators.end() || head->second.bytes < 0) return structureOf(description);
   ModelDescription whole = description;
   whole.parallel.tensor = 1;
   whole.parallel.pipeline = std::max(2, description.parallel.pipeline);
-  for (const Operator& op : gptLast(whole).operators) {
-    if (op.id == "head" && op.outputBytes == head->second.bytes) return whole;
+  CARACAL_TRY(structure, structureOf(whole));
+  for (const Operator& op : structure.last.end.operators) {
+    if (op.id == "head" && op.outputBytes == head->second.bytes) return std::move(structure);
   }
-  return description;
+  return structureOf(description);
 }
 
 class RecordingProfiler {
@@ -85,9 +88,9 @@ class RecordingProfiler {
   Result<Profile> run() && {
     describeSource();
     CARACAL_CHECK_OK(timeLayers());
-    const ModelDescription ends = describeEnds(m_description, m_times);
-    m_profile.first = gptFirst(ends);
-    m_profile.last = gptLast(ends);
+    CARACAL_TRY(ends, structureOfEnds(m_description, m_times));
+    m_profile.first = std::move(ends.first.end);
+    m_profile.last = std::move(ends.last.end);
     CARACAL_CHECK_OK(timeOperators(Place::kFirst, m_profile.first.operators));
     CARACAL_CHECK_OK(timeOperators(Place::kLast, m_profile.last.operators));
     shareStaticBytes();
@@ -134,8 +137,15 @@ class RecordingProfiler {
   }
 
   Result<void> timeLayers() {
-    m_profile.kinds.push_back(gptLayer(m_description));
-    m_profile.layers.assign(static_cast<size_t>(m_description.shape.layers), 0);
+    CARACAL_TRY(structure, structureOf(m_description));
+    if (structure.kinds.size() > 1) {
+      return fail(ErrorCode::kUnsupported,
+                  "the recording's model has {} kinds of layers; only recordings of equal layers "
+                  "can be profiled",
+                  structure.kinds.size());
+    }
+    m_profile.kinds.push_back(std::move(structure.kinds.front().kind));
+    m_profile.layers = std::move(structure.layers);
     CARACAL_CHECK_OK(timeOperators(Place::kLayer, kind().operators));
     for (Window& window : kind().windows) {
       const auto recorded = m_times.collectives.find(window.id);

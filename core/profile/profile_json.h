@@ -22,6 +22,7 @@ Result<void> saveProfile(const Profile& profile,
 // Checks what the types cannot: ids unique, inputs known and earlier, savedFor known, layers in
 // range, times and bytes not negative, sizes positive.
 Result<void> validate(const Profile& profile);
+Result<void> validate(const LayerKind& kind);
 
 // 16 hex digits over the canonical JSON without "name" and "source"; names a profile in plans and
 // recordings.

@@ -17,11 +17,13 @@ nlohmann::ordered_json shapeJson(const ModelShape& shape) {
 }
 
 nlohmann::ordered_json shapeJson(const ParallelShape& shape) {
-  return {{"tensor", shape.tensor},
-          {"pipeline", shape.pipeline},
-          {"data", shape.data},
-          {"sequenceParallel", shape.sequenceParallel},
-          {"microBatches", shape.microBatches}};
+  nlohmann::ordered_json document = {{"tensor", shape.tensor},
+                                     {"pipeline", shape.pipeline},
+                                     {"data", shape.data},
+                                     {"sequenceParallel", shape.sequenceParallel},
+                                     {"microBatches", shape.microBatches}};
+  if (shape.context > 1) document["context"] = shape.context;
+  return document;
 }
 
 ModelShape readModelShape(JsonNode node) {
@@ -45,6 +47,7 @@ ParallelShape readParallelShape(JsonNode node) {
   shape.tensor = node.integer32("tensor", 1);
   shape.pipeline = node.integer32("pipeline", 1);
   shape.data = node.integer32("data", 1);
+  shape.context = node.integer32Or("context", 1, 1);
   shape.sequenceParallel = node.boolean("sequenceParallel");
   shape.microBatches = node.integer32("microBatches", 1);
   node.finish();

@@ -50,12 +50,13 @@ Result<void> checkOperators(const std::vector<Operator>& operators, const std::s
 }
 
 Result<void> checkWindows(const LayerKind& kind, const std::string& where) {
-  static const std::set<std::string> known{"fwd.attn", "fwd.mlp", "bwd.mlp", "bwd.attn"};
   std::set<std::string> seen;
   for (const Window& window : kind.windows) {
     const std::string place = where + ".windows." + window.id;
-    if (!known.contains(window.id))
-      return invalid(place, fmt::format("windows of a layer are {}", fmt::join(known, ", ")));
+    if (!window.id.starts_with("fwd.") && !window.id.starts_with("bwd."))
+      return invalid(place,
+                     "windows of a layer are fwd.attn, fwd.mlp, bwd.mlp, bwd.attn and others "
+                     "whose id begins with fwd. or bwd.");
     if (!seen.insert(window.id).second) return invalid(place, "there are two windows of this id");
     if (kind.indexOf(window.after) < 0)
       return invalid(
@@ -78,7 +79,7 @@ Result<void> checkKind(const LayerKind& kind, const std::string& where) {
 
 Result<void> checkSizes(const Profile& profile) {
   const ParallelShape& parallel = profile.parallel;
-  if (parallel.tensor < 1 || parallel.pipeline < 1 || parallel.data < 1 ||
+  if (parallel.tensor < 1 || parallel.pipeline < 1 || parallel.data < 1 || parallel.context < 1 ||
       parallel.microBatches < 1) {
     return invalid("parallel", "sizes must be positive");
   }
@@ -103,13 +104,17 @@ Result<void> checkSizes(const Profile& profile) {
 
 }  // namespace
 
+Result<void> validate(const LayerKind& kind) {
+  return checkKind(kind, "kinds." + kind.id);
+}
+
 Result<void> validate(const Profile& profile) {
   CARACAL_CHECK_OK(checkSizes(profile));
   std::set<std::string> ids;
   for (const LayerKind& kind : profile.kinds) {
     if (!ids.insert(kind.id).second)
       return invalid("kinds." + kind.id, "there are two layer kinds of this id");
-    CARACAL_CHECK_OK(checkKind(kind, "kinds." + kind.id));
+    CARACAL_CHECK_OK(validate(kind));
   }
   CARACAL_CHECK_OK(checkOperators(profile.first.operators, "first"));
   CARACAL_CHECK_OK(checkOperators(profile.last.operators, "last"));

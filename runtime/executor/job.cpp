@@ -4,6 +4,7 @@
 
 #include "core/plan/item_effects.h"
 #include "core/plan/tensor_bytes.h"
+#include "core/profile/model_structure.h"
 #include "core/profile/profile_json.h"
 #include "runtime/model/shape.h"
 #include "runtime/model/workspace.h"
@@ -115,20 +116,22 @@ Result<Job> finished(Job job) {
 
 }  // namespace
 
-profile::Profile structureOf(const profile::ModelDescription& model) {
+Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model) {
   profile::Profile structure;
   structure.name = model.name;
   structure.model = model.shape;
   structure.parallel = model.parallel;
-  structure.kinds = {profile::gptLayer(model)};
-  structure.layers.assign(static_cast<size_t>(model.shape.layers), 0);
+  CARACAL_TRY(layers, profile::structureOf(model));
+  structure.kinds = {layers.kinds.front().kind};
+  structure.layers = layers.layers;
   // Every rank of a stage holds the whole embedding and the whole head, and they are two matrices
   // also when one stage holds both.
   profile::ModelDescription ends = model;
   ends.parallel.tensor = 1;
   ends.parallel.pipeline = std::max(2, model.parallel.pipeline);
-  structure.first = profile::gptFirst(ends);
-  structure.last = profile::gptLast(ends);
+  CARACAL_TRY(whole, profile::structureOf(ends));
+  structure.first = whole.first.end;
+  structure.last = whole.last.end;
   structure.sendBytes = structure.kinds.front().inputBytes;
   return structure;
 }
@@ -137,7 +140,8 @@ Result<Job> jobFromPlan(const plan::PlanDocument& document) {
   Job job;
   job.model = descriptionOf(document);
   CARACAL_CHECK_OK(model::checkRunnable(job.model));
-  job.profile = structureOf(job.model);
+  CARACAL_TRY(structure, structureOnCpu(job.model));
+  job.profile = std::move(structure);
   job.plan = document.plan;
   job.planHash = plan::hashOf(document.plan);
   job.profileHash = document.plan.profileHash;
@@ -149,7 +153,8 @@ Result<Job> jobFromModel(const profile::ModelDescription& model) {
   Job job;
   job.model = asStoredHere(model);
   CARACAL_CHECK_OK(model::checkRunnable(job.model));
-  job.profile = structureOf(job.model);
+  CARACAL_TRY(structure, structureOnCpu(job.model));
+  job.profile = std::move(structure);
   job.plan = keepAllPlan(job.profile);
   job.planHash = plan::hashOf(job.plan);
   return finished(std::move(job));

@@ -29,7 +29,7 @@ Result<Job> jobFromPlan(const plan::PlanDocument& document);
 Result<Job> jobFromModel(const profile::ModelDescription& model);
 
 // The structure of a model for this backend: fp32, nothing kept for dropout.
-profile::Profile structureOf(const profile::ModelDescription& model);
+Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model);
 
 // Bytes of one rank of a stage: fixed ones, and activations at their largest, from the program
 // alone.

@@ -24,6 +24,15 @@ Result<void> checkRunnable(const profile::ModelDescription& description) {
     return fail(ErrorCode::kUnsupported,
                 "the CPU backend has no fused attention; set fusedAttention to false");
   }
+  if (description.architecture != profile::Architecture{} || !description.table.empty()) {
+    return fail(ErrorCode::kUnsupported,
+                "the CPU backend trains GPT-3's architecture; leave out kvHeads, gatedMlp, biases, "
+                "rmsNorm, rotary, tiedEmbeddings, experts and table");
+  }
+  if (description.parallel.context > 1) {
+    return fail(ErrorCode::kUnsupported,
+                "the CPU backend has no context parallelism; set contextParallel to 1");
+  }
   if (description.parallel.sequenceParallel) {
     return fail(ErrorCode::kUnsupported,
                 "the CPU backend has no sequence parallelism; set sequenceParallel to false");

@@ -37,7 +37,10 @@ TEST(ModelDescription, survivesARoundTrip) {
   const auto model = modelFromJson(
       with(R"("ffnHidden": 200, "tp": 2, "pp": 2, "dp": 3, "microBatches": 6, "dropout": 0.25,
       "gpu": "h200", "fusedAttention": true, "reserveBytes": 5, "staticBytesPerParameter": 16.5, "dropoutMaskBytes": 1,
-      "bytesPerElement": 4, "overlapsWeightGradients": true, "microBatchSize": 3)"));
+      "bytesPerElement": 4, "overlapsWeightGradients": true, "microBatchSize": 3, "contextParallel": 2,
+      "sequenceParallel": true, "kvHeads": 2, "gatedMlp": true, "biases": false, "rmsNorm": true, "rotary": true,
+      "tiedEmbeddings": false, "experts": 4, "topK": 2, "moeEvery": 2, "expertParallel": 2,
+      "distributedOptimizer": true, "table": "other")"));
   ASSERT_TRUE(model) << model.error().text();
   const auto again = modelFromJson(modelToJson(*model));
   ASSERT_TRUE(again) << again.error().text();
@@ -57,8 +60,23 @@ TEST(ModelDescription, refusesWhatCannotBeAndSaysWhy) {
   EXPECT_EQ(errorOf(with(R"("tp": 8)")), "heads (4) must be a multiple of tp (8)");
   EXPECT_EQ(errorOf(with(R"("pp": 5)")), "4 layers cannot fill 5 pipeline stages; lower pp");
   EXPECT_EQ(errorOf(with(R"("dropout": 1)")), "dropout (1) must be at least 0 and below 1");
-  EXPECT_EQ(errorOf(with(R"("sequenceParallel": true)")),
-            "sequence parallelism is not modelled yet; set sequenceParallel to false");
+  EXPECT_EQ(errorOf(with(R"("contextParallel": 5)")),
+            "sequence (32) must be a multiple of the ranks that share it (5)");
+  EXPECT_EQ(errorOf(with(R"("kvHeads": 3)")), "heads (4) must be a multiple of kvHeads (3)");
+  EXPECT_EQ(errorOf(with(R"("kvHeads": 1, "tp": 2)")), "kvHeads (1) must be a multiple of tp (2)");
+  EXPECT_EQ(errorOf(with(R"("attention": "flash")")),
+            "attention: must be \"fused\" or \"unfused\"");
+  EXPECT_EQ(errorOf(with(R"("topK": 2)")),
+            "topK and expertParallel need experts; say how many a layer has");
+  EXPECT_EQ(errorOf(with(R"("experts": 4, "topK": 5)")),
+            "topK (5) must be from 1 to the number of experts (4)");
+  EXPECT_EQ(errorOf(with(R"("experts": 4, "expertParallel": 4, "dp": 2)")),
+            "the ranks of a stage (2) must be a multiple of expertParallel (4)");
+  EXPECT_EQ(errorOf(with(R"("experts": 4, "tp": 2)")),
+            "experts with tp 2 need sequenceParallel: each rank routes its own tokens");
+  EXPECT_EQ(errorOf(with(R"("distributedOptimizer": true, "staticBytesPerParameter": 8)")),
+            "staticBytesPerParameter: must be at least 12 with a distributed optimizer, which "
+            "spreads 12 of them");
   EXPECT_EQ(errorOf(with(R"("schema": "caracal.model/7")")),
             "schema: is \"caracal.model/7\"; this version of Caracal reads \"caracal.model/1\"");
   EXPECT_EQ(errorOf(with(R"("reserveBytes": 18446744073709551615)")),

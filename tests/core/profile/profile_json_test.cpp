@@ -134,7 +134,7 @@ TEST(ProfileValidate, refusesImpossibleProfiles) {
       {[](Profile& p) { p.kinds[0].operators[0].savedBytes = 0; }, "but savedBytes is 0"},
       {[](Profile& p) { p.kinds[0].operators[0].forwardNs = -1; }, "times must not be negative"},
       {[](Profile& p) { p.kinds[0].windows[0].after = "nothing"; }, "\"after\" names \"nothing\""},
-      {[](Profile& p) { p.kinds[0].windows[0].id = "fwd.moe"; }, "windows of a layer are"},
+      {[](Profile& p) { p.kinds[0].windows[0].id = "moe"; }, "windows of a layer are"},
       {[](Profile& p) { p.layers[3] = 1; }, "names kind 1, but there are 1"},
       {[](Profile& p) { p.layers.pop_back(); }, "lists 23 layers, but the model has 24"},
       {[](Profile& p) { p.parallel.pipeline = 25; }, "24 layers cannot fill 25 stages"},

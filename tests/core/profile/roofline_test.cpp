@@ -1,36 +1,52 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/base/resources.h"
 #include "core/profile/model_description.h"
 #include "core/profile/profile_json.h"
+#include "tests/support/csv.h"
 
 namespace caracal::profile {
 namespace {
 
-// Korthikanti et al. (arXiv 2205.05198), table 4: one layer of the 22B model, 8 tensor-parallel
-// ranks, micro-batch 4, A100: 7.7 ms forward, 11.9 ms backward; full recomputation adds a forward
-// pass.
+// Times of a layer that a policy of Megatron-LM rebuilds on demand.
+int64_t recomputeNs(const LayerKind& layer, const std::string& recompute) {
+  static const std::set<std::string> kCore{"scores", "softmax", "attn_dropout"};
+  int64_t total = 0;
+  for (const Operator& op : layer.operators) {
+    if (recompute == "full" || (recompute == "selective" && kCore.contains(op.id)))
+      total += op.forwardNs;
+  }
+  return total;
+}
+
+// Stated tolerance of the estimate against published times of a layer. The measured kernels of
+// 2022 lie below the roofline in softmax and dropout, and above it nowhere.
+constexpr double kTolerance = 0.12;
+
 TEST(Roofline, oneLayerOf22BTakesWhatWasMeasured) {
+  const auto rows = test::csvRows("layer_times.csv");
+  ASSERT_EQ(rows.size(), 5u);
   auto model = loadModel("gpt-22b");
   ASSERT_TRUE(model) << model.error().text();
   model->overlapsWeightGradients = true;  // as Megatron-LM does
   const auto hardware = loadHardware("a100-80gb");
   ASSERT_TRUE(hardware) << hardware.error().text();
-  const auto profile = profileFromModel(*model, *hardware);
-  ASSERT_TRUE(profile) << profile.error().text();
-  const LayerKind& layer = profile->kinds.front();
-  EXPECT_NEAR(static_cast<double>(layer.forwardNs()) / 1e6, 7.7, 0.10 * 7.7);
-  EXPECT_NEAR(static_cast<double>(layer.backwardNs()) / 1e6, 11.9, 0.10 * 11.9);
-  // Selective recomputation measured 13.2 - 11.9 = 1.3 ms for scores, softmax and dropout; their
-  // kernels of that time were not as close to the roofline as the GEMMs.
-  int64_t attentionCore = 0;
-  for (const char* id : {"scores", "softmax", "attn_dropout"}) {
-    attentionCore += layer.operators[static_cast<size_t>(layer.indexOf(id))].forwardNs;
+  for (const auto& row : rows) {
+    model->parallel.sequenceParallel = row[1] == "1";
+    const auto profile = profileFromModel(*model, *hardware);
+    ASSERT_TRUE(profile) << profile.error().text();
+    const LayerKind& layer = profile->kinds.front();
+    const double forwardMs = static_cast<double>(layer.forwardNs()) / 1e6;
+    const double backwardMs =
+        static_cast<double>(layer.backwardNs() + recomputeNs(layer, row[2])) / 1e6;
+    const double measuredForward = std::stod(row[3]), measuredBackward = std::stod(row[4]);
+    EXPECT_NEAR(forwardMs, measuredForward, kTolerance * measuredForward) << row[0];
+    EXPECT_NEAR(backwardMs, measuredBackward, kTolerance * measuredBackward) << row[0];
+    RecordProperty(row[0] + " forward", fmt::format("{:.2f} ms", forwardMs));
+    RecordProperty(row[0] + " backward", fmt::format("{:.2f} ms", backwardMs));
   }
-  EXPECT_GT(static_cast<double>(attentionCore) / 1e6, 1.3 / 1.6);
-  EXPECT_LT(static_cast<double>(attentionCore) / 1e6, 1.3);
-  RecordProperty("forwardNs", static_cast<int>(layer.forwardNs()));
-  RecordProperty("backwardNs", static_cast<int>(layer.backwardNs()));
 }
 
 TEST(Roofline, everyShippedModelGivesAValidProfileOnEveryShippedDevice) {

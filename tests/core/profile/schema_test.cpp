@@ -28,9 +28,10 @@ TEST(Schema, profilesWeWriteConform) {
   EXPECT_EQ(schema("profile").violations(anyProfile()), NoViolations{});
 }
 
-TEST(Schema, shippedModelsAndHardwareConform) {
-  for (const char* folder : {"models", "hardware"}) {
-    const auto checked = schema(std::string(folder) == "models" ? "model" : "hardware");
+TEST(Schema, shippedModelsTablesAndHardwareConform) {
+  for (const auto& [folder, of] : {std::pair{"models", "model"}, {"hardware", "hardware"},
+                                   {"models/layers", "layer-table"}}) {
+    const auto checked = schema(of);
     for (const std::string& name : listResources(folder)) {
       const auto text = readTextFile(*findResource(std::string(folder) + "/" + name + ".json"));
       EXPECT_EQ(checked.violations(*text), NoViolations{}) << name;
