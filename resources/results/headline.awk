@@ -1,0 +1,121 @@
+# docs/results.md with the tables between its markers made anew from the rows of headline.sh.
+# A marker reads <!-- times NODE -->, <!-- gains NODE --> or <!-- search -->, its end <!-- end -->.
+
+BEGIN {
+  FS = "\t"
+  document = ARGV[1]
+  columns = split("full selective uniform block checkmate heu heu+ opt partition", column, " ")
+  while ((getline line < rows) > 0) {
+    split(line, cell, "\t")
+    key = cell[1] SUBSEP cell[2] SUBSEP cell[3]
+    if (!(key in known)) {
+      known[key] = 1
+      order[++count] = key
+    }
+    step[key, cell[4]] = cell[5]
+    what[key, cell[4]] = cell[7]
+    present[cell[4]] = 1
+    seconds = cell[8] + 0
+    if (!(cell[4] in most) || seconds > most[cell[4]]) most[cell[4]] = seconds
+    total[cell[4]] += seconds
+    runs[cell[4]]++
+  }
+  FS = "\n"
+  output = document ".new"
+  while ((getline line < document) > 0) {
+    if (!skipping) print line > output
+    if (line ~ /^<!-- (times|gains) /) {
+      split(line, word, " ")
+      if (word[2] == "times") times(word[3])
+      else gains(word[3])
+      skipping = 1
+    } else if (line ~ /^<!-- search -->/) {
+      search()
+      skipping = 1
+    } else if (line ~ /^<!-- end -->/ && skipping) {
+      print line > output
+      skipping = 0
+    }
+  }
+  close(output)
+  exit system("mv " output " " document)
+}
+
+function title(name) {
+  if (name == "heu+") return "HEU+"
+  if (name == "partition") return "HEU+, partition searched"
+  if (name == "heu" || name == "opt") return toupper(name)
+  if (name == "checkmate") return "Checkmate"
+  return name
+}
+
+function cellOf(key, name) {
+  if (!((key, name) in step)) return "-"
+  if (step[key, name] == 0) return "does not fit"
+  text = sprintf("%.0f", step[key, name] / 1e6)
+  if (name == "uniform" || name == "block") text = text " (" substr(what[key, name], index(what[key, name], ":") + 1) ")"
+  return text
+}
+
+# Milliseconds of a step by policy.
+function times(node,    i, c, part, line) {
+  line = "| model | GiB | keep all |"
+  for (c = 1; c <= columns; c++) if (column[c] in present) line = line " " title(column[c]) " |"
+  print "\n" line > output
+  gsub(/[^|]+/, "---", line)
+  print line > output
+  for (i = 1; i <= count; i++) {
+    split(order[i], part, SUBSEP)
+    if (part[2] != node) continue
+    line = "| " part[1] " | " part[3] " | " cellOf(order[i], "none") " |"
+    for (c = 1; c <= columns; c++) if (column[c] in present) line = line " " cellOf(order[i], column[c]) " |"
+    print line > output
+  }
+  print "" > output
+}
+
+function least(key, names,    n, i, name, best) {
+  n = split(names, name, " ")
+  for (i = 1; i <= n; i++) {
+    if (!((key, name[i]) in step) || step[key, name[i]] == 0) continue
+    if (best == 0 || step[key, name[i]] < best) best = step[key, name[i]]
+  }
+  return best
+}
+
+function ratio(reference, value) {
+  return reference > 0 && value > 0 ? sprintf("%.3f", reference / value) : "-"
+}
+
+# How many times faster than full recomputation, than the best of Megatron-LM's policies and than Checkmate.
+function gains(node,    i, c, r, part, line, name, key, reference) {
+  split("full|full selective uniform block|checkmate", reference, "|")
+  split("heu heu+ opt partition", name, " ")
+  line = "| model | GiB |"
+  for (c = 1; c <= 4; c++) if (name[c] in present) line = line " " title(name[c]) ": over full / best of Megatron-LM / Checkmate |"
+  print "\n" line > output
+  gsub(/[^|]+/, "---", line)
+  print line > output
+  for (i = 1; i <= count; i++) {
+    key = order[i]
+    split(key, part, SUBSEP)
+    if (part[2] != node) continue
+    line = "| " part[1] " | " part[3] " |"
+    for (c = 1; c <= 4; c++) {
+      if (!(name[c] in present)) continue
+      for (r = 1; r <= 3; r++) line = line (r > 1 ? " /" : "") " " ratio(least(key, reference[r]), step[key, name[c]])
+      line = line " |"
+    }
+    print line > output
+  }
+  print "" > output
+}
+
+function search(    c) {
+  print "\n| policy | plans | mean search, s | longest, s |\n|---|---|---|---|" > output
+  for (c = 1; c <= columns; c++) {
+    if (!(column[c] in present)) continue
+    printf "| %s | %d | %.3f | %.3f |\n", title(column[c]), runs[column[c]], total[column[c]] / runs[column[c]], most[column[c]] > output
+  }
+  print "" > output
+}
