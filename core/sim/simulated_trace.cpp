@@ -66,7 +66,8 @@ class StageWriter {
     m_compute = track(TrackKind::kComputeLane, "compute");
     m_collectives = track(TrackKind::kCommLane, "tp-comm");
     m_transfers = track(TrackKind::kCommLane, "pp-comm");
-    if (m_shape.profile.parallel.gradientReplicas() > 1) m_reductions = track(TrackKind::kCommLane, "dp-comm");
+    if (m_shape.profile.parallel.gradientReplicas() > 1)
+      m_reductions = track(TrackKind::kCommLane, "dp-comm");
     for (size_t i = 0; i < program.items.size(); ++i) write(program.items[i], times.items[i]);
   }
 

@@ -29,8 +29,8 @@ TEST(Schema, profilesWeWriteConform) {
 }
 
 TEST(Schema, shippedModelsTablesAndHardwareConform) {
-  for (const auto& [folder, of] : {std::pair{"models", "model"}, {"hardware", "hardware"},
-                                   {"models/layers", "layer-table"}}) {
+  for (const auto& [folder, of] :
+       {std::pair{"models", "model"}, {"hardware", "hardware"}, {"models/layers", "layer-table"}}) {
     const auto checked = schema(of);
     for (const std::string& name : listResources(folder)) {
       const auto text = readTextFile(*findResource(std::string(folder) + "/" + name + ".json"));
