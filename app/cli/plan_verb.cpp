@@ -1,16 +1,24 @@
-// caracal plan: a plan for a profile by a policy, under a memory budget, with its simulated step.
+// caracal plan: a plan for a profile by a policy, under a memory budget, with its simulated step;
+// or every policy side by side, or the Pareto front of memory against time.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/layer_list.h"
+#include "app/cli/plan_verb_tables.h"
 #include "app/cli/prediction.h"
 #include "app/cli/verbs.h"
+#include "core/base/files.h"
 #include "core/base/format.h"
 #include "core/plan/plan_json.h"
+#include "core/planner/budget_text.h"
+#include "core/planner/explain.h"
+#include "core/planner/pareto.h"
 #include "core/planner/policy.h"
+#include "core/planner/policy_comparison.h"
 #include "core/profile/profile_json.h"
 #include "core/sim/simulator.h"
 
@@ -27,6 +35,11 @@ struct Options {
   std::string policy = "heu+";
   std::string budget;
   std::string partition = "even";
+  std::string schedule;
+  double timeLimitSeconds = 0;
+  bool pareto = false;
+  bool compare = false;
+  bool explain = false;
   std::string output;
   bool json = false;
 };
@@ -41,20 +54,25 @@ struct Answer {
 Result<PlanRequest> requestOf(const Options& options) {
   PlanRequest request;
   request.policy = options.policy;
+  request.schedule = options.schedule;
+  request.timeLimitSeconds = options.timeLimitSeconds;
   if (!options.budget.empty()) {
-    request.budgetBytes = parseBytes(options.budget);
-    if (request.budgetBytes <= 0) {
-      return fail(ErrorCode::kInvalidInput, "'{}' is not a size such as 4GiB or 800MB",
-                  options.budget);
-    }
+    CARACAL_TRY(bytes, planner::parseBudget(options.budget));
+    request.budgetBytes = bytes;
   }
-  if (options.partition == "greedy") {
-    request.partition = planner::PartitionMode::kGreedy;
-  } else if (options.partition != "even") {
-    CARACAL_TRY(layers, parseLayerList(options.partition));
-    request.partition = planner::PartitionMode::kGiven;
-    request.layersOfStage = layers;
+  if (const auto mode = planner::partitionModeFromName(options.partition)) {
+    request.partition = *mode;
+    return request;
   }
+  const auto layers = parseLayerList(options.partition);
+  if (!layers) {
+    return fail(ErrorCode::kInvalidInput,
+                "'{}' is no partition; write even, greedy, dp, search, or layer counts such as "
+                "4,4,3,3",
+                options.partition);
+  }
+  request.partition = planner::PartitionMode::kGiven;
+  request.layersOfStage = *layers;
   return request;
 }
 
@@ -65,6 +83,7 @@ bool written(const Answer& answer, const Options& options) {
 
 ordered_json toJson(const Answer& answer, const Options& options) {
   const PlanOutcome& outcome = answer.outcome;
+  const std::optional<double> gap = planner::gapOf(outcome);
   ordered_json document{{"schema", "caracal.plan/1"},
                         {"status", planner::name(outcome.status)},
                         {"policy", outcome.plan.policy},
@@ -72,6 +91,7 @@ ordered_json toJson(const Answer& answer, const Options& options) {
   document.update(predictionJson(answer.prediction));
   document.update(
       ordered_json{{"boundNs", outcome.boundNs},
+                   {"gap", gap ? ordered_json(*gap) : nullptr},
                    {"searchSeconds", outcome.searchSeconds},
                    {"smallestBudgetBytes", outcome.smallestBudgetBytes},
                    {"tightestStage", outcome.tightestStage},
@@ -79,6 +99,10 @@ ordered_json toJson(const Answer& answer, const Options& options) {
                    {"planHash", plan::hashOf(outcome.plan)},
                    {"output", written(answer, options) ? ordered_json(options.output) : nullptr},
                    {"document", ordered_json::parse(plan::toJson(outcome.plan, answer.profile))}});
+  if (options.explain) {
+    document["explanation"] =
+        explanationJson(planner::explain(answer.profile, outcome.plan, answer.prediction));
+  }
   return document;
 }
 
@@ -97,17 +121,18 @@ void print(const Answer& answer, const Options& options, Console& console) {
   const PlanOutcome& outcome = answer.outcome;
   console.out << fmt::format("policy {}, {} in {:.3f} s", outcome.plan.policy,
                              planner::name(outcome.status), outcome.searchSeconds);
-  if (outcome.boundNs > 0) {
-    const double gap = answer.prediction.stepNs > 0
-                           ? 100.0 *
-                                 static_cast<double>(answer.prediction.stepNs - outcome.boundNs) /
-                                 static_cast<double>(answer.prediction.stepNs)
-                           : 0.0;
+  if (const std::optional<double> gap = planner::gapOf(outcome)) {
     console.out << fmt::format("; no plan like it steps under {} (gap {})",
-                               formatDuration(outcome.boundNs), formatPercent(gap));
+                               formatDuration(outcome.boundNs), formatPercent(100 * *gap));
   }
   console.out << '\n' << predictionText(answer.prediction) << replayText(answer.replay);
   for (const std::string& note : outcome.notes) console.out << "note: " << note << '\n';
+  if (options.explain) {
+    console.out << '\n'
+                << explanationText(
+                       planner::explain(answer.profile, outcome.plan, answer.prediction))
+                << '\n';
+  }
   if (outcome.status == PlanStatus::kInfeasible) console.out << infeasibleText(outcome, options);
   if (written(answer, options)) {
     console.out << "written to " << options.output << '\n';
@@ -116,15 +141,11 @@ void print(const Answer& answer, const Options& options, Console& console) {
   }
 }
 
-Result<ExitCode> runPlan(const Options& options, Console& console) {
-  CARACAL_TRY(profile, profile::loadProfile(options.profile));
-  const auto request = requestOf(options);
-  if (!request) return usageError(console, request.error().text());
-  ProgressLine line(console);
-  auto made = planner::makePlan(profile, *request, console.stop, line.callback());
-  if (!made && made.error().code == ErrorCode::kInvalidInput)
-    return usageError(console, made.error().text());
-  CARACAL_TRY(outcome, std::move(made));
+Result<ExitCode> runOne(const profile::Profile& profile, const PlanRequest& request,
+                        const Options& options, Console& console) {
+  std::optional<ProgressLine> line(std::in_place, console);
+  CARACAL_TRY(outcome, planner::makePlan(profile, request, console.stop, line->callback()));
+  line.reset();
   CARACAL_TRY(prediction, sim::simulate(profile, outcome.plan, {}, console.stop));
   CARACAL_TRY(replay, planner::replayError(profile, console.stop));
   const Answer answer{profile, outcome, prediction, replay};
@@ -137,6 +158,55 @@ Result<ExitCode> runPlan(const Options& options, Console& console) {
     print(answer, options, console);
   }
   return outcome.status == PlanStatus::kInfeasible ? ExitCode::kCannotAnswer : ExitCode::kOk;
+}
+
+Result<ExitCode> runCompare(const profile::Profile& profile, const PlanRequest& request,
+                            const Options& options, Console& console) {
+  std::optional<ProgressLine> line(std::in_place, console);
+  CARACAL_TRY(rows, planner::comparePolicies(profile, request, console.stop, line->callback()));
+  line.reset();
+  if (options.json) {
+    printJson(console, {{"schema", "caracal.plan-comparison/1"},
+                        {"profile", profile.name},
+                        {"profileTag", trace::name(profile.tag)},
+                        {"budgetBytes", request.budgetBytes > 0 ? request.budgetBytes
+                                                                : profile.memory.capacityBytes},
+                        {"policies", comparisonJson(rows)}});
+  } else {
+    console.out << comparisonText(rows);
+  }
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> runPareto(const profile::Profile& profile, const PlanRequest& request,
+                           const Options& options, Console& console) {
+  std::optional<ProgressLine> line(std::in_place, console);
+  CARACAL_TRY(front, planner::paretoFront(profile, request, {}, console.stop, line->callback()));
+  line.reset();
+  const std::string document = planner::toJson(front, profile);
+  if (!options.output.empty()) CARACAL_CHECK_OK(writeTextFile(options.output, document));
+  console.out << (options.json ? document : paretoText(front, profile));
+  if (!options.json && !options.output.empty())
+    console.out << "written to " << options.output << '\n';
+  return ExitCode::kOk;
+}
+
+Result<ExitCode> runPlan(const Options& options, Console& console) {
+  if (options.pareto + options.compare + options.explain > 1)
+    return usageError(console, "--pareto, --compare and --explain are three questions; ask one");
+  if (options.compare && !options.output.empty())
+    return usageError(console, "--compare writes no plan; plan the policy that you choose with -o");
+  if (options.pareto && !options.budget.empty())
+    return usageError(console, "--pareto sweeps all budgets; leave --budget away");
+  const auto request = requestOf(options);
+  if (!request) return usageError(console, request.error().text());
+  CARACAL_TRY(profile, profile::loadProfile(options.profile));
+  auto exitCode = options.pareto    ? runPareto(profile, *request, options, console)
+                  : options.compare ? runCompare(profile, *request, options, console)
+                                    : runOne(profile, *request, options, console);
+  if (!exitCode && exitCode.error().code == ErrorCode::kInvalidInput)
+    return usageError(console, exitCode.error().text());
+  return exitCode;
 }
 
 std::string policyHelp() {
@@ -156,9 +226,23 @@ VerbRun declarePlan(CLI::App& command) {
   command.add_option("--budget", options->budget,
                      "memory per GPU, as 4GiB (default: the device's, or no limit when unknown)");
   command
-      .add_option("--partition", options->partition,
-                  "layers of the stages: even, greedy, or 4,4,3,3")
+      .add_option(
+          "--partition", options->partition,
+          "layers of the stages: even; greedy, moving single layers; dp, the fastest slowest "
+          "stage; search, the shortest simulated step; or counts such as 4,4,3,3")
       ->capture_default_str();
+  command.add_option("--schedule", options->schedule,
+                     "pipeline schedule (default: that of the profile)");
+  command
+      .add_option("--time-limit", options->timeLimitSeconds,
+                  "seconds after which a long search returns what it has (default: limits that "
+                  "give the same plan on every machine)")
+      ->check(CLI::NonNegativeNumber);
+  command.add_flag("--pareto", options->pareto,
+                   "sweep budgets: peak memory against step time; -o writes caracal.pareto/1");
+  command.add_flag("--compare", options->compare, "every policy side by side");
+  command.add_flag("--explain", options->explain,
+                   "why each tensor is kept or rebuilt where it is, and what limits the plan");
   command.add_option("-o,--output", options->output, "write the plan here");
   command.add_flag("--json", options->json, "print one JSON document");
   return [options](Console& console) { return runPlan(*options, console); };

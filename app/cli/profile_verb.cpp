@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/layer_list.h"
 #include "app/cli/load.h"
@@ -30,19 +31,18 @@ struct Options {
   bool json = false;
 };
 
-Result<Profile> fromModel(const Options& options) {
-  CARACAL_TRY(model, profile::loadModel(options.model));
+Result<Profile> fromModel(const profile::ModelDescription& model) {
   CARACAL_TRY(hardware, profile::loadHardware(model.gpu));
   return profile::profileFromModel(model, hardware);
 }
 
-Result<Profile> fromTrace(const Options& options, const std::vector<int32_t>& layers,
-                          Console& console) {
+Result<Profile> fromTrace(const Options& options,
+                          const std::optional<profile::ModelDescription>& model,
+                          const std::vector<int32_t>& layers, Console& console) {
   CARACAL_TRY(loaded, loadRun(options.paths, console));
   CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
-  if (options.model.empty()) return profile::profileFromRecording(*loaded.trace, steps);
-  CARACAL_TRY(model, profile::loadModel(options.model));
-  return profile::profileFromStages(*loaded.trace, steps, model, layers);
+  if (!model) return profile::profileFromRecording(*loaded.trace, steps);
+  return profile::profileFromStages(*loaded.trace, steps, *model, layers);
 }
 
 std::string kindTable(const profile::LayerKind& kind) {
@@ -90,8 +90,16 @@ Result<ExitCode> runProfile(const Options& options, Console& console) {
   }
   const auto layers = parseLayerList(options.layers);
   if (!layers) return usageError(console, layers.error().text());
-  CARACAL_TRY(profile,
-              options.paths.empty() ? fromModel(options) : fromTrace(options, *layers, console));
+  std::optional<profile::ModelDescription> model;
+  if (!options.model.empty()) {
+    auto named = profile::loadModel(options.model);
+    if (!named && named.error().code == ErrorCode::kNotFound)
+      return usageError(console, named.error().text());
+    CARACAL_TRY(description, std::move(named));
+    model = description;
+  }
+  CARACAL_TRY(profile, options.paths.empty() ? fromModel(*model)
+                                             : fromTrace(options, model, *layers, console));
   if (!options.output.empty()) CARACAL_CHECK_OK(profile::saveProfile(profile, options.output));
   if (options.json) {
     printJson(console, {{"schema", "caracal.profile/1"},

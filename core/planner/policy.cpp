@@ -18,9 +18,10 @@ namespace {
 
 Result<void> checkRequest(const profile::Profile& profile, const PlanRequest& request) {
   CARACAL_CHECK_OK(profile::validate(profile));
-  if (profile.schedule != "1F1B") {
+  const std::string& schedule = request.schedule.empty() ? profile.schedule : request.schedule;
+  if (schedule != "1F1B") {
     return fail(ErrorCode::kUnsupported, "schedule `{}` cannot be planned yet; only 1F1B can",
-                profile.schedule);
+                schedule);
   }
   if (request.budgetBytes < 0)
     return fail(ErrorCode::kInvalidInput, "the budget is negative; 0 means no limit");
@@ -210,6 +211,14 @@ const std::vector<PolicyInfo>& policies() {
     return infos;
   }();
   return kPolicies;
+}
+
+std::optional<PartitionMode> partitionModeFromName(std::string_view text) {
+  if (text == "even") return PartitionMode::kEven;
+  if (text == "greedy") return PartitionMode::kGreedy;
+  if (text == "dp") return PartitionMode::kDp;
+  if (text == "search") return PartitionMode::kSearch;
+  return std::nullopt;
 }
 
 std::optional<double> gapOf(const PlanOutcome& outcome) {

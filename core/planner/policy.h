@@ -30,11 +30,15 @@ enum class PartitionMode : uint8_t {
   kSearch,  // local search on the simulated step, from even, kGreedy and kDp
 };
 
+// "even", "greedy", "dp", "search"; given layers have no name.
+std::optional<PartitionMode> partitionModeFromName(std::string_view text);
+
 struct PlanRequest {
   std::string policy = "heu+";
   int64_t budgetBytes = 0;  // per GPU; 0: the profile's memory capacity, or no limit when unknown
   PartitionMode partition = PartitionMode::kEven;
   std::vector<int32_t> layersOfStage;  // for kGiven
+  std::string schedule;                // empty: the profile's
   // Wall time after which a search returns what it has; 0: its own limits, which count search nodes
   // and so give the same plan everywhere.
   double timeLimitSeconds = 0;

@@ -9,7 +9,7 @@
 #include "core/planner/heu_search.h"
 #include "core/planner/operator_budget.h"
 #include "core/planner/stage_model.h"
-#include "core/sim/memory_timeline.h"
+#include "core/sim/simulator.h"
 
 namespace caracal::planner {
 namespace {
@@ -39,11 +39,9 @@ int64_t peakFromProgram(const plan::StageShape& shape,
   }
   const auto own = static_cast<size_t>(shape.stage);
   plan.stages[own].layers = layers;
-  const auto program = plan::lower(profile, plan);
-  if (!program) return kNoLimit;  // no program: nothing that could fit
-  const plan::ProfileGraphs graphs(profile);
-  return sim::peakBytesOf({profile, graphs, plan.stages[own], shape.stage, shape.stages},
-                          program->stages[own]);
+  const auto simulated = sim::simulate(profile, plan);
+  // No program: nothing that could fit.
+  return simulated ? simulated->stages[own].peakBytes : kNoLimit;
 }
 
 int64_t recomputeNs(const plan::StageShape& shape, const std::vector<plan::LayerPolicy>& layers) {

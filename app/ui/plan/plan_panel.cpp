@@ -21,6 +21,7 @@
 #include "app/ui/plan/plan_tables.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
+#include "core/planner/budget_text.h"
 
 namespace caracal::ui {
 namespace {
@@ -76,7 +77,11 @@ QWidget* PlanPanel::makeControls() {
   m_partitionMode = new QComboBox(box);
   m_partitionMode->addItem(tr("as in the bar"), static_cast<int>(planner::PartitionMode::kGiven));
   m_partitionMode->addItem(tr("even"), static_cast<int>(planner::PartitionMode::kEven));
-  m_partitionMode->addItem(tr("greedy search"), static_cast<int>(planner::PartitionMode::kGreedy));
+  m_partitionMode->addItem(tr("greedy moves"), static_cast<int>(planner::PartitionMode::kGreedy));
+  m_partitionMode->addItem(tr("fastest slowest stage"),
+                           static_cast<int>(planner::PartitionMode::kDp));
+  m_partitionMode->addItem(tr("search on the step"),
+                           static_cast<int>(planner::PartitionMode::kSearch));
   m_plan = new QPushButton(tr("Plan"), box);
   m_plan->setToolTip(tr("Let the policy choose what to keep and where to recompute"));
   m_steps = new QLineEdit(QStringLiteral("4"), box);
@@ -302,7 +307,7 @@ void PlanPanel::showOutcome(const planner::PlanOutcome& outcome) {
 
 int64_t PlanPanel::typedBudget() const {
   const QString text = m_budget->text().trimmed();
-  return text.isEmpty() ? 0 : parseBytes(text.toStdString());
+  return text.isEmpty() ? 0 : planner::parseBudget(text.toStdString()).value_or(-1);
 }
 
 void PlanPanel::commitBudget() {

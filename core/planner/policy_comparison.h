@@ -1,0 +1,35 @@
+// Every policy on the same profile, budget and way to partition, side by side.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/base/result.h"
+#include "core/planner/policy.h"
+#include "core/profile/profile.h"
+#include "core/sim/simulator.h"
+
+namespace caracal::planner {
+
+struct PolicyRow {
+  std::string policy;  // of uniform:N and block:N the best N
+  PlanOutcome outcome;
+  sim::SimResult prediction;
+  int64_t peakBytes = 0;                                  // of the stage that needs most
+  int64_t exposedRecomputeNs = 0, hiddenRecomputeNs = 0;  // per step, all stages
+  // Step of `full` over this one, both with the partition that the request gave them, whether they
+  // fit or not; nothing for a row that does not fit.
+  std::optional<double> speedUp;
+};
+
+// In the order of policies(). `request.policy` is not used.
+Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
+                                               const PlanRequest& request,
+                                               std::stop_token stop = {},
+                                               const Progress& progress = {});
+
+}  // namespace caracal::planner
