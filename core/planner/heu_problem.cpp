@@ -52,34 +52,37 @@ Slot slotOf(Choice choice) {
   }
 }
 
-plan::Placement placementOf(Choice choice) {
-  using plan::PlacementKind;
-  switch (choice) {
-    case Choice::kDiscard:
-      return {PlacementKind::kDiscarded};
-    case Choice::kRetain:
-      return {PlacementKind::kRetained};
-    case Choice::kFwdAttn:
-      return {PlacementKind::kWindow, WindowId::kFwdAttn};
-    case Choice::kFwdMlp:
-      return {PlacementKind::kWindow, WindowId::kFwdMlp};
-    case Choice::kPipe:
-      return {PlacementKind::kWindow, WindowId::kPipe};
-    case Choice::kPrevBwdMlp:
-      return {PlacementKind::kWindow, WindowId::kPrevBwdMlp};
-    case Choice::kPrevBwdAttn:
-      return {PlacementKind::kWindow, WindowId::kPrevBwdAttn};
-    case Choice::kOwnBwdMlp:
-      return {PlacementKind::kWindow, WindowId::kOwnBwdMlp};
+plan::Placement placementOf(Slot slot) {
+  const auto window = [](WindowId id) { return plan::Placement{plan::PlacementKind::kWindow, id}; };
+  switch (slot) {
+    case Slot::kFwdAttn:
+      return window(WindowId::kFwdAttn);
+    case Slot::kFwdMlp:
+      return window(WindowId::kFwdMlp);
+    case Slot::kPipe:
+      return window(WindowId::kPipe);
+    case Slot::kPrevBwdMlp:
+      return window(WindowId::kPrevBwdMlp);
+    case Slot::kPrevBwdAttn:
+      return window(WindowId::kPrevBwdAttn);
+    case Slot::kOwnBwdMlp:
+      return window(WindowId::kOwnBwdMlp);
     default:
-      return {PlacementKind::kOnDemand};
+      return {plan::PlacementKind::kOnDemand};
   }
+}
+
+plan::Placement placementOf(Choice choice) {
+  if (choice == Choice::kDiscard) return {plan::PlacementKind::kDiscarded};
+  if (choice == Choice::kRetain) return {plan::PlacementKind::kRetained};
+  return placementOf(slotOf(choice));
 }
 
 HeuProblem::HeuProblem(const StageModel& model, const StageGaps& gaps)
     : m_model(model), m_gaps(gaps) {
   const plan::StageShape& shape = model.shape();
   m_variableOf.resize(shape.profile.kinds.size());
+  findFullestOperator();
   for (int32_t kind = 0; kind < static_cast<int32_t>(shape.profile.kinds.size()); ++kind) {
     if (model.layersOfKind(kind) > 0) addVariables(kind);
   }
@@ -99,7 +102,78 @@ HeuProblem::HeuProblem(const StageModel& model, const StageGaps& gaps)
     int64_t& bytes = m_baseBytes[static_cast<size_t>(row)];
     bytes = second ? bytes - topInputBytes : 0;
   }
+  setForwardBase();
   listSavings();
+}
+
+// The top layer's output is there beside the model's last end.
+void HeuProblem::setForwardBase() {
+  const plan::StageShape& shape = m_model.shape();
+  if (!shape.isLast()) return;
+  const EndTimeline end = lastEndTimeline(shape.profile.last, shape.graphs.last);
+  const int64_t endBytes = std::max(end.forward.peak, end.forward.net + end.backward.peak);
+  const int64_t outputBytes =
+      shape.graphs.last.size() > 0 ? shape.operators(shape.topLayer()).back().outputBytes : 0;
+  m_baseBytes[static_cast<size_t>(Row::kEnd)] += outputBytes + endBytes;
+}
+
+namespace {
+
+// In the forward pass a tensor that is not kept is there until the last operator that reads it.
+bool aliveAt(const plan::LayerGraph& graph, int16_t tensor, int16_t op) {
+  const auto& consumers = graph.operators[tensor].consumers;
+  const int16_t last =
+      consumers.empty() ? tensor : *std::max_element(consumers.begin(), consumers.end());
+  return tensor <= op && op <= std::max(tensor, last);
+}
+
+}  // namespace
+
+void HeuProblem::findFullestOperator() {
+  const plan::StageShape& shape = m_model.shape();
+  const plan::LayerGraph& graph = shape.graph(shape.topLayer());
+  const auto& operators = shape.operators(shape.topLayer());
+  int64_t most = -1;
+  for (int16_t op = 0; op < graph.last(); ++op) {
+    int64_t bytes = 0;
+    for (int16_t tensor = 0; tensor <= op; ++tensor) {
+      if (aliveAt(graph, tensor, op)) bytes += operators[static_cast<size_t>(tensor)].liveBytes();
+    }
+    if (bytes <= most) continue;
+    most = bytes;
+    m_fullestOperator = op;
+  }
+}
+
+// The newest micro-batch has passed all layers below the top one; the others hold what they keep,
+// except that the oldest may have done with what was only kept for a recomputation.
+void HeuProblem::setForwardBytes(Variable& variable) const {
+  const plan::StageShape& shape = m_model.shape();
+  const auto kind = static_cast<size_t>(variable.kind);
+  const plan::LayerGraph& graph = shape.graphs.kinds[kind];
+  const profile::Operator& op =
+      shape.profile.kinds[kind].operators[static_cast<size_t>(variable.op)];
+  const bool output = variable.op == graph.last();
+  const int64_t retained = output ? op.savedBytes : op.retainedBytes();
+  const int64_t top =
+      shape.profile.layers[static_cast<size_t>(shape.topLayer())] == kind && !output ? 1 : 0;
+  const int64_t topLayer =
+      shape.profile.layers[static_cast<size_t>(shape.topLayer())] == kind ? 1 : 0;
+  const int64_t all = variable.layers;
+  const int64_t full = m_model.inFlight() - (variable.needed ? 1 : 2);
+  const int64_t others = std::max<int64_t>(0, full) * all;
+  const int16_t now = m_fullestOperator;
+  const auto at = [&](Choice choice, Row row) -> int64_t& {
+    return variable.bytes[static_cast<size_t>(choice)][static_cast<size_t>(row)];
+  };
+  for (size_t c = 0; c < kChoiceCount; ++c) {
+    const auto choice = static_cast<Choice>(c);
+    at(choice, Row::kForward) = aliveAt(graph, variable.op, now) ? top * op.liveBytes() : 0;
+    at(choice, Row::kEnd) = 0;
+  }
+  at(Choice::kRetain, Row::kForward) =
+      (others + all - topLayer) * retained + (variable.op <= now ? top * op.liveBytes() : 0);
+  at(Choice::kRetain, Row::kEnd) = (others + all) * retained;
 }
 
 // Windows that every layer of the kind has, where there is one at all; what a stage's top layer
@@ -154,6 +228,7 @@ void HeuProblem::addVariables(int32_t kind) {
     variable.recomputeChoices.push_back(Choice::kOnDemandAttn);
     variable.recomputeChoices.push_back(Choice::kOnDemandMlp);
     setBytes(variable);
+    setForwardBytes(variable);
     m_variableOf[k][static_cast<size_t>(op)] = m_variables.size();
     m_variables.push_back(std::move(variable));
   }

@@ -31,10 +31,12 @@ constexpr bool isRecompute(Choice choice) {
 }
 plan::Slot slotOf(Choice choice);
 plan::Placement placementOf(Choice choice);
+plan::Placement placementOf(plan::Slot slot);  // of what is rebuilt in it
 
-// Moments of the first backward at which memory is bounded from below: once the stage's top layer,
-// and the one below it, are rebuilt for their MLP and for their attention segment.
-enum class Row : uint8_t { kTopMlp, kTopAttn, kSecondMlp, kSecondAttn, kCount };
+// Moments at which memory is bounded from below: of the first backward, once the stage's top layer,
+// and the one below it, are rebuilt for their MLP and for their attention segment; of the forward
+// pass before it, the top layer's fullest operator, and the model's last end.
+enum class Row : uint8_t { kTopMlp, kTopAttn, kSecondMlp, kSecondAttn, kForward, kEnd, kCount };
 inline constexpr size_t kRowCount = static_cast<size_t>(Row::kCount);
 using Rows = std::array<int64_t, kRowCount>;
 
@@ -65,6 +67,9 @@ class HeuProblem {
   // In the order of search: consumers before what they are made from.
   const std::vector<Variable>& variables() const { return m_variables; }
   const Rows& baseBytes() const { return m_baseBytes; }
+  size_t variableOf(int32_t kind, int16_t op) const {
+    return m_variableOf[static_cast<size_t>(kind)][static_cast<size_t>(op)];
+  }
 
   // Lower bound on the bytes of a choice. `lastUse`: when the last recomputation from it runs.
   Rows bytesOf(const Variable& variable, Choice choice, plan::Slot lastUse) const;
@@ -81,6 +86,9 @@ class HeuProblem {
   void addVariables(int32_t kind);
   std::vector<Choice> recomputeChoices(int32_t kind) const;
   void setBytes(Variable& variable) const;
+  void setForwardBytes(Variable& variable) const;
+  void setForwardBase();
+  void findFullestOperator();
   void listSavings();
   int64_t capacityNs(int32_t kind, plan::WindowId host) const;
 
@@ -98,6 +106,7 @@ class HeuProblem {
 
   const StageModel& m_model;
   const StageGaps& m_gaps;
+  int16_t m_fullestOperator = 0;  // of the top layer's forward pass
   std::vector<Variable> m_variables;
   std::vector<std::vector<size_t>> m_variableOf;  // [kind][operator]
   Rows m_baseBytes{};

@@ -1,9 +1,12 @@
 #include "core/planner/heu_search.h"
 
 #include <algorithm>
+#include <list>
 #include <utility>
 
+#include "core/planner/fate_search.h"
 #include "core/planner/heu_problem.h"
+#include "core/planner/window_search.h"
 
 namespace caracal::planner {
 namespace {
@@ -30,12 +33,102 @@ class HeuSearch {
   }
 
   HeuPolicy run() {
-    decide(0);
+    if (m_request.goal == HeuGoal::kLeastMemory)
+      decide(0);
+    else if (oneKind())
+      searchWindows();
+    else
+      searchFates();
     m_best.complete = !m_stopped;
     return std::move(m_best);
   }
 
  private:
+  bool oneKind() const {
+    const size_t kind = static_cast<size_t>(m_problem.variables().front().kind);
+    return m_problem.variables().size() == m_policies[kind].size();
+  }
+
+  // Fates first, best bound first; then windows for what they rebuild.
+  void searchFates() {
+    FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, m_stop);
+    FateSearch::Fates fates;
+    while (!m_stopped && search.next(m_request.nodeLimit - m_best.nodes, fates)) {
+      if (m_best.found && Cost{fates.bound.objectiveNs, fates.bound.recomputeNs} >= bestCost())
+        break;
+      m_fates = fates.of;
+      tabulate(search);
+      decide(0);
+    }
+    m_best.nodes += search.nodes();
+    m_stopped |= search.stopped();
+  }
+
+  // The same for one kind of layer, where the windows can be searched by cost: no fates are looked
+  // at beyond a limit that rises until something is found below it.
+  void searchWindows() {
+    FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, m_stop);
+    WindowSearch windows(m_problem, m_model, m_gaps, m_request.budgetBytes);
+    std::list<WindowSearch::Pending> pending;
+    FateSearch::Fates next;
+    const auto fetch = [&] { return search.next(m_request.nodeLimit - windows.nodes(), next); };
+    bool more = fetch();
+    const PassTimes& plain = m_model.plainTimes();
+    int64_t limitNs = next.bound.objectiveNs;
+    const int64_t mostNs = 4 * m_model.microBatches() * (1 + plain.forwardNs + plain.backwardNs);
+    int64_t raiseNs = 1 + mostNs / 4000;
+    const auto look = [&](WindowSearch::Pending& fates) {
+      FateSearch::Bound limit{limitNs + 1, 0};
+      if (m_best.found) limit = {m_best.objectiveNs, m_best.recomputeNs};
+      m_stopped |=
+          m_stop.stop_requested() || search.nodes() + windows.nodes() > m_request.nodeLimit;
+      return windows.search(fates, limit, m_best) != WindowSearch::Outcome::kNever;
+    };
+    // Policies that cost more than twice the stage's own work differ in nothing but memory.
+    constexpr int64_t kAnyCost = kNoLimit / 4;
+    while (!m_stopped && !m_best.found && (more || !pending.empty())) {
+      pending.remove_if([&](auto& fates) { return !look(fates); });
+      while (more && !m_stopped && next.bound.objectiveNs <= limitNs) {
+        if (m_best.found && Cost{next.bound.objectiveNs, next.bound.recomputeNs} >= bestCost())
+          break;
+        WindowSearch::Pending fates{std::move(next), 0, 0, {}};
+        if (look(fates)) pending.push_back(std::move(fates));
+        more = fetch();
+      }
+      if (limitNs == kAnyCost) break;  // nothing fits
+      limitNs = std::max(more ? next.bound.objectiveNs : 0, limitNs + raiseNs);
+      raiseNs *= 2;
+      if (raiseNs > mostNs) limitNs = kAnyCost;
+    }
+    m_best.nodes = search.nodes() + windows.nodes();
+    m_stopped |= search.stopped();
+  }
+
+  // What the fates of the variables from i on take at least.
+  void tabulate(const FateSearch& search) {
+    const auto& variables = m_problem.variables();
+    m_bytesFrom.assign(variables.size() + 1, Rows{});
+    m_recomputeFrom.assign(variables.size() + 1, 0);
+    for (size_t v = variables.size(); v-- > 0;) {
+      const Rows& bytes = search.bytes(v, m_fates[v]);
+      for (size_t row = 0; row < kRowCount; ++row)
+        m_bytesFrom[v][row] = m_bytesFrom[v + 1][row] + bytes[row];
+      const bool rebuilt = m_fates[v] >= Fate::kEarly;
+      m_recomputeFrom[v] =
+          m_recomputeFrom[v + 1] + (rebuilt ? variables[v].layers * variables[v].forwardNs : 0);
+    }
+  }
+
+  bool allowed(size_t variable, Choice choice) const {
+    if (m_fates.empty()) return true;
+    const bool early = isRecompute(choice) && slotOf(choice) <= Slot::kPipe;
+    const Fate fate = choice == Choice::kDiscard  ? Fate::kAbsent
+                      : choice == Choice::kRetain ? Fate::kKept
+                      : early                     ? Fate::kEarly
+                                                  : Fate::kLate;
+    return m_fates[variable] == fate || (fate == Fate::kLate && m_fates[variable] > fate);
+  }
+
   int64_t budget() const {
     // Looking for least memory, only what takes less than the best so far is of interest.
     if (m_request.goal == HeuGoal::kLeastMemory && m_best.found) return m_best.peakBytes - 1;
@@ -50,6 +143,7 @@ class HeuSearch {
   }
 
   bool hopeless(size_t next) const {
+    if (!m_fates.empty()) return hopelessFates(next);
     int64_t moreNs = 0;
     for (size_t row = 0; row < kRowCount; ++row) {
       const int64_t needed = m_problem.leastRecomputeNs(next, row, m_used[row], budget());
@@ -58,6 +152,15 @@ class HeuSearch {
     }
     if (!m_best.found || m_request.goal == HeuGoal::kLeastMemory) return false;
     return Cost{m_problem.leastTimeNs(m_loads, moreNs), m_recomputeNs + moreNs} >= bestCost();
+  }
+
+  bool hopelessFates(size_t next) const {
+    for (size_t row = 0; row < kRowCount; ++row) {
+      if (m_used[row] + m_bytesFrom[next][row] > m_request.budgetBytes) return true;
+    }
+    const int64_t moreNs = m_recomputeFrom[next];
+    return m_best.found &&
+           Cost{m_problem.leastTimeNs(m_loads, moreNs), m_recomputeNs + moreNs} >= bestCost();
   }
 
   // Objective, then recomputation.
@@ -94,9 +197,9 @@ class HeuSearch {
       choose(next, Choice::kDiscard, uses.last);
       return;
     }
-    choose(next, Choice::kRetain, uses.last);
+    if (allowed(next, Choice::kRetain)) choose(next, Choice::kRetain, uses.last);
     for (Choice choice : variable.recomputeChoices) {
-      if (slotOf(choice) > deadline) continue;
+      if (slotOf(choice) > deadline || !allowed(next, choice)) continue;
       // On demand is as late as it can be.
       if (choice == Choice::kOnDemandMlp && deadline == Slot::kOnDemandAttn) continue;
       choose(next, choice, uses.last);
@@ -149,6 +252,9 @@ class HeuSearch {
   Rows m_used;
   std::vector<KindLoad> m_loads;           // per kind
   KindPolicies m_policies;                 // the partial assignment
+  std::vector<Fate> m_fates;               // what the assignment must keep to; empty: nothing
+  std::vector<Rows> m_bytesFrom;           // of the fates of variables from i on, at least
+  std::vector<int64_t> m_recomputeFrom;    // per micro-batch
   std::vector<std::vector<Slot>> m_slots;  // of what it rebuilds, per kind and operator
   int64_t m_recomputeNs = 0;               // per micro-batch
   bool m_stopped = false;

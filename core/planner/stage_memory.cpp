@@ -54,29 +54,41 @@ class StagePasses {
     if (m_shape.isLast()) gauge.add(m_last.forward);
   }
 
-  void backward(const Timelines& own, Gauge& gauge) const {
+  void pipe(const Timelines& own, Gauge& gauge) const {
     for (size_t l = own.size(); l-- > 0;) gauge.add((*own[l])[Phase::kPipe]);
+  }
+
+  // What follows the arrival of the gradient; returns the peak of the top layer by itself.
+  int64_t backward(const Timelines& own, Gauge& gauge) const {
     if (m_shape.isLast()) gauge.add(m_last.backward);
     if (outputOutlivesForward()) gauge.release(own.back()->outputBytes);
-    for (size_t l = own.size(); l-- > 0;) {
-      const LayerTimeline& layer = *own[l];
-      const LayerTimeline* below = l > 0 ? own[l - 1] : nullptr;
-      const int64_t inputBytes = below != nullptr ? below->outputBytes : m_inputBytes;
-      const auto segment = [&](Phase phase) {
-        gauge.add(layer[phase]);
-        if (layer.lastBackward == phase) gauge.release(inputBytes);
-      };
-      segment(Phase::kBackwardMlp);
-      gauge.add(layer[Phase::kOwnBwdMlp]);
-      if (below != nullptr) gauge.add((*below)[Phase::kPrevBwdMlp]);
-      segment(Phase::kBackwardAttn0);
-      if (below != nullptr) gauge.add((*below)[Phase::kPrevBwdAttn]);
-      segment(Phase::kBackwardAttn1);
-    }
+    Gauge alone = gauge;
+    layerBackward(own, own.size() - 1, Hosting::kNothing, alone);
+    for (size_t l = own.size(); l-- > 0;) layerBackward(own, l, Hosting::kLayerBelow, gauge);
     if (m_shape.isFirst()) gauge.add(m_first.backward);
+    return alone.peak();
   }
 
  private:
+  enum class Hosting : uint8_t { kNothing, kLayerBelow };
+
+  void layerBackward(const Timelines& own, size_t l, Hosting hosting, Gauge& gauge) const {
+    const LayerTimeline& layer = *own[l];
+    const LayerTimeline* below = l > 0 ? own[l - 1] : nullptr;
+    const int64_t inputBytes = below != nullptr ? below->outputBytes : m_inputBytes;
+    const auto segment = [&](Phase phase) {
+      gauge.add(layer[phase]);
+      if (layer.lastBackward == phase) gauge.release(inputBytes);
+    };
+    const bool hosts = hosting == Hosting::kLayerBelow && below != nullptr;
+    segment(Phase::kBackwardMlp);
+    gauge.add(layer[Phase::kOwnBwdMlp]);
+    if (hosts) gauge.add((*below)[Phase::kPrevBwdMlp]);
+    segment(Phase::kBackwardAttn0);
+    if (hosts) gauge.add((*below)[Phase::kPrevBwdAttn]);
+    segment(Phase::kBackwardAttn1);
+  }
+
   // The last stage's output is read by the head until its backward is done; others send theirs.
   bool outputOutlivesForward() const { return m_shape.isLast() && m_shape.graphs.last.size() > 0; }
 
@@ -99,8 +111,7 @@ VariantBytes StageModel::bytesOf(const LayerVariant& variant,
   return bytes;
 }
 
-int64_t StageModel::peakBytes(const KindPolicies& policies,
-                              const ResolvedPolicies& resolved) const {
+StagePeaks StageModel::peaks(const KindPolicies& policies, const ResolvedPolicies& resolved) const {
   std::vector<VariantBytes> ofClass;
   for (size_t c = 0; c < resolved.size(); ++c) {
     // Most layers do the same at the same time: look among those that are known.
@@ -115,12 +126,12 @@ int64_t StageModel::peakBytes(const KindPolicies& policies,
   }
   std::vector<const VariantBytes*> layers;
   for (const uint32_t c : m_classOf) layers.push_back(&ofClass[c]);
-  return peakBytes(layers);
+  return peaks(layers);
 }
 
 // The first backward and the forward before it see the most micro-batches in flight; of the
 // cool-down the first backward does, and its `pipe` work is more.
-int64_t StageModel::peakBytes(const std::vector<const VariantBytes*>& layers) const {
+StagePeaks StageModel::peaks(const std::vector<const VariantBytes*>& layers) const {
   Timelines steady, tail;
   for (const VariantBytes* layer : layers) {
     steady.push_back(&layer->steady);
@@ -130,13 +141,22 @@ int64_t StageModel::peakBytes(const std::vector<const VariantBytes*>& layers) co
   Gauge kept(0);
   passes.forward(tail, nullptr, kept);
   const int64_t others = m_baseBytes + (inFlight() - 1) * kept.now();
+  StagePeaks peaks;
   Gauge cycle(others);
   passes.forward(steady, steadyCount() > 0 ? &steady : nullptr, cycle);
-  passes.backward(steady, cycle);
-  if (steadyCount() == 0) return cycle.peak();
+  passes.pipe(steady, cycle);
+  peaks.early = cycle.peak();
+  Gauge backward(cycle.now());
+  peaks.lateTop = passes.backward(steady, backward);
+  peaks.late = backward.peak();
+  if (steadyCount() == 0) return peaks;
   Gauge coolDown(others);
-  passes.backward(tail, coolDown);
-  return std::max(cycle.peak(), coolDown.peak());
+  passes.pipe(tail, coolDown);
+  peaks.coolDown = coolDown.peak();
+  Gauge lastBackwards(coolDown.now());
+  passes.backward(tail, lastBackwards);
+  peaks.late = std::max(peaks.late, lastBackwards.peak());
+  return peaks;
 }
 
 }  // namespace caracal::planner

@@ -6,6 +6,7 @@
 // sizes that lowering and simulation use; tests hold the two equal over random policies.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -51,6 +52,15 @@ struct VariantBytes {
   LayerTimeline steady, tail;
 };
 
+// Highest memory by what can change it.
+struct StagePeaks {
+  int64_t early = 0;     // while `fwd.*` and `pipe` work runs: early placements alone
+  int64_t coolDown = 0;  // the same for the last micro-batches, where all of it runs in `pipe`
+  int64_t late = 0;      // backward: all that is kept or rebuilt early, and late placements
+  int64_t lateTop = 0;   // of that, the top layer by itself: `prev.*` placements do not change it
+  int64_t bytes() const { return std::max({early, coolDown, late}); }
+};
+
 using ResolvedPolicies = std::vector<LayerVariant>;  // per layer class
 
 class StageModel {
@@ -74,7 +84,10 @@ class StageModel {
 
   ResolvedPolicies resolve(const KindPolicies& policies) const;
   PassTimes passTimes(const ResolvedPolicies& resolved) const;
-  int64_t peakBytes(const KindPolicies& policies, const ResolvedPolicies& resolved) const;
+  StagePeaks peaks(const KindPolicies& policies, const ResolvedPolicies& resolved) const;
+  int64_t peakBytes(const KindPolicies& policies, const ResolvedPolicies& resolved) const {
+    return peaks(policies, resolved).bytes();
+  }
 
   // `above`: kind of the layer above, kNoKind at the top of the stage.
   LayerVariant variantOf(int32_t kind, int32_t above,
@@ -84,8 +97,8 @@ class StageModel {
   // By how much a layer's backward collectives take longer for what it and the layer below (null:
   // none) rebuild beside them.
   int64_t backwardOverflowNs(const LayerVariant& layer, const LayerVariant* below) const;
-  // Peak of layers given one by one, bottom first.
-  int64_t peakBytes(const std::vector<const VariantBytes*>& layers) const;
+  // Of layers given one by one, bottom first.
+  StagePeaks peaks(const std::vector<const VariantBytes*>& layers) const;
 
   // Capacity of a collective of a layer of this kind; 0 when it has none.
   int64_t windowNs(int32_t kind, plan::WindowId host) const;

@@ -82,7 +82,7 @@ int64_t VariantTable::peakBytes(const Chain& layers) {
   std::vector<const VariantBytes*> bytes;
   for (size_t l = 0; l < layers.size(); ++l)
     bytes.push_back(&bytesAt(layers[l], kindAbove(layers, l)));
-  return m_model.peakBytes(bytes);
+  return m_model.peaks(bytes).bytes();
 }
 
 }  // namespace caracal::planner

@@ -158,7 +158,7 @@ class BruteForce {
 
 TEST(HeuSearch, equalsBruteForceOnSmallLayers) {
   int feasible = 0, infeasible = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(seed);
     const auto profile = smallProfile(random, 1);
