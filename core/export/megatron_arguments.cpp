@@ -40,6 +40,8 @@ Arguments megatronArguments(const plan::Plan& plan, const MegatronRecompute& rec
                       std::to_string(plan.model.microBatchSize),
                       "--global-batch-size",
                       std::to_string(globalBatch)};
+  if (parallel.context > 1)
+    append(arguments, {"--context-parallel-size", std::to_string(parallel.context)});
   if (parallel.sequenceParallel) append(arguments, {"--sequence-parallel"});
   if (parallel.pipeline > 1)
     append(arguments, {"--pipeline-model-parallel-layout", layoutText(plan.partition())});

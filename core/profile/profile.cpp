@@ -41,8 +41,17 @@ const Window* LayerKind::window(const std::string& windowId) const {
   return found == windows.end() ? nullptr : &*found;
 }
 
+// A collective that is no window takes its own time.
 int64_t LayerKind::forwardNs() const {
-  return sumForward(operators) + sumCapacity(windows, "fwd.");
+  int64_t total = sumForward(operators) + sumCapacity(windows, "fwd.");
+  for (const Operator& op : operators) {
+    if (op.kind != OperatorKind::kCollective) continue;
+    const bool isWindow = std::any_of(windows.begin(), windows.end(), [&](const Window& window) {
+      return window.after == op.id && window.id.starts_with("fwd.");
+    });
+    total += isWindow ? 0 : op.forwardNs;
+  }
+  return total;
 }
 int64_t LayerKind::backwardNs() const {
   return sumBackward(operators) + sumCapacity(windows, "bwd.");

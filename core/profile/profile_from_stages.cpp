@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "core/base/statistics.h"
 #include "core/profile/profile_from_trace.h"
@@ -125,10 +127,13 @@ class StageProfiler {
  private:
   // How much longer the stage took than the estimate says, model ends and collectives included.
   Scale scaleOf(const analysis::StageSummary& stage) const {
-    const LayerKind& layer = m_profile.kinds.front();
-    const int32_t layers = m_partition[static_cast<size_t>(stage.stage)];
-    int64_t forwardNs = layers * layer.forwardNs();
-    int64_t backwardNs = layers * layer.backwardNs();
+    int64_t forwardNs = 0;
+    int64_t backwardNs = 0;
+    forEachLayer(static_cast<size_t>(stage.stage), [&](size_t layer) {
+      const LayerKind& kind = m_profile.kinds[m_profile.layers[layer]];
+      forwardNs += kind.forwardNs();
+      backwardNs += kind.backwardNs();
+    });
     if (stage.stage == 0) {
       forwardNs += m_profile.first.forwardNs();
       backwardNs += m_profile.first.backwardNs();
@@ -143,8 +148,16 @@ class StageProfiler {
     return {ratio(stage.forwardNs, forwardNs), ratio(stage.backwardNs, backwardNs)};
   }
 
-  // One kind per group of stages with the same time per layer; a group takes its stages' mean.
-  void makeKinds(const std::vector<Scale>& scales) {
+  template <class Visit>
+  void forEachLayer(size_t stage, Visit&& visit) const {
+    const auto begin = m_partition.begin();
+    const auto first = static_cast<size_t>(
+        std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(stage), int32_t{0}));
+    for (size_t l = 0; l < static_cast<size_t>(m_partition[stage]); ++l) visit(first + l);
+  }
+
+  // Groups of stages with the same time per layer.
+  static std::vector<std::vector<size_t>> alike(const std::vector<Scale>& scales) {
     std::vector<std::vector<size_t>> groups;
     for (size_t stage = 0; stage < scales.size(); ++stage) {
       const auto group =
@@ -156,9 +169,13 @@ class StageProfiler {
       else
         group->push_back(stage);
     }
-    const LayerKind estimate = m_profile.kinds.front();
-    std::vector<uint32_t> kindOfStage(scales.size());
-    m_profile.kinds.clear();
+    return groups;
+  }
+
+  // The kinds of a group's layers, by the mean of its stages.
+  void makeKinds(const std::vector<Scale>& scales) {
+    const std::vector<LayerKind> estimates = std::exchange(m_profile.kinds, {});
+    const auto groups = alike(scales);
     for (const std::vector<size_t>& stages : groups) {
       Scale mean{0, 0};
       std::vector<std::string> names;
@@ -166,17 +183,22 @@ class StageProfiler {
         mean.forward += scales[stage].forward / static_cast<double>(stages.size());
         mean.backward += scales[stage].backward / static_cast<double>(stages.size());
         names.push_back(std::to_string(stage));
-        kindOfStage[stage] = static_cast<uint32_t>(m_profile.kinds.size());
       }
-      m_profile.kinds.push_back(scaledKind(estimate, mean));
-      if (groups.size() > 1) {
-        m_profile.kinds.back().id = fmt::format("{}.stage{}", estimate.id, fmt::join(names, "+"));
-      }
-    }
-    m_profile.layers.clear();
-    for (size_t stage = 0; stage < scales.size(); ++stage) {
-      m_profile.layers.insert(m_profile.layers.end(), static_cast<size_t>(m_partition[stage]),
-                              kindOfStage[stage]);
+      std::map<uint32_t, uint32_t> scaledOf;  // estimated kind -> kind of this group
+      const auto scaleLayer = [&](size_t layer) {
+        uint32_t& kind = m_profile.layers[layer];
+        const auto [found, isNew] =
+            scaledOf.try_emplace(kind, static_cast<uint32_t>(m_profile.kinds.size()));
+        if (isNew) {
+          m_profile.kinds.push_back(scaledKind(estimates[kind], mean));
+          if (groups.size() > 1) {
+            m_profile.kinds.back().id =
+                fmt::format("{}.stage{}", estimates[kind].id, fmt::join(names, "+"));
+          }
+        }
+        kind = found->second;
+      };
+      for (size_t stage : stages) forEachLayer(stage, scaleLayer);
     }
   }
 

@@ -27,7 +27,7 @@ class StageWriter {
   StageWriter(trace::TraceBuilder& builder, const plan::StageShape& shape, const Replay& replay)
       : m_builder(builder), m_shape(shape), m_replay(replay) {
     const profile::ParallelShape& parallel = shape.profile.parallel;
-    m_ranksPerStage = parallel.tensor * parallel.data;
+    m_ranksPerStage = parallel.ranks() / parallel.pipeline;
     trace::Rank rank;
     rank.rank = shape.stage * m_ranksPerStage;
     rank.stage = shape.stage;

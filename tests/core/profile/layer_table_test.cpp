@@ -75,6 +75,18 @@ TEST(LayerTable, ofAUserIsALayerLikeAnyOther) {
   EXPECT_EQ(structure->layers, (std::vector<uint32_t>{0, 0}));
 }
 
+TEST(LayerTable, aCollectiveThatIsNoWindowTakesItsOwnTime) {
+  const std::string window = R"("windows": [{"id": "fwd.attn", "if": "t > 1", "after": "tp"}])";
+  const auto bare = layerTableFromJson(replaced(window, R"("windows": [])"));
+  ASSERT_TRUE(bare) << bare.error().text();
+  LayerKind with = structureOf(model(), *layerTableFromJson(kTable))->kinds.front().kind;
+  LayerKind without = structureOf(model(), *bare)->kinds.front().kind;
+  for (LayerKind* kind : {&with, &without}) kind->operators[1].forwardNs = 700;
+  with.windows.front().transferNs = 700;
+  EXPECT_EQ(with.forwardNs(), 700);
+  EXPECT_EQ(without.forwardNs(), 700);
+}
+
 TEST(LayerTable, whatCannotBeIsRefusedWithItsPlace) {
   EXPECT_EQ(
       errorOf(replaced("\"input\": \"stream\"", "\"input\": \"streams\"")),

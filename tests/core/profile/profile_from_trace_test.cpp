@@ -208,6 +208,24 @@ TEST_F(ProfileFromStages, equalStagesShareOneKind) {
   EXPECT_EQ(profile->kinds[0].id, "gpt");
 }
 
+// Every second layer has experts; a stage of three has one or two of them.
+TEST_F(ProfileFromStages, kindsOfLayersStayApart) {
+  model.architecture.experts = 4;
+  model.architecture.moeEvery = 2;
+  model.architecture.topK = 2;
+  const auto profile = profileFromStages(*trace, steps, model);
+  ASSERT_TRUE(profile) << profile.error().text();
+  ASSERT_TRUE(validate(*profile)) << validate(*profile).error().text();
+  for (int32_t l = 0; l < 12; ++l) {
+    EXPECT_EQ(profile->kindOf(l).indexOf("router") >= 0, l % 2 == 1) << l;
+  }
+  for (size_t s = 0; s < 4; ++s) {
+    const auto measured = static_cast<double>(steps.stages[s].forwardNs);
+    EXPECT_NEAR(static_cast<double>(forwardOfStage(*profile, s, static_cast<int32_t>(3 * s), 3)),
+                measured, 0.01 * measured);
+  }
+}
+
 TEST_F(ProfileFromStages, aGivenPartitionIsCheckedAndUsed) {
   const auto uneven = profileFromStages(*trace, steps, model, {2, 4, 4, 2});
   ASSERT_TRUE(uneven) << uneven.error().text();
