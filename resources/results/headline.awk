@@ -1,5 +1,5 @@
 # docs/results.md with the tables between its markers made anew from the rows of headline.sh.
-# A marker reads <!-- times NODE -->, <!-- gains NODE --> or <!-- search -->, its end <!-- end -->.
+# A marker reads <!-- times NODE -->, <!-- gains NODE -->, <!-- ranges --> or <!-- search -->, its end <!-- end -->.
 
 BEGIN {
   FS = "\t"
@@ -29,8 +29,9 @@ BEGIN {
       if (word[2] == "times") times(word[3])
       else gains(word[3])
       skipping = 1
-    } else if (line ~ /^<!-- search -->/) {
-      search()
+    } else if (line ~ /^<!-- (search|ranges) -->/) {
+      if (line ~ /search/) search()
+      else ranges()
       skipping = 1
     } else if (line ~ /^<!-- end -->/ && skipping) {
       print line > output
@@ -109,6 +110,32 @@ function gains(node,    i, c, r, part, line, name, key, reference) {
     print line > output
   }
   print "" > output
+}
+
+# The least and the largest gain of a policy on a kind of node, over the reference's policies.
+function rangeOf(node, name, reference,    i, part, gain, low, high) {
+  for (i = 1; i <= count; i++) {
+    split(order[i], part, SUBSEP)
+    if (part[2] != node) continue
+    gain = ratio(least(order[i], reference), step[order[i], name])
+    if (gain == "-") continue
+    if (low == 0 || gain + 0 < low) low = gain + 0
+    if (gain + 0 > high) high = gain + 0
+  }
+  return sprintf("%.2f to %.2f", low, high)
+}
+
+function ranges(    n, c, node, name, place, nodes, names) {
+  nodes = split("nvlink pcie nvlink-overlap pcie-overlap", node, " ")
+  names = split("heu heu+ opt partition", name, " ")
+  split("NVLink|PCIe|NVLink, weight gradients beside|PCIe, weight gradients beside", place, "|")
+  for (n = 1; n <= nodes; n++) {
+    for (c = 1; c <= names; c++) {
+      if (!(name[c] in present)) continue
+      printf "| %s: %s | 1.02 to 1.53 | up to 1.37 | %s | %s |\n", place[n], title(name[c]),
+        rangeOf(node[n], name[c], "full selective uniform block"), rangeOf(node[n], name[c], "checkmate") > output
+    }
+  }
 }
 
 function search(    c) {
