@@ -9,9 +9,10 @@
 
 namespace caracal::planner {
 
-// Starts from HEU's plan and gives single layers other policies as long as that shortens what
-// recomputation adds to their stage and fits the budget. Never slower than HEU's plan, and feasible
-// exactly when HEU is. A heuristic: no claim about better plans, no bound.
+// Starts from HEU's plan and mixes policies inside each stage (stage_mix.h) as long as that
+// shortens what recomputation adds to the stage and fits the budget. Never slower than HEU's plan,
+// and feasible exactly when HEU is. A heuristic: no claim about better plans, no bound (opt.h has
+// one).
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                    HeuEffort effort, std::stop_token stop = {});
 

@@ -8,6 +8,7 @@
 #include "core/planner/baselines.h"
 #include "core/planner/heu.h"
 #include "core/planner/heu_plus.h"
+#include "core/planner/opt.h"
 #include "core/planner/partition.h"
 #include "core/planner/partition_search.h"
 #include "core/planner/stage_solver.h"
@@ -83,6 +84,10 @@ Result<Candidate> makeHeuPlus(const PlanningTask& task, plan::Plan skeleton) {
   return heuPlusCandidate(task.profile, skeleton, HeuEffort::kThorough, task.stop);
 }
 
+Result<Candidate> makeOpt(const PlanningTask& task, plan::Plan skeleton) {
+  return optCandidate(task.profile, skeleton, task.request.timeLimitSeconds, task.stop);
+}
+
 const std::vector<PolicyEntry>& entries() {
   static const std::vector<PolicyEntry> kEntries{
       {{"none", "Keep every tensor that backward needs; nothing is recomputed."}, &makeBaseline},
@@ -104,6 +109,7 @@ const std::vector<PolicyEntry>& entries() {
        &makeHeu},
       {{"heu+", "As heu, but the layers of a stage may differ: memory that is left over is used."},
        &makeHeuPlus},
+      {{"opt", "As heu+, searched thoroughly, with a proven bound on the step."}, &makeOpt},
   };
   return kEntries;
 }

@@ -46,7 +46,7 @@ struct PlanRequest {
 
 // Fixed policies (none ... block:N) and knapsack are kFeasible or kInfeasible. The objective of
 // checkmate is the step; that of heu is the time that recomputation adds to each stage by itself
-// (heu_search.h). boundNs bounds the whole step.
+// (heu_search.h); that of opt is the step. boundNs bounds the whole step.
 enum class PlanStatus : uint8_t {
   kOptimal,     // proven: no plan of this policy and partition has a smaller objective
   kFeasible,    // fits; nothing is claimed about better ones

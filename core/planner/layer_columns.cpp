@@ -1,0 +1,347 @@
+#include "core/planner/layer_columns.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace caracal::planner {
+namespace {
+
+using plan::Slot;
+using plan::WindowId;
+
+// Undominated points, by rising memory; cost falls.
+class Front {
+ public:
+  bool dominates(int64_t bytes, int64_t costNs) const {
+    auto after = m_points.upper_bound(bytes);
+    return after != m_points.begin() && std::prev(after)->second.costNs <= costNs;
+  }
+  void add(Column column) {
+    if (dominates(column.bytes, column.costNs)) return;
+    auto next = m_points.lower_bound(column.bytes);
+    while (next != m_points.end() && next->second.costNs >= column.costNs)
+      next = m_points.erase(next);
+    const int64_t bytes = column.bytes;
+    m_points.emplace_hint(next, bytes, std::move(column));
+  }
+  std::vector<Column> take() {
+    std::vector<Column> columns;
+    for (auto& [bytes, column] : m_points) columns.push_back(std::move(column));
+    return columns;
+  }
+
+ private:
+  std::map<int64_t, Column> m_points;
+};
+
+int64_t beyond(int64_t ns, int64_t capacityNs) {
+  return std::max<int64_t>(0, ns - capacityNs);
+}
+
+enum class Fate : uint8_t { kAbsent, kKept, kEarly, kLate };
+
+class ColumnSearch {
+ public:
+  ColumnSearch(const StageModel& model, int32_t kind, LayerRole role, const ColumnPrices& prices,
+               int64_t nodeLimit)
+      : m_model(model),
+        m_kind(model.shape().profile.kinds[static_cast<size_t>(kind)]),
+        m_graph(model.shape().graphs.kinds[static_cast<size_t>(kind)]),
+        m_role(role),
+        m_prices(prices),
+        m_nodeLimit(nodeLimit),
+        m_steady(model.steadyCount()),
+        m_all(model.microBatches()),
+        m_fates(m_kind.operators.size(), Fate::kAbsent),
+        m_slots(m_kind.operators.size(), Slot::kNone) {
+    const auto windowNs = [&](WindowId id) { return model.windowNs(kind, id); };
+    m_fwdAttnNs = windowNs(WindowId::kFwdAttn);
+    m_fwdMlpNs = windowNs(WindowId::kFwdMlp);
+    m_bwdMlpNs = windowNs(WindowId::kOwnBwdMlp);
+    m_bwdAttnNs = role == LayerRole::kBelow ? windowNs(WindowId::kPrevBwdAttn) : 0;
+    // At full price it is no better than on demand, which holds memory for less time.
+    m_hasPipe = !model.shape().isLast() && prices.pipe + prices.pipeTail < m_all;
+    findFullestOperator();
+    const plan::StageShape& shape = model.shape();
+    if (!shape.isLast()) return;
+    const EndTimeline end = lastEndTimeline(shape.profile.last, shape.graphs.last);
+    m_endBytes = std::max(end.forward.peak, end.forward.net + end.backward.peak);
+    if (shape.graphs.last.size() > 0) m_endBytes += m_kind.operators.back().outputBytes;
+  }
+
+  LayerColumns run() {
+    decide(m_graph.last(), Sum());
+    return {m_bound.take(), m_plan.take(), !m_stopped, m_nodes};
+  }
+
+ private:
+  // What the decided operators take; times per micro-batch.
+  struct Sum {
+    int64_t everyBytes = 0;   // held by every micro-batch in flight but the oldest
+    int64_t oldestBytes = 0;  // by the oldest, while a layer above it runs backward
+    int64_t topMlpBytes = 0, topAttnBytes = 0;  // by the oldest of the top layer, in its segments
+    int64_t topForwardBytes = 0;  // by the newest of the top layer, at its fullest operator
+    int64_t topEndBytes = 0;      // and once its forward pass is over
+    int64_t earlyNs = 0, lateNs = 0;
+    int64_t chargedNs = 0;  // late collectives
+  };
+
+  const profile::Operator& op(int16_t index) const {
+    return m_kind.operators[static_cast<size_t>(index)];
+  }
+  // In the forward pass a tensor that is not kept is there until the last operator that reads it.
+  bool aliveAt(int16_t tensor, int16_t now) const {
+    const auto& consumers = m_graph.operators[tensor].consumers;
+    const int16_t last =
+        consumers.empty() ? tensor : *std::max_element(consumers.begin(), consumers.end());
+    return tensor <= now && now <= std::max(tensor, last);
+  }
+  void findFullestOperator() {
+    int64_t most = -1;
+    for (int16_t now = 0; now < m_graph.last(); ++now) {
+      int64_t bytes = 0;
+      for (int16_t tensor = 0; tensor <= now; ++tensor)
+        bytes += aliveAt(tensor, now) ? op(tensor).liveBytes() : 0;
+      if (bytes <= most) continue;
+      most = bytes;
+      m_fullest = now;
+    }
+  }
+  bool hasForward(WindowId id) const { return m_steady > 0 && m_graph.hasHost(id); }
+  bool hasPrev(WindowId id) const { return m_role == LayerRole::kBelow && m_graph.hasHost(id); }
+  bool needed(int16_t index) const { return m_graph.operators[index].firstReader >= 0; }
+
+  int64_t bytesOf(const Sum& sum) const {
+    const int64_t others = (m_model.inFlight() - 1) * sum.everyBytes;
+    if (m_role == LayerRole::kBelow) return others + sum.oldestBytes;
+    const int64_t backward = std::max(sum.topMlpBytes, sum.topAttnBytes);
+    // In the forward pass what others rebuild in `pipe` is not there yet.
+    if (m_hasPipe) return others + backward;
+    return others + std::max({backward, sum.topForwardBytes, sum.topEndBytes + m_endBytes});
+  }
+
+  // Bounds of the cost of any windows for so much work: as one pool, with bwd.mlp at its price and
+  // at its capacity.
+  int64_t earlyLeast(const Sum& sum) const {
+    const int64_t over = beyond(sum.earlyNs, m_fwdAttnNs + m_fwdMlpNs);
+    const int64_t price = std::min(m_prices.pipe, m_steady);
+    return price * over + m_prices.pipeTail * sum.earlyNs;
+  }
+  int64_t boundLeast(const Sum& sum) const {
+    return earlyLeast(sum) + m_prices.bwdMlp * beyond(sum.lateNs, m_bwdAttnNs) +
+           m_all * sum.chargedNs;
+  }
+  int64_t planLeast(const Sum& sum) const {
+    return earlyLeast(sum) + m_all * (beyond(sum.lateNs, m_bwdAttnNs + m_bwdMlpNs) + sum.chargedNs);
+  }
+
+  void decide(int16_t index, const Sum& sum) {
+    if (++m_nodes > m_nodeLimit) m_stopped = true;
+    if (m_stopped) return;
+    const int64_t bytes = bytesOf(sum);
+    if (m_bound.dominates(bytes, boundLeast(sum)) && m_plan.dominates(bytes, planLeast(sum)))
+      return;
+    if (index < 0) {
+      addColumns(sum);
+      return;
+    }
+    bool early = false, late = needed(index);
+    bool mlp = needed(index) && m_graph.readInMlpSegment(index);
+    for (int16_t consumer : m_graph.operators[index].consumers) {
+      early |= m_fates[consumer] == Fate::kEarly;
+      late |= m_fates[consumer] == Fate::kLate;
+      mlp |= m_fates[consumer] == Fate::kLate && m_lateMlp[static_cast<size_t>(consumer)];
+    }
+    if (!early && !late) {
+      choose(index, Fate::kAbsent, mlp, sum);
+      return;
+    }
+    choose(index, Fate::kKept, mlp, sum);
+    // A layer's output is there until its backward: no window rebuilds it.
+    if ((m_hasPipe || hasForward(WindowId::kFwdAttn) || hasForward(WindowId::kFwdMlp)) &&
+        index != m_graph.last())
+      choose(index, Fate::kEarly, mlp, sum);
+    if (!early) choose(index, Fate::kLate, mlp, sum);
+  }
+
+  bool usedLate(int16_t index) const {
+    const auto& consumers = m_graph.operators[index].consumers;
+    return std::any_of(consumers.begin(), consumers.end(),
+                       [&](int16_t consumer) { return m_fates[consumer] == Fate::kLate; });
+  }
+
+  void choose(int16_t index, Fate fate, bool mlp, Sum sum) {
+    const profile::Operator& tensor = op(index);
+    const bool output = index == m_graph.last();
+    const int64_t retained = output ? tensor.savedBytes : tensor.retainedBytes();
+    const int64_t live = output ? tensor.savedBytes : tensor.liveBytes();
+    const bool read = needed(index);
+    const bool readInMlp = read && m_graph.readInMlpSegment(index);
+    const auto holdTop = [&](int64_t bytes, bool inMlp) {
+      if (inMlp) sum.topMlpBytes += bytes;
+      if (!readInMlp) sum.topAttnBytes += bytes;
+    };
+    if (fate == Fate::kKept) {
+      sum.everyBytes += retained;
+      if (read || usedLate(index)) sum.oldestBytes += retained;
+      if (read) holdTop(retained, true);
+    }
+    if (fate == Fate::kEarly) {
+      sum.earlyNs += tensor.forwardNs;
+      if (read) sum.oldestBytes += live;
+      if (read) holdTop(live, true);
+    }
+    if (fate == Fate::kLate) {
+      (m_graph.operators[index].collective ? sum.chargedNs : sum.lateNs) += tensor.forwardNs;
+      if (read) holdTop(live, mlp);
+    }
+    const bool alive = fate == Fate::kKept ? index <= m_fullest : aliveAt(index, m_fullest);
+    if (!output && alive) sum.topForwardBytes += live;
+    if (fate == Fate::kKept) sum.topEndBytes += retained;
+    m_fates[index] = fate;
+    m_lateMlp[static_cast<size_t>(index)] = mlp;
+    decide(static_cast<int16_t>(index - 1), sum);
+    m_fates[index] = Fate::kAbsent;
+  }
+
+  // --- windows ---
+
+  enum class Aim : uint8_t { kBound, kPlan };
+  struct Windows {
+    int64_t costNs = kNoLimit;
+    int64_t lateness = 0;
+    std::vector<Slot> slots;
+  };
+
+  int64_t ns(Slot slot) const { return m_loads[static_cast<size_t>(slot)].operatorNs; }
+  int64_t collectiveNs(Slot slot) const { return m_loads[static_cast<size_t>(slot)].collectiveNs; }
+
+  int64_t earlyCost() const {
+    return m_steady *
+               (beyond(ns(Slot::kFwdAttn), m_fwdAttnNs) + beyond(ns(Slot::kFwdMlp), m_fwdMlpNs) +
+                collectiveNs(Slot::kFwdAttn) + collectiveNs(Slot::kFwdMlp)) +
+           m_prices.pipe * (ns(Slot::kPipe) + collectiveNs(Slot::kPipe));
+  }
+
+  int64_t lateCost(Aim aim) const {
+    const int64_t mlp = ns(Slot::kPrevBwdMlp) + ns(Slot::kOwnBwdMlp);
+    int64_t demand = 0;
+    for (Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn, Slot::kOwnBwdMlp})
+      demand += collectiveNs(slot);
+    for (Slot slot : {Slot::kOnDemandMlp, Slot::kOnDemandAttn})
+      demand += ns(slot) + collectiveNs(slot);
+    demand += beyond(ns(Slot::kPrevBwdAttn), m_bwdAttnNs);
+    return m_all * demand +
+           (aim == Aim::kBound ? m_prices.bwdMlp * mlp : m_all * beyond(mlp, m_bwdMlpNs));
+  }
+
+  std::vector<Slot> slotsFor(int16_t index, Fate fate, Slot deadline) const {
+    std::vector<Slot> slots;
+    const auto offer = [&](bool exists, Slot slot) {
+      if (exists && slot <= deadline) slots.push_back(slot);
+    };
+    if (fate == Fate::kEarly) {
+      offer(hasForward(WindowId::kFwdMlp), Slot::kFwdMlp);
+      offer(hasForward(WindowId::kFwdAttn), Slot::kFwdAttn);
+      offer(m_hasPipe, Slot::kPipe);
+      return slots;
+    }
+    const bool window = index != m_graph.last();
+    offer(window && m_graph.hasHost(WindowId::kOwnBwdMlp), Slot::kOwnBwdMlp);
+    offer(window && hasPrev(WindowId::kPrevBwdAttn), Slot::kPrevBwdAttn);
+    offer(window && hasPrev(WindowId::kPrevBwdMlp), Slot::kPrevBwdMlp);
+    offer(true, Slot::kOnDemandAttn);
+    offer(deadline < Slot::kOnDemandAttn, Slot::kOnDemandMlp);
+    return slots;
+  }
+
+  void assign(Fate fate, int16_t index, Aim aim, int64_t lateness, Windows& best) {
+    while (index >= 0 && m_fates[index] != fate) --index;
+    const int64_t costNs = fate == Fate::kEarly ? earlyCost() : lateCost(aim);
+    // Costs only grow; among equals late places hold memory for less time.
+    if (costNs > best.costNs) return;
+    if (index < 0) {
+      if (costNs == best.costNs && lateness <= best.lateness) return;
+      best = {costNs, lateness, m_slots};
+      return;
+    }
+    const auto& links = m_graph.operators[index];
+    Slot deadline = fate == Fate::kEarly ? Slot::kPipe : Slot::kOnDemandAttn;
+    if (fate == Fate::kLate && needed(index) && m_graph.readInMlpSegment(index))
+      deadline = Slot::kOnDemandMlp;
+    for (int16_t consumer : links.consumers) deadline = std::min(deadline, m_slots[consumer]);
+    for (const Slot slot : slotsFor(index, fate, deadline)) {
+      SlotLoad& load = m_loads[static_cast<size_t>(slot)];
+      int64_t& time = links.collective ? load.collectiveNs : load.operatorNs;
+      time += op(index).forwardNs;
+      m_slots[index] = slot;
+      assign(fate, static_cast<int16_t>(index - 1), aim, lateness + static_cast<int64_t>(slot),
+             best);
+      m_slots[index] = Slot::kNone;
+      time -= op(index).forwardNs;
+    }
+  }
+
+  Windows windowsFor(Fate fate, Aim aim) {
+    Windows best;
+    assign(fate, m_graph.last(), aim, 0, best);
+    return best;
+  }
+
+  void addColumns(const Sum& sum) {
+    const int64_t bytes = bytesOf(sum);
+    const Windows early = windowsFor(Fate::kEarly, Aim::kPlan);
+    const int64_t earlyNs = early.costNs + m_prices.pipeTail * sum.earlyNs;
+    const int64_t boundNs = earlyNs + windowsFor(Fate::kLate, Aim::kBound).costNs;
+    if (!m_bound.dominates(bytes, boundNs)) m_bound.add({boundNs, bytes, {}});
+    if (m_plan.dominates(bytes, earlyNs)) return;
+    const Windows late = windowsFor(Fate::kLate, Aim::kPlan);
+    Column column{earlyNs + late.costNs, bytes, {}};
+    if (m_plan.dominates(bytes, column.costNs)) return;
+    for (size_t index = 0; index < m_fates.size(); ++index) {
+      const auto placement = [&]() -> plan::Placement {
+        switch (m_fates[index]) {
+          case Fate::kKept:
+            return {plan::PlacementKind::kRetained};
+          case Fate::kEarly:
+            return placementOf(early.slots[index]);
+          case Fate::kLate:
+            return placementOf(late.slots[index]);
+          default:
+            return {plan::PlacementKind::kDiscarded};
+        }
+      };
+      column.placements.push_back(placement());
+    }
+    m_plan.add(std::move(column));
+  }
+
+  const StageModel& m_model;
+  const profile::LayerKind& m_kind;
+  const plan::LayerGraph& m_graph;
+  LayerRole m_role;
+  ColumnPrices m_prices;
+  int64_t m_nodeLimit;
+  int64_t m_steady, m_all;
+  int64_t m_fwdAttnNs = 0, m_fwdMlpNs = 0, m_bwdMlpNs = 0, m_bwdAttnNs = 0;
+  bool m_hasPipe = false;
+  int16_t m_fullest = 0;
+  int64_t m_endBytes = 0;  // of the model's last end
+  std::vector<Fate> m_fates;
+  std::vector<char> m_lateMlp = std::vector<char>(m_fates.size(), 0);
+  std::vector<Slot> m_slots;
+  KindLoad m_loads{};
+  Front m_bound, m_plan;
+  int64_t m_nodes = 0;
+  bool m_stopped = false;
+};
+
+}  // namespace
+
+LayerColumns layerColumns(const StageModel& model, int32_t kind, LayerRole role,
+                          const ColumnPrices& prices, int64_t nodeLimit) {
+  return ColumnSearch(model, kind, role, prices, nodeLimit).run();
+}
+
+}  // namespace caracal::planner

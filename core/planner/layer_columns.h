@@ -1,0 +1,46 @@
+// LayerColumns: the policies of one layer that are worth mixing with others in a stage, as points
+// of memory against time. What is left out costs no less time and takes no less memory than some
+// point. The basis of heu+ and opt (stage_mix.h).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/planner/heu_problem.h"
+#include "core/planner/stage_model.h"
+
+namespace caracal::planner {
+
+enum class LayerRole : uint8_t { kTop, kBelow };  // the stage's top layer has no prev.* windows
+
+// What shared time costs a layer, per step and nanosecond of work in a micro-batch.
+struct ColumnPrices {
+  int64_t pipe = 0;      // in `pipe`, micro-batches with a next forward
+  int64_t pipeTail = 0;  // early work of the last micro-batches
+  int64_t bwdMlp = 0;    // in bwd.mlp, which a layer shares with the one below it
+};
+
+struct Column {
+  int64_t costNs = 0;  // per step
+  // Lower bound on what the layer adds to the stage's fullest moment: every micro-batch in flight
+  // but one, and that one too; of the top layer what its backward holds.
+  int64_t bytes = 0;
+  std::vector<plan::Placement> placements;
+};
+
+// The columns by falling cost and rising memory.
+struct LayerColumns {
+  // costNs bounds every use of such a policy from below when bwd.mlp costs ColumnPrices::bwdMlp and
+  // contention nothing. Without placements.
+  std::vector<Column> bound;
+  // costNs as if the layers around it did the same: what it will cost, contention and order aside.
+  std::vector<Column> plan;
+  bool complete = true;  // false: the search ended at its node limit
+  int64_t nodes = 0;
+};
+
+// REQUIRES a kind that the stage holds.
+LayerColumns layerColumns(const StageModel& model, int32_t kind, LayerRole role,
+                          const ColumnPrices& prices, int64_t nodeLimit);
+
+}  // namespace caracal::planner

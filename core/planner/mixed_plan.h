@@ -1,0 +1,21 @@
+// A pipeline's plan improved stage by stage, each layer with a policy of its own (stage_mix.h).
+#pragma once
+
+#include <vector>
+
+#include "core/planner/candidate.h"
+#include "core/planner/pipeline_model.h"
+#include "core/planner/stage_mix.h"
+
+namespace caracal::planner {
+
+struct MixedPlan {
+  Candidate candidate;  // `start`, or one with a shorter step
+  std::vector<PassTimes> times;
+};
+
+// REQUIRES a feasible `start` without dropped layer inputs.
+MixedPlan mixStages(const profile::Profile& profile, const PipelineModel& pipeline,
+                    const Candidate& start, MixLimits limits, const MixStop& stop);
+
+}  // namespace caracal::planner

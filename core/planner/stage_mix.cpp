@@ -1,0 +1,323 @@
+#include "core/planner/stage_mix.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/planner/heu_problem.h"
+
+namespace caracal::planner {
+namespace {
+
+// Greatest c with exposed(x) >= slope * x + c for all x >= 0.
+int64_t constantOf(const GradientGaps& gaps, int64_t slope) {
+  const auto excess = [&](int64_t x) { return gaps.exposedNs(x) - slope * x; };
+  int64_t low = 0, high = int64_t{1} << 42;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (excess(middle + 1) < excess(middle))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return std::min<int64_t>(0, excess(low));
+}
+
+double leastPriced(const std::vector<Column>& columns, double perByte) {
+  double least = static_cast<double>(kNoLimit);
+  for (const Column& column : columns) {
+    least = std::min(
+        least, static_cast<double>(column.costNs) + perByte * static_cast<double>(column.bytes));
+  }
+  return least;
+}
+
+}  // namespace
+
+StageMix::StageMix(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes,
+                   MixLimits limits, MixStop stop)
+    : m_model(model),
+      m_gaps(gaps),
+      m_budgetBytes(budgetBytes),
+      m_limits(limits),
+      m_stop(std::move(stop)),
+      m_layers(model.shape().plan.layerCount()),
+      m_table(model) {
+  const int32_t kind = model.classes().front().kind;
+  if (model.layersOfKind(kind) == m_layers) m_kind = kind;
+  const Rows base = HeuProblem(model, gaps).baseBytes();
+  m_roomBytes = budgetBytes == kNoLimit ? kNoLimit / 4
+                                        : budgetBytes - base[static_cast<size_t>(Row::kTopMlp)];
+}
+
+StageChain StageMix::judge(Chain layers) {
+  StageChain chain;
+  chain.times = m_table.passTimes(layers);
+  chain.objectiveNs = objectiveNs(m_model, m_gaps, chain.times);
+  chain.peakBytes = m_table.peakBytes(layers);
+  chain.layers = std::move(layers);
+  return chain;
+}
+
+bool StageMix::accept(Chain layers, StageChain& best) {
+  ++m_evaluations;
+  if (objectiveNs(m_model, m_gaps, m_table.passTimes(layers)) >= best.objectiveNs) return false;
+  StageChain chain = judge(std::move(layers));
+  if (chain.peakBytes > m_budgetBytes) return false;
+  best = std::move(chain);
+  return true;
+}
+
+// What work in `pipe` can be charged by the nanosecond: as if it never found a wait, as if only the
+// last micro-batches did, as if it always did.
+std::vector<std::pair<int64_t, int64_t>> StageMix::pipePrices() const {
+  const int64_t steady = m_model.steadyCount(), tail = m_model.tailCount();
+  std::vector<std::pair<int64_t, int64_t>> prices{{steady, tail}};
+  if (m_gaps.tail.exposedNs(1) < tail) prices.push_back({steady, 0});
+  if (m_gaps.steady.exposedNs(1) < steady) prices.push_back({0, 0});
+  return prices;
+}
+
+// The price of memory at which the knapsack's lower bound is highest.
+void StageMix::price(Knapsack& knapsack) const {
+  double most = 0;
+  for (const auto* columns : {&knapsack.top, &knapsack.below}) {
+    for (size_t c = 1; c < columns->size(); ++c) {
+      const Column &small = (*columns)[c - 1], &large = (*columns)[c];
+      most = std::max(most, static_cast<double>(small.costNs - large.costNs) /
+                                static_cast<double>(large.bytes - small.bytes));
+    }
+  }
+  const auto value = [&](double perByte) {
+    return leastPriced(knapsack.top, perByte) +
+           (m_layers > 1 ? (m_layers - 1) * leastPriced(knapsack.below, perByte) : 0.0) -
+           perByte * static_cast<double>(knapsack.room);
+  };
+  double low = 0, high = most;
+  for (int step = 0; step < 60; ++step) {
+    const double a = low + (high - low) / 3, b = high - (high - low) / 3;
+    if (value(a) < value(b))
+      low = a;
+    else
+      high = b;
+  }
+  knapsack.perByte = (low + high) / 2;
+  knapsack.leastTop = leastPriced(knapsack.top, knapsack.perByte);
+  knapsack.leastBelow = m_layers > 1 ? leastPriced(knapsack.below, knapsack.perByte) : 0.0;
+}
+
+void StageMix::thin(Level& level, size_t most, Thin how) {
+  if (level.size() <= most) return;
+  Level kept;
+  for (size_t k = 0; k < most; ++k) {
+    const size_t first = level.size() * k / most, end = level.size() * (k + 1) / most;
+    Mix mix = level[first];
+    if (how == Thin::kMerge) mix.costNs = level[end - 1].costNs;
+    kept.push_back(mix);
+  }
+  level = std::move(kept);
+}
+
+std::vector<StageMix::Level> StageMix::mixBelow(const Knapsack& knapsack, Thin how) const {
+  std::vector<Level> levels{{Mix{}}};
+  for (int32_t layer = 1; layer < m_layers; ++layer) {
+    if (m_stop.requested()) return {};
+    const double rest = knapsack.leastTop + (m_layers - 1 - layer) * knapsack.leastBelow -
+                        knapsack.perByte * static_cast<double>(knapsack.room);
+    Level next;
+    const Level& level = levels.back();
+    for (size_t m = 0; m < level.size(); ++m) {
+      for (size_t c = 0; c < knapsack.below.size(); ++c) {
+        const Mix mix{level[m].bytes + knapsack.below[c].bytes,
+                      level[m].costNs + knapsack.below[c].costNs, static_cast<int32_t>(c),
+                      static_cast<int32_t>(m)};
+        if (mix.bytes > knapsack.room) continue;
+        const double least = static_cast<double>(mix.costNs) +
+                             knapsack.perByte * static_cast<double>(mix.bytes) + rest;
+        if (least * (1 - 1e-9) < static_cast<double>(knapsack.reachedNs)) next.push_back(mix);
+      }
+    }
+    std::stable_sort(next.begin(), next.end(), [](const Mix& a, const Mix& b) {
+      return a.bytes != b.bytes ? a.bytes < b.bytes : a.costNs < b.costNs;
+    });
+    Level front;
+    for (const Mix& mix : next) {
+      if (front.empty() || mix.costNs < front.back().costNs) front.push_back(mix);
+    }
+    thin(front, m_limits.mixes, how);
+    levels.push_back(std::move(front));
+  }
+  return levels;
+}
+
+Chain StageMix::chainOf(const std::vector<Level>& levels, int32_t last, VariantId top,
+                        const std::vector<VariantId>& ids) const {
+  Chain layers;
+  for (size_t level = levels.size() - 1; level > 0; --level) {
+    const Mix& mix = levels[level][static_cast<size_t>(last)];
+    layers.push_back(ids[static_cast<size_t>(mix.column)]);
+    last = mix.before;
+  }
+  std::sort(layers.begin(), layers.end());  // equal policies side by side
+  layers.push_back(top);
+  return layers;
+}
+
+// Takes the cheapest mix; while it does not fit, the cheapest of those that take less.
+void StageMix::tryMixes(const ColumnPrices& prices, StageChain& best) {
+  const LayerColumns top =
+      layerColumns(m_model, m_kind, LayerRole::kTop, prices, m_limits.columnNodes);
+  const LayerColumns below =
+      m_layers > 1 ? layerColumns(m_model, m_kind, LayerRole::kBelow, prices, m_limits.columnNodes)
+                   : LayerColumns{};
+  std::vector<VariantId> topIds, belowIds;
+  for (const Column& column : top.plan) topIds.push_back(m_table.add(m_kind, column.placements));
+  for (const Column& column : below.plan)
+    belowIds.push_back(m_table.add(m_kind, column.placements));
+  for (const auto* ids : {&belowIds, &topIds}) {
+    for (VariantId id : *ids) {
+      if (std::find(m_pool.begin(), m_pool.end(), id) == m_pool.end()) m_pool.push_back(id);
+    }
+  }
+  Knapsack knapsack{top.plan, below.plan, m_roomBytes, kNoLimit};
+  price(knapsack);
+  const std::vector<Level> levels = mixBelow(knapsack, Thin::kDrop);
+  if (levels.empty()) return;
+  const Level& mixes = levels.back();
+  int64_t room = m_roomBytes;
+  for (int attempt = 0; attempt < 24 && !mustStop(); ++attempt) {
+    int64_t leastNs = kNoLimit, bytes = 0;
+    int32_t last = -1;
+    size_t topColumn = 0;
+    for (size_t t = 0; t < top.plan.size(); ++t) {
+      const int64_t left = room - top.plan[t].bytes;
+      const auto after = std::upper_bound(mixes.begin(), mixes.end(), left,
+                                          [](int64_t b, const Mix& mix) { return b < mix.bytes; });
+      if (after == mixes.begin()) continue;
+      const Mix& mix = *std::prev(after);
+      if (mix.costNs + top.plan[t].costNs >= leastNs) continue;
+      leastNs = mix.costNs + top.plan[t].costNs;
+      bytes = mix.bytes + top.plan[t].bytes;
+      last = static_cast<int32_t>(std::prev(after) - mixes.begin());
+      topColumn = t;
+    }
+    if (last < 0) return;
+    Chain layers = chainOf(levels, last, topIds[topColumn], belowIds);
+    StageChain chain = judge(layers);
+    ++m_evaluations;
+    accept(std::move(layers), best);
+    if (chain.peakBytes <= m_budgetBytes) return;
+    room = bytes - std::max<int64_t>(1, (chain.peakBytes - m_budgetBytes) / 2);
+  }
+}
+
+bool StageMix::replaceOne(StageChain& best) {
+  bool better = false;
+  for (size_t l = best.layers.size(); l-- > 0;) {
+    for (const VariantId variant : m_pool) {
+      if (mustStop()) return better;
+      if (variant == best.layers[l]) continue;
+      Chain layers = best.layers;
+      layers[l] = variant;
+      better |= accept(std::move(layers), best);
+    }
+  }
+  return better;
+}
+
+// One layer gives memory up, another takes it.
+bool StageMix::exchangeTwo(StageChain& best) {
+  constexpr size_t kReach = 3;
+  const auto place = [&](VariantId variant) {
+    return static_cast<size_t>(std::find(m_pool.begin(), m_pool.end(), variant) - m_pool.begin());
+  };
+  for (size_t a = 0; a < best.layers.size(); ++a) {
+    for (size_t b = 0; b < best.layers.size(); ++b) {
+      const size_t less = place(best.layers[a]), more = place(best.layers[b]);
+      if (a == b || less >= m_pool.size() || more >= m_pool.size()) continue;
+      for (size_t down = 1; down <= std::min(kReach, less); ++down) {
+        for (size_t up = 1; up <= kReach && more + up < m_pool.size(); ++up) {
+          if (mustStop()) return false;
+          Chain layers = best.layers;
+          layers[a] = m_pool[less - down];
+          layers[b] = m_pool[more + up];
+          if (accept(std::move(layers), best)) return true;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+void StageMix::polish(StageChain& best) {
+  while (!mustStop() && (replaceOne(best) || exchangeTwo(best))) {
+  }
+}
+
+StageChain StageMix::search(StageChain start) {
+  StageChain best = std::move(start);
+  m_evaluations = 0;
+  for (const VariantId variant : best.layers) {
+    if (std::find(m_pool.begin(), m_pool.end(), variant) == m_pool.end()) m_pool.push_back(variant);
+  }
+  if (m_kind == kNoKind || best.objectiveNs == 0) return best;
+  for (const auto& [pipe, tail] : pipePrices()) {
+    if (mustStop()) break;
+    tryMixes({pipe, tail, m_model.microBatches()}, best);
+  }
+  polish(best);
+  return best;
+}
+
+int64_t StageMix::boundAt(const ColumnPrices& prices, int64_t reachedNs) {
+  const LayerColumns top =
+      layerColumns(m_model, m_kind, LayerRole::kTop, prices, m_limits.columnNodes);
+  const LayerColumns below =
+      m_layers > 1 ? layerColumns(m_model, m_kind, LayerRole::kBelow, prices, m_limits.columnNodes)
+                   : LayerColumns{};
+  if (!top.complete || !below.complete) return 0;
+  const int64_t constant =
+      constantOf(m_gaps.steady, prices.pipe) + constantOf(m_gaps.tail, prices.pipeTail) -
+      prices.bwdMlp * m_layers * m_model.windowNs(m_kind, plan::WindowId::kOwnBwdMlp);
+  Knapsack knapsack{top.bound, below.bound, m_roomBytes, reachedNs - constant};
+  price(knapsack);
+  const std::vector<Level> levels = mixBelow(knapsack, Thin::kMerge);
+  if (levels.empty()) return 0;  // out of time
+  int64_t least = knapsack.reachedNs;
+  for (const Column& column : top.bound) {
+    const auto& mixes = levels.back();
+    const auto after = std::upper_bound(mixes.begin(), mixes.end(), m_roomBytes - column.bytes,
+                                        [](int64_t b, const Mix& mix) { return b < mix.bytes; });
+    if (after != mixes.begin()) least = std::min(least, std::prev(after)->costNs + column.costNs);
+  }
+  return std::max<int64_t>(0, least + constant);
+}
+
+int64_t StageMix::boundNs(int64_t reachedNs) {
+  if (m_kind == kNoKind || reachedNs == 0) return 0;
+  int64_t best = 0;
+  for (const auto& [pipe, tail] : pipePrices()) {
+    // The bound is concave in the price of bwd.mlp, up to what the knapsack adds: look around the
+    // best of a few.
+    int64_t at = 0;
+    const int64_t full = m_model.microBatches() * m_limits.priceSteps;
+    const auto look = [&](int64_t price) {
+      if (best >= reachedNs || m_stop.requested()) return;
+      const int64_t found =
+          boundAt({pipe, tail, price / std::max<int64_t>(1, m_limits.priceSteps)}, reachedNs);
+      if (found > best) {
+        best = found;
+        at = price;
+      }
+    };
+    for (int64_t step = 0; step <= 4; ++step) look(full * step / 4);
+    for (int64_t stride = full / 8; stride > 0 && stride >= full / 64; stride /= 2) {
+      const int64_t middle = at;
+      look(std::min(full, middle + stride));
+      look(std::max<int64_t>(0, middle - stride));
+    }
+  }
+  m_stopped |= m_stop.requested();
+  return best;
+}
+
+}  // namespace caracal::planner

@@ -1,0 +1,113 @@
+// StageMix: one stage whose layers may differ. From the layers' columns (layer_columns.h) it mixes
+// the stage's best chain of policies under the budget, as a multi-choice knapsack in exact bytes,
+// and bounds from below what any chain can reach.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "core/planner/heu_search.h"
+#include "core/planner/layer_columns.h"
+#include "core/planner/variant_table.h"
+
+namespace caracal::planner {
+
+struct MixLimits {
+  int64_t columnNodes = 0;  // search nodes for the columns of each role
+  size_t mixes = 0;         // partial mixes kept per layer
+  int64_t evaluations = 0;  // chains judged
+  int64_t priceSteps = 0;   // prices of bwd.mlp tried for the bound
+};
+inline constexpr MixLimits kQuickMix{8'000, 100, 800, 0};
+inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 60'000, 8};
+
+// When to give up: asked to, or out of time.
+struct MixStop {
+  std::stop_token token;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  bool requested() const {
+    return token.stop_requested() || std::chrono::steady_clock::now() >= deadline;
+  }
+};
+
+struct StageChain {
+  Chain layers;  // bottom first, of StageMix::table()
+  PassTimes times;
+  int64_t objectiveNs = 0;  // heu_search.h
+  int64_t peakBytes = 0;
+};
+
+class StageMix {
+ public:
+  // REQUIRES that `model` and `gaps` outlive this.
+  StageMix(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes, MixLimits limits,
+           MixStop stop);
+
+  VariantTable& table() { return m_table; }
+  StageChain judge(Chain layers);
+
+  // The best chain found that fits, starting from `start`, which must: never worse than it. The
+  // same limits give the same chain.
+  StageChain search(StageChain start);
+
+  // Lower bound on the objective of every chain that fits, given that one with `reachedNs` is
+  // known: at most that. 0 where nothing is known.
+  int64_t boundNs(int64_t reachedNs);
+
+  bool stopped() const { return m_stopped; }
+
+ private:
+  // Policies for some of the layers below the top one.
+  struct Mix {
+    int64_t bytes = 0;
+    int64_t costNs = 0;
+    int32_t column = -1;  // of the last layer
+    int32_t before = -1;  // of the others, in the level before
+  };
+  using Level = std::vector<Mix>;               // by rising bytes and falling cost
+  enum class Thin : uint8_t { kDrop, kMerge };  // kMerge keeps lower bounds
+  struct Knapsack {
+    const std::vector<Column>& top;
+    const std::vector<Column>& below;
+    int64_t room = 0;
+    int64_t reachedNs = 0;  // mixes that cannot cost less are of no interest
+    double perByte = 0;     // price of memory, and what it makes a layer cost at least
+    double leastTop = 0, leastBelow = 0;
+  };
+
+  void price(Knapsack& knapsack) const;
+  std::vector<Level> mixBelow(const Knapsack& knapsack, Thin thin) const;
+  static void thin(Level& level, size_t most, Thin how);
+  Chain chainOf(const std::vector<Level>& levels, int32_t last, VariantId top,
+                const std::vector<VariantId>& ids) const;
+
+  void tryMixes(const ColumnPrices& prices, StageChain& best);
+  void polish(StageChain& best);
+  bool replaceOne(StageChain& best);
+  bool exchangeTwo(StageChain& best);
+  bool accept(Chain layers, StageChain& best);
+  int64_t boundAt(const ColumnPrices& prices, int64_t reachedNs);
+  std::vector<std::pair<int64_t, int64_t>> pipePrices() const;
+  bool mustStop() {
+    if (!m_stopped && m_stop.requested()) m_stopped = true;
+    return m_stopped || m_evaluations >= m_limits.evaluations;
+  }
+
+  const StageModel& m_model;
+  const StageGaps& m_gaps;
+  int64_t m_budgetBytes;
+  MixLimits m_limits;
+  MixStop m_stop;
+  int32_t m_kind = kNoKind;  // kNoKind: the stage holds several; columns cannot be mixed yet
+  int32_t m_layers = 0;
+  int64_t m_roomBytes = 0;  // budget, less what the stage holds whatever the policies
+  VariantTable m_table;
+  std::vector<VariantId> m_pool;  // policies to replace others by, least memory first
+  int64_t m_evaluations = 0;
+  bool m_stopped = false;
+};
+
+}  // namespace caracal::planner
