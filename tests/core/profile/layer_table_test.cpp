@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <random>
 
 #include "core/base/files.h"
+#include "core/base/resources.h"
 #include "core/profile/model_structure.h"
 
 namespace caracal::profile {
@@ -131,6 +133,25 @@ TEST(LayerTable, whatCannotBeIsRefusedWithItsPlace) {
   EXPECT_EQ(errorOf(replaced("layer-table/1", "layer-table/2")),
             "schema: is \"caracal.layer-table/2\"; this version of Caracal reads "
             "\"caracal.layer-table/1\"");
+}
+
+// A shipped table with some bytes changed is a table or is refused, and nothing else happens.
+TEST(LayerTable, damagedTablesAreRefusedInWords) {
+  const auto shipped = readTextFile(*findResource("models/layers/transformer.json"));
+  ASSERT_TRUE(shipped);
+  int refused = 0;
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    std::mt19937 random(seed);
+    std::string text = *shipped;
+    for (uint32_t i = 0; i <= seed % 3; ++i)
+      text[random() % text.size()] = "0123456789*/+-<>?:|&!(){}[]\",abxyz"[random() % 35];
+    const auto table = layerTableFromJson(text);
+    const auto structure = table ? structureOf(model(), *table) : tl::unexpected(table.error());
+    if (structure) continue;
+    ++refused;
+    EXPECT_FALSE(structure.error().message.empty()) << "seed " << seed;
+  }
+  EXPECT_GT(refused, 100);
 }
 
 class TableFiles : public testing::Test {
