@@ -19,6 +19,12 @@ BEGIN {
     if (!(cell[4] in most) || seconds > most[cell[4]]) most[cell[4]] = seconds
     total[cell[4]] += seconds
     runs[cell[4]]++
+    if (cell[5] > 0 && cell[9] > 0) {
+      gap = 100 * (cell[5] - cell[9]) / cell[5]
+      gaps[cell[4]] += gap
+      proven[cell[4]]++
+      if (gap > widest[cell[4]]) widest[cell[4]] = gap
+    }
   }
   FS = "\n"
   output = document ".new"
@@ -139,10 +145,13 @@ function ranges(    n, c, node, name, place, nodes, names) {
 }
 
 function search(    c) {
-  print "\n| policy | plans | mean search, s | longest, s |\n|---|---|---|---|" > output
+  print "\n| policy | plans | mean search, s | longest, s | mean gap, % | widest, % |\n|---|---|---|---|---|---|" > output
   for (c = 1; c <= columns; c++) {
     if (!(column[c] in present)) continue
-    printf "| %s | %d | %.3f | %.3f |\n", title(column[c]), runs[column[c]], total[column[c]] / runs[column[c]], most[column[c]] > output
+    line = sprintf("| %s | %d | %.3f | %.3f |", title(column[c]), runs[column[c]], total[column[c]] / runs[column[c]], most[column[c]])
+    if (column[c] in proven) line = line sprintf(" %.2f | %.2f |", gaps[column[c]] / proven[column[c]], widest[column[c]])
+    else line = line " - | - |"
+    print line > output
   }
   print "" > output
 }

@@ -10,7 +10,6 @@ document=docs/results.md
 models=(gpt-1.3b gpt-4.7b gpt-7b gpt-13b gpt-20b gpt-23b)
 searched=(checkmate heu heu+ opt)   # those that this build knows are run
 deviceGiB=38                        # of 40: 2 GiB stay for the CUDA context, NCCL and fragmentation
-optSeconds=${CARACAL_OPT_SECONDS:-10}
 
 mkdir -p "$folder"
 rows=$folder/rows.tsv
@@ -33,12 +32,13 @@ plan() {
   [ $rc -eq 0 ]
 }
 
-# One line of the rows: model, node, budget, column, step in ns (0: does not fit), peak, what was run, search seconds.
+# One line of the rows: model, node, budget, column, step in ns (0: does not fit), peak, what was run, search seconds,
+# the proven lower bound on the step (0: none).
 record() {
   local column=$1 what=$2 fits=$3 step=0
   [ "$fits" = yes ] && step=$(field stepNs "$folder/plan.json")
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$model" "$node" "$budget" "$column" "$step" "$(largestPeak "$folder/plan.json")" \
-    "$what" "$(field searchSeconds "$folder/plan.json")" >>"$rows"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$model" "$node" "$budget" "$column" "$step" "$(largestPeak "$folder/plan.json")" \
+    "$what" "$(field searchSeconds "$folder/plan.json")" "$(field boundNs "$folder/plan.json")" >>"$rows"
 }
 
 run() {
@@ -85,7 +85,7 @@ runAll() {
   runFirst block "$most"
   for policy in "${searched[@]}"; do
     knows "$policy" || continue
-    if [ "$policy" = opt ]; then run opt opt --time-limit "$optSeconds"; else run "$policy" "$policy"; fi
+    run "$policy" "$policy"
   done
   run partition heu+ --partition "$partition"
 }
