@@ -128,9 +128,11 @@ class ColumnSearch {
     const int64_t price = std::min(m_prices.pipe, m_steady);
     return price * over + m_prices.pipeTail * sum.earlyNs;
   }
+  int64_t bwdMlpPrice(int64_t ns) const {
+    return static_cast<int64_t>(m_prices.bwdMlp * static_cast<double>(ns));
+  }
   int64_t boundLeast(const Sum& sum) const {
-    return earlyLeast(sum) + m_prices.bwdMlp * beyond(sum.lateNs, m_bwdAttnNs) +
-           m_all * sum.chargedNs;
+    return earlyLeast(sum) + bwdMlpPrice(beyond(sum.lateNs, m_bwdAttnNs)) + m_all * sum.chargedNs;
   }
   int64_t planLeast(const Sum& sum) const {
     return earlyLeast(sum) + m_all * (beyond(sum.lateNs, m_bwdAttnNs + m_bwdMlpNs) + sum.chargedNs);
@@ -233,7 +235,7 @@ class ColumnSearch {
       demand += ns(slot) + collectiveNs(slot);
     demand += beyond(ns(Slot::kPrevBwdAttn), m_bwdAttnNs);
     return m_all * demand +
-           (aim == Aim::kBound ? m_prices.bwdMlp * mlp : m_all * beyond(mlp, m_bwdMlpNs));
+           (aim == Aim::kBound ? bwdMlpPrice(mlp) : m_all * beyond(mlp, m_bwdMlpNs));
   }
 
   std::vector<Slot> slotsFor(int16_t index, Fate fate, Slot deadline) const {

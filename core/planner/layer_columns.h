@@ -17,7 +17,7 @@ enum class LayerRole : uint8_t { kTop, kBelow };  // the stage's top layer has n
 struct ColumnPrices {
   int64_t pipe = 0;      // in `pipe`, micro-batches with a next forward
   int64_t pipeTail = 0;  // early work of the last micro-batches
-  int64_t bwdMlp = 0;    // in bwd.mlp, which a layer shares with the one below it
+  double bwdMlp = 0;     // in bwd.mlp, which a layer shares with the one below it
 };
 
 struct Column {

@@ -226,7 +226,7 @@ bool StageMix::replaceOne(StageChain& best) {
 
 // One layer gives memory up, another takes it.
 bool StageMix::exchangeTwo(StageChain& best) {
-  constexpr size_t kReach = 3;
+  const size_t reach = m_limits.reach;
   const auto place = [&](VariantId variant) {
     return static_cast<size_t>(std::find(m_pool.begin(), m_pool.end(), variant) - m_pool.begin());
   };
@@ -234,8 +234,8 @@ bool StageMix::exchangeTwo(StageChain& best) {
     for (size_t b = 0; b < best.layers.size(); ++b) {
       const size_t less = place(best.layers[a]), more = place(best.layers[b]);
       if (a == b || less >= m_pool.size() || more >= m_pool.size()) continue;
-      for (size_t down = 1; down <= std::min(kReach, less); ++down) {
-        for (size_t up = 1; up <= kReach && more + up < m_pool.size(); ++up) {
+      for (size_t down = 1; down <= std::min(reach, less); ++down) {
+        for (size_t up = 1; up <= reach && more + up < m_pool.size(); ++up) {
           if (mustStop()) return false;
           Chain layers = best.layers;
           layers[a] = m_pool[less - down];
@@ -262,7 +262,7 @@ StageChain StageMix::search(StageChain start) {
   if (m_kind == kNoKind || best.objectiveNs == 0) return best;
   for (const auto& [pipe, tail] : pipePrices()) {
     if (mustStop()) break;
-    tryMixes({pipe, tail, m_model.microBatches()}, best);
+    tryMixes({pipe, tail, static_cast<double>(m_model.microBatches())}, best);
   }
   polish(best);
   return best;
@@ -277,7 +277,9 @@ int64_t StageMix::boundAt(const ColumnPrices& prices, int64_t reachedNs) {
   if (!top.complete || !below.complete) return 0;
   const int64_t constant =
       constantOf(m_gaps.steady, prices.pipe) + constantOf(m_gaps.tail, prices.pipeTail) -
-      prices.bwdMlp * m_layers * m_model.windowNs(m_kind, plan::WindowId::kOwnBwdMlp);
+      static_cast<int64_t>(
+          std::ceil(prices.bwdMlp * m_layers *
+                    static_cast<double>(m_model.windowNs(m_kind, plan::WindowId::kOwnBwdMlp))));
   Knapsack knapsack{top.bound, below.bound, m_roomBytes, reachedNs - constant};
   price(knapsack);
   const std::vector<Level> levels = mixBelow(knapsack, Thin::kMerge);
@@ -295,25 +297,22 @@ int64_t StageMix::boundAt(const ColumnPrices& prices, int64_t reachedNs) {
 int64_t StageMix::boundNs(int64_t reachedNs) {
   if (m_kind == kNoKind || reachedNs == 0) return 0;
   int64_t best = 0;
+  const auto full = static_cast<double>(m_model.microBatches());
   for (const auto& [pipe, tail] : pipePrices()) {
-    // The bound is concave in the price of bwd.mlp, up to what the knapsack adds: look around the
-    // best of a few.
-    int64_t at = 0;
-    const int64_t full = m_model.microBatches() * m_limits.priceSteps;
-    const auto look = [&](int64_t price) {
+    double at = 0;
+    const auto look = [&](double price) {
       if (best >= reachedNs || m_stop.requested()) return;
-      const int64_t found =
-          boundAt({pipe, tail, price / std::max<int64_t>(1, m_limits.priceSteps)}, reachedNs);
-      if (found > best) {
-        best = found;
-        at = price;
-      }
+      const int64_t found = boundAt({pipe, tail, std::clamp(price, 0.0, full)}, reachedNs);
+      if (found <= best) return;
+      best = found;
+      at = price;
     };
-    for (int64_t step = 0; step <= 4; ++step) look(full * step / 4);
-    for (int64_t stride = full / 8; stride > 0 && stride >= full / 64; stride /= 2) {
-      const int64_t middle = at;
-      look(std::min(full, middle + stride));
-      look(std::max<int64_t>(0, middle - stride));
+    // Nearly concave in the price of bwd.mlp: look around the best of a few.
+    for (const double share : {0.0, 0.25, 0.5, 0.75, 1.0}) look(share * full);
+    for (double stride = full / 8; stride >= full / 64; stride /= 2) {
+      const double middle = at;
+      look(middle + stride);
+      look(middle - stride);
     }
   }
   m_stopped |= m_stop.requested();

@@ -19,10 +19,10 @@ struct MixLimits {
   int64_t columnNodes = 0;  // search nodes for the columns of each role
   size_t mixes = 0;         // partial mixes kept per layer
   int64_t evaluations = 0;  // chains judged
-  int64_t priceSteps = 0;   // prices of bwd.mlp tried for the bound
+  size_t reach = 0;         // how far up and down the columns two layers exchange memory
 };
-inline constexpr MixLimits kQuickMix{8'000, 100, 800, 0};
-inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 60'000, 8};
+inline constexpr MixLimits kQuickMix{8'000, 100, 800, 2};
+inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 400'000, 12};
 
 // When to give up: asked to, or out of time.
 struct MixStop {
