@@ -41,6 +41,11 @@ Result<ExportResult> exportPlan(const std::string& target, const profile::Profil
   for (const Target& known : kTargets) {
     if (known.name != target) continue;
     CARACAL_CHECK_OK(plan::validate(profile, plan));
+    if (plan.schedule != "1F1B") {
+      return fail(ErrorCode::kUnsupported,
+                  "plans for the schedule {} cannot be exported, only those for 1F1B",
+                  plan.schedule);
+    }
     return known.run(profile, plan);
   }
   return fail(ErrorCode::kNotFound, "there is no export target \"{}\"; known: {}", target,

@@ -24,6 +24,11 @@ void forEachRead(const StageShape& shape, const Item& item, Visit&& visit) {
   const auto readInput = [&] {
     if (item.layer != kFirstEnd) visit(shape.layerInput(item.layer, item.microBatch));
   };
+  const auto readSaved = [&] {
+    for (int16_t tensor : shape.graph(item.layer).operators[item.op].backwardReads) {
+      visit(TensorRef{item.layer, tensor, item.microBatch});
+    }
+  };
   if (runsForward(item)) {
     for (int16_t input : shape.graph(item.layer).operators[item.op].inputs) {
       if (input == kLayerInput)
@@ -34,10 +39,16 @@ void forEachRead(const StageShape& shape, const Item& item, Visit&& visit) {
     if (item.action == Action::kCollectiveWait)
       visit(TensorRef{item.layer, item.op, item.microBatch});
   } else if (item.action == Action::kBackward) {
-    for (int16_t tensor : shape.graph(item.layer).operators[item.op].backwardReads) {
-      visit(TensorRef{item.layer, tensor, item.microBatch});
-    }
+    const OperatorLinks& links = shape.graph(item.layer).operators[item.op];
+    if (!(item.split && links.weights)) readSaved();
     readInput();
+  } else if (item.action == Action::kWeightGradient) {
+    const OperatorLinks& links = shape.graph(item.layer).operators[item.op];
+    readSaved();
+    visit(TensorRef{item.layer, gradientOf(item.op), item.microBatch});
+    for (int16_t input : links.inputs) {
+      if (input == kLayerInput) readInput();
+    }
   } else if (item.action == Action::kSendForward) {
     visit(shape.layerOutput(shape.topLayer(), item.microBatch));
   }
@@ -47,6 +58,11 @@ template <class Visit>
 void forEachMade(const StageShape& shape, const Item& item, Visit&& visit) {
   if (item.action == Action::kRecvForward) {
     visit(shape.layerInput(shape.firstLayer(), item.microBatch));
+    return;
+  }
+  if (item.action == Action::kBackward && item.split &&
+      shape.graph(item.layer).operators[item.op].weights) {
+    visit(TensorRef{item.layer, gradientOf(item.op), item.microBatch});
     return;
   }
   if (!runsForward(item) && !(item.action == Action::kForward && item.layer == kFirstEnd)) return;

@@ -48,6 +48,7 @@ LayerGraph linkOperators(const std::vector<Operator>& operators, const IndexOf& 
   for (size_t i = 0; i < operators.size(); ++i) {
     const auto index = static_cast<int16_t>(i);
     graph.operators[i].collective = operators[i].kind == profile::OperatorKind::kCollective;
+    graph.operators[i].weights = operators[i].weightGradientNs() > 0;
     linkInputs(operators[i], index, indexOf, graph);
     linkReaders(operators[i], index, indexOf, graph);
   }

@@ -24,6 +24,7 @@ struct OperatorLinks {
   int8_t forwardWindow = -1;   // index into LayerKind::windows of this collective; -1: none
   int8_t backwardWindow = -1;  // index of the collective that follows this operator's backward
   bool collective = false;
+  bool weights = false;  // backward has a part that makes weight gradients
 };
 
 struct LayerGraph {

@@ -9,12 +9,16 @@ namespace caracal::plan {
 
 // From the last item to the first, a tensor's first sight is its last use; the item that makes it
 // ends that life, so that the reads before it belong to an earlier one.
-void addReleases(const StageShape& shape, StageProgram& program) {
-  const TensorIndex indexOf(shape.profile, shape.plan);
-  std::vector<bool> readLater(indexOf.size(shape.profile.parallel.microBatches), false);
+void addReleases(const DeviceShape& device, StageProgram& program) {
+  const TensorIndex indexOf(device);
+  const int32_t microBatches = device.chunks.front().profile.parallel.microBatches;
+  std::vector<bool> readLater(indexOf.size(microBatches), false);
   std::vector<TensorRef> releases;  // in reverse
   for (auto item = program.items.rbegin(); item != program.items.rend(); ++item) {
     const auto fromBack = static_cast<uint32_t>(releases.size());
+    item->releaseBegin = item->releaseEnd = fromBack;
+    if (item->chunk < 0) continue;
+    const StageShape& shape = device.of(*item);
     forEachMade(shape, *item, [&](const TensorRef& tensor) {
       const size_t index = indexOf(tensor);
       if (!readLater[index]) releases.push_back(tensor);
@@ -25,7 +29,6 @@ void addReleases(const StageShape& shape, StageProgram& program) {
       if (!readLater[index]) releases.push_back(tensor);
       readLater[index] = true;
     });
-    item->releaseBegin = fromBack;
     item->releaseEnd = static_cast<uint32_t>(releases.size());
   }
   std::reverse(releases.begin(), releases.end());

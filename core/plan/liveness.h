@@ -7,6 +7,6 @@
 namespace caracal::plan {
 
 // REQUIRES items complete and in order; replaces releases.
-void addReleases(const StageShape& shape, StageProgram& program);
+void addReleases(const DeviceShape& device, StageProgram& program);
 
 }  // namespace caracal::plan

@@ -71,12 +71,12 @@ struct StagePlan {
 
 struct Plan {
   std::string name;
-  std::string policy;       // "none", "full", "uniform:2", "heu", "edited", ...
-  std::string profileHash;  // profile::hashOf() of the profile it was made for
-  std::string schedule = "1F1B";
-  profile::ModelShape model;  // copied from the profile: what caracal-run builds
+  std::string policy;             // "none", "full", "uniform:2", "heu", "edited", ...
+  std::string profileHash;        // profile::hashOf() of the profile it was made for
+  std::string schedule = "1F1B";  // schedule.h; need not be the one that the profile ran
+  profile::ModelShape model;      // copied from the profile: what caracal-run builds
   profile::ParallelShape parallel;
-  std::vector<StagePlan> stages;
+  std::vector<StagePlan> stages;  // the chunks of the model, in order (schedule.h)
   bool operator==(const Plan&) const = default;
   std::vector<int32_t> partition() const;  // layers of each stage
 };

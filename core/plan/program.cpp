@@ -1,299 +1,140 @@
 #include "core/plan/program.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
+#include "core/plan/device_lowering.h"
 #include "core/plan/liveness.h"
-#include "core/plan/recompute_slots.h"
+#include "core/plan/pass_lowering.h"
+#include "core/plan/schedule.h"
 #include "core/plan/stage_shape.h"
 
 namespace caracal::plan {
 namespace {
 
-using trace::Pass;
+// Items of one program: 100 million take 5 GB with their times. Real jobs stay far below.
+constexpr int64_t kMostItems = 100'000'000;
 
-constexpr size_t kSlotCount = static_cast<size_t>(Slot::kNone);
-using OperatorsBySlot = std::array<std::vector<int16_t>, kSlotCount>;  // in forward order
+constexpr int32_t kNoLayer = -3;
 
-// Item::window of a recomputation in a slot.
-int8_t windowOf(Slot slot) {
-  switch (slot) {
-    case Slot::kFwdAttn:
-      return static_cast<int8_t>(WindowId::kFwdAttn);
-    case Slot::kFwdMlp:
-      return static_cast<int8_t>(WindowId::kFwdMlp);
-    case Slot::kPipe:
-      return static_cast<int8_t>(WindowId::kPipe);
-    case Slot::kPrevBwdMlp:
-      return static_cast<int8_t>(WindowId::kPrevBwdMlp);
-    case Slot::kPrevBwdAttn:
-      return static_cast<int8_t>(WindowId::kPrevBwdAttn);
-    case Slot::kOwnBwdMlp:
-      return static_cast<int8_t>(WindowId::kOwnBwdMlp);
-    default:
-      return -1;
+// The device of a neighbouring chunk for the micro-batches that `device` runs of `chunk`.
+int32_t neighbour(const Schedule& schedule, int32_t device, int32_t chunk, int32_t towards) {
+  const int32_t other = chunk + towards;
+  if (other < 0 || other >= schedule.chunks) return -1;
+  const bool firstHalf = schedule.deviceOf(chunk, 0) == device;
+  return schedule.deviceOf(other, firstHalf ? 0 : schedule.microBatches - 1);
+}
+
+}  // namespace
+
+StageProgram emptyProgram(const Schedule& schedule, int32_t device) {
+  StageProgram program;
+  program.stage = device;
+  program.inFlight = 0;
+  const auto index = static_cast<size_t>(device);
+  for (const int32_t chunk : schedule.chunksOf[index]) {
+    program.chunks.push_back({chunk, neighbour(schedule, device, chunk, -1),
+                              neighbour(schedule, device, chunk, +1),
+                              inFlight(schedule.orders[index], chunk)});
+    program.inFlight += program.chunks.back().inFlight;
+  }
+  return program;
+}
+
+namespace {
+
+void addEndOfStep(const profile::Profile& profile, StageProgram& program) {
+  Item item;
+  item.pass = trace::Pass::kOptimizer;
+  item.layer = kNoLayer;
+  item.microBatch = item.passMicroBatch = -1;
+  item.action = Action::kGradientReduce;
+  if (profile.parallel.gradientReplicas() > 1) program.items.push_back(item);
+  item.action = Action::kOptimizer;
+  program.items.push_back(item);
+}
+
+void lowerPasses(const PassOrder& order, const std::vector<int32_t>& hosted,
+                 std::vector<PassLowering>& chunks, const DeviceShape& device) {
+  std::vector<std::vector<bool>> isHosted(chunks.size());  // per micro-batch
+  const int32_t microBatches = device.chunks.front().profile.parallel.microBatches;
+  for (auto& ofChunk : isHosted) ofChunk.resize(static_cast<size_t>(microBatches));
+  for (size_t i = 0; i < order.size(); ++i) {
+    const ScheduledPass& pass = order[i];
+    const size_t slot = device.slotOf(pass.chunk);
+    PassLowering& chunk = chunks[slot];
+    const auto microBatch = static_cast<size_t>(pass.microBatch);
+    switch (pass.kind) {
+      case PassKind::kForward:
+        chunk.forward(pass.microBatch, hosted[i]);
+        if (hosted[i] >= 0) isHosted[slot][static_cast<size_t>(hosted[i])] = true;
+        break;
+      case PassKind::kBackward:
+      case PassKind::kInputGradient:
+        chunk.backward(pass.microBatch,
+                       isHosted[slot][microBatch] ? Hosted::kInForward : Hosted::kNowhere,
+                       pass.kind == PassKind::kInputGradient);
+        break;
+      case PassKind::kWeightGradient:
+        chunk.weightGradients(pass.microBatch);
+        break;
+    }
   }
 }
 
-constexpr int32_t kRebuiltAbove = -1;  // a layer whose unit is rebuilt at the unit's top layer
+}  // namespace
 
-class StageLowering {
- public:
-  StageLowering(const StageShape& shape, int32_t microBatches)
-      : m_shape(shape), m_microBatches(microBatches) {
-    m_program.stage = shape.stage;
-    m_program.inFlight = shape.inFlight();
+Result<void> lowerDevice(const DeviceShape& device, const PassOrder& order,
+                         const std::vector<int32_t>& hosted, StageProgram& program) {
+  uint32_t collectives = 0;
+  std::vector<PassLowering> chunks;
+  for (const StageShape& chunk : device.chunks) {
+    chunks.emplace_back(chunk, program, collectives);
+    CARACAL_CHECK_OK(chunks.back().resolve());
   }
+  lowerPasses(order, hosted, chunks, device);
+  addEndOfStep(device.chunks.front().profile, program);
+  addReleases(device, program);
+  return {};
+}
 
-  Result<StageProgram> run() {
-    for (const bool nextForward : {true, false}) CARACAL_CHECK_OK(resolveSlots(nextForward));
-    findUnits();
-    const int32_t ahead = m_program.inFlight - 1;
-    for (int32_t q = 0; q < ahead; ++q) forwardPass(q);
-    for (int32_t m = 0; m + ahead < m_microBatches; ++m) {
-      forwardPass(m + ahead);
-      backwardPass(m);
-    }
-    for (int32_t m = m_microBatches - ahead; m < m_microBatches; ++m) backwardPass(m);
-    endOfStep();
-    addReleases(m_shape, m_program);
-    return m_program;
-  }
+namespace {}  // namespace
 
- private:
-  size_t local(int32_t layer) const { return static_cast<size_t>(layer - m_shape.firstLayer()); }
-  bool hasNextForward(int32_t microBatch) const {
-    return m_program.inFlight > 1 && microBatch + m_program.inFlight <= m_microBatches;
-  }
-  const std::vector<int16_t>& inSlot(int32_t layer, int32_t microBatch, Slot slot) const {
-    const auto& slots = hasNextForward(microBatch) ? m_steadySlots : m_tailSlots;
-    return slots[local(layer)][static_cast<size_t>(slot)];
-  }
+Result<void> checkChunks(const Schedule& schedule, const Plan& plan) {
+  if (static_cast<int32_t>(plan.stages.size()) == schedule.chunks) return {};
+  return fail(ErrorCode::kInvalidInput, "schedule {} on {} stages needs {} chunks, the plan has {}",
+              plan.schedule, schedule.devices, schedule.chunks, plan.stages.size());
+}
 
-  Result<void> resolveSlots(bool nextForward) {
-    auto& target = nextForward ? m_steadySlots : m_tailSlots;
-    for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-      const LayerGraph& graph = m_shape.graph(layer);
-      const LayerGraph* above = layer < m_shape.topLayer() ? &m_shape.graph(layer + 1) : nullptr;
-      const auto slots = recomputeSlots(graph, m_shape.policy(layer).placements,
-                                        {nextForward, !m_shape.isLast(), above});
-      OperatorsBySlot& bySlot = target.emplace_back();
-      for (int16_t op = 0; op < graph.size(); ++op) {
-        if (slots[op] == Slot::kNone) continue;
-        if (slots[op] >= Slot::kOwnBwdMlp && graph.readInMlpSegment(op)) {
-          return fail(ErrorCode::kInvalidInput,
-                      "stage {} layer {}: `{}` would be rebuilt after the MLP segment whose "
-                      "backward reads it; "
-                      "move it, or what it is rebuilt from, to an earlier place",
-                      m_shape.stage, layer, m_shape.operators(layer)[static_cast<size_t>(op)].id);
-        }
-        bySlot[static_cast<size_t>(slots[op])].push_back(op);
-      }
-    }
-    return {};
-  }
+namespace {
 
-  // m_unitBegin of a unit's top layer is the unit's first layer; of its other layers kRebuiltAbove.
-  void findUnits() {
-    for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-      if (m_shape.policy(layer).keepsInput) {
-        m_unitBegin.push_back(layer);
-        continue;
-      }
-      rebuildWhole(layer - 1);
-      rebuildWhole(layer);
-      m_unitBegin.push_back(std::exchange(m_unitBegin.back(), kRebuiltAbove));
-    }
-  }
-
-  // A unit of several layers is rebuilt at once, as one checkpointed function is.
-  void rebuildWhole(int32_t layer) {
-    for (auto* slots : {&m_steadySlots, &m_tailSlots}) {
-      auto& bySlot = (*slots)[local(layer)];
-      auto& atStart = bySlot[static_cast<size_t>(Slot::kOnDemandMlp)];
-      auto& later = bySlot[static_cast<size_t>(Slot::kOnDemandAttn)];
-      atStart.insert(atStart.end(), later.begin(), later.end());
-      std::sort(atStart.begin(), atStart.end());
-      later.clear();
-    }
-  }
-
-  Item& add(Action action, int32_t layer, int16_t op, int32_t microBatch) {
-    Item item;
-    item.action = action;
-    item.pass = m_pass;
-    item.layer = layer;
-    item.op = op;
-    item.microBatch = microBatch;
-    item.passMicroBatch = m_passMicroBatch;
-    return m_program.items.emplace_back(item);
-  }
-
-  uint32_t startCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window) {
-    Item& item = add(Action::kCollectiveStart, layer, op, microBatch);
-    item.window = window;
-    item.collective = ++m_collectives;
-    return item.collective;
-  }
-
-  void waitCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window,
-                      uint32_t collective) {
-    Item& item = add(Action::kCollectiveWait, layer, op, microBatch);
-    item.window = window;
-    item.collective = collective;
-  }
-
-  void recompute(int32_t layer, int32_t microBatch, Slot slot) {
-    const LayerGraph& graph = m_shape.graph(layer);
-    for (int16_t op : inSlot(layer, microBatch, slot)) {
-      if (graph.operators[op].collective) {
-        const uint32_t collective = startCollective(layer, op, microBatch, kRepeatedCollective);
-        waitCollective(layer, op, microBatch, kRepeatedCollective, collective);
-      } else {
-        add(Action::kRecompute, layer, op, microBatch).window = windowOf(slot);
-      }
-    }
-  }
-
-  void forwardPass(int32_t microBatch) {
-    m_pass = Pass::kForward;
-    m_passMicroBatch = microBatch;
-    if (m_shape.isFirst()) {
-      forwardEnd(kFirstEnd, microBatch);
-    } else {
-      add(Action::kRecvForward, m_shape.firstLayer(), -1, microBatch);
-    }
-    for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer)
-      forwardLayer(layer, microBatch);
-    if (m_shape.isLast()) {
-      forwardEnd(kLastEnd, microBatch);
-    } else {
-      add(Action::kSendForward, m_shape.topLayer(), m_shape.graph(m_shape.topLayer()).last(),
-          microBatch);
-    }
-  }
-
-  void forwardEnd(int32_t end, int32_t microBatch) {
-    const LayerGraph& graph = m_shape.graph(end);
-    if (end == kFirstEnd && graph.size() == 0) add(Action::kForward, end, -1, microBatch);
-    for (int16_t op = 0; op < graph.size(); ++op) forwardOperator(end, op, microBatch);
-  }
-
-  void forwardOperator(int32_t layer, int16_t op, int32_t microBatch) {
-    const OperatorLinks& links = m_shape.graph(layer).operators[op];
-    if (!links.collective) {
-      add(Action::kForward, layer, op, microBatch);
-      return;
-    }
-    const uint32_t collective = startCollective(layer, op, microBatch, links.forwardWindow);
-    if (links.forwardWindow >= 0) fillForwardWindow(layer, links.forwardWindow, microBatch);
-    waitCollective(layer, op, microBatch, links.forwardWindow, collective);
-  }
-
-  void fillForwardWindow(int32_t layer, int8_t window, int32_t microBatch) {
-    const int32_t next = microBatch - m_program.inFlight + 1;  // its backward comes next
-    if (next < 0 || !hasNextForward(next)) return;
-    const LayerGraph& graph = m_shape.graph(layer);
-    if (graph.hosts[static_cast<size_t>(WindowId::kFwdAttn)] == window)
-      recompute(layer, next, Slot::kFwdAttn);
-    if (graph.hosts[static_cast<size_t>(WindowId::kFwdMlp)] == window)
-      recompute(layer, next, Slot::kFwdMlp);
-  }
-
-  void forwardLayer(int32_t layer, int32_t microBatch) {
-    for (int16_t op = 0; op < m_shape.graph(layer).size(); ++op)
-      forwardOperator(layer, op, microBatch);
-  }
-
-  void backwardPass(int32_t microBatch) {
-    m_pass = Pass::kBackward;
-    m_passMicroBatch = microBatch;
-    for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer) {
-      recompute(layer, microBatch, Slot::kPipe);
-    }
-    if (m_shape.isLast()) {
-      backwardEnd(kLastEnd, microBatch);
-    } else {
-      add(Action::kRecvBackward, m_shape.topLayer(), -1, microBatch);
-    }
-    for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer)
-      backwardLayer(layer, microBatch);
-    if (m_shape.isFirst()) {
-      backwardEnd(kFirstEnd, microBatch);
-    } else {
-      add(Action::kSendBackward, m_shape.firstLayer(), -1, microBatch);
-    }
-  }
-
-  void backwardEnd(int32_t end, int32_t microBatch) {
-    const LayerGraph& graph = m_shape.graph(end);
-    for (int16_t op = graph.last(); op >= 0; --op) {
-      if (!graph.operators[op].collective) add(Action::kBackward, end, op, microBatch);
-    }
-  }
-
-  void backwardLayer(int32_t layer, int32_t microBatch) {
-    const LayerGraph& graph = m_shape.graph(layer);
-    const int32_t unitBegin = m_unitBegin[local(layer)];
-    if (unitBegin != kRebuiltAbove) {
-      for (int32_t rebuilt = unitBegin; rebuilt <= layer; ++rebuilt) {
-        recompute(rebuilt, microBatch, Slot::kOnDemandMlp);
-      }
-    }
-    for (int16_t op = graph.last(); op >= 0; --op) {
-      const OperatorLinks& links = graph.operators[op];
-      if (!links.collective) add(Action::kBackward, layer, op, microBatch);
-      if (links.backwardWindow >= 0) backwardCollective(layer, links.backwardWindow, microBatch);
-      if (op == graph.mlpBegin) recompute(layer, microBatch, Slot::kOnDemandAttn);
-    }
-  }
-
-  void backwardCollective(int32_t layer, int8_t window, int32_t microBatch) {
-    const LayerGraph& graph = m_shape.graph(layer);
-    const auto hosts = [&](WindowId id) { return graph.hosts[static_cast<size_t>(id)] == window; };
-    const bool below = layer > m_shape.firstLayer();
-    const uint32_t collective = startCollective(layer, -1, microBatch, window);
-    if (hosts(WindowId::kOwnBwdMlp)) recompute(layer, microBatch, Slot::kOwnBwdMlp);
-    if (below && hosts(WindowId::kPrevBwdMlp)) recompute(layer - 1, microBatch, Slot::kPrevBwdMlp);
-    if (below && hosts(WindowId::kPrevBwdAttn))
-      recompute(layer - 1, microBatch, Slot::kPrevBwdAttn);
-    waitCollective(layer, -1, microBatch, window, collective);
-  }
-
-  void endOfStep() {
-    m_pass = Pass::kOptimizer;
-    m_passMicroBatch = -1;
-    if (m_shape.profile.parallel.gradientReplicas() > 1) add(Action::kGradientReduce, -3, -1, -1);
-    add(Action::kOptimizer, -3, -1, -1);
-  }
-
-  const StageShape& m_shape;
-  int32_t m_microBatches;
-  std::vector<OperatorsBySlot>
-      m_steadySlots;  // per layer of the stage: micro-batches with a next forward
-  std::vector<OperatorsBySlot> m_tailSlots;  // the last N_s - 1, and all when N_s = 1
-  std::vector<int32_t> m_unitBegin;          // per layer of the stage
-  Pass m_pass = Pass::kForward;
-  int32_t m_passMicroBatch = 0;
-  uint32_t m_collectives = 0;
-  StageProgram m_program;
-};
+// At least this many: every operator's forward and backward.
+int64_t leastItems(const profile::Profile& profile) {
+  int64_t operators = 0;
+  for (const uint32_t kind : profile.layers)
+    operators += static_cast<int64_t>(profile.kinds[kind].operators.size());
+  return 2 * operators * profile.parallel.microBatches;
+}
 
 }  // namespace
 
 Result<Program> lower(const profile::Profile& profile, const Plan& plan) {
-  if (plan.schedule != "1F1B") {
-    return fail(ErrorCode::kUnsupported, "schedule `{}` cannot be planned yet; only 1F1B can",
-                plan.schedule);
+  CARACAL_TRY(schedule, makeSchedule(plan.schedule, profile.parallel.pipeline,
+                                     profile.parallel.microBatches));
+  CARACAL_CHECK_OK(checkChunks(schedule, plan));
+  if (leastItems(profile) > kMostItems) {
+    return fail(ErrorCode::kUnsupported,
+                "{} layers and {} micro-batches make more than {} operators to run one by one; "
+                "fewer micro-batches show the same steady state",
+                profile.layers.size(), profile.parallel.microBatches, kMostItems);
   }
   const ProfileGraphs graphs(profile);
   Program program;
-  const auto stages = static_cast<int32_t>(plan.stages.size());
-  for (int32_t s = 0; s < stages; ++s) {
-    const StageShape shape{profile, graphs, plan.stages[static_cast<size_t>(s)], s, stages};
-    CARACAL_TRY(stage, StageLowering(shape, profile.parallel.microBatches).run());
-    program.stages.push_back(std::move(stage));
+  for (int32_t device = 0; device < schedule.devices; ++device) {
+    StageProgram& stage = program.stages.emplace_back(emptyProgram(schedule, device));
+    const PassOrder& order = schedule.orders[static_cast<size_t>(device)];
+    CARACAL_CHECK_OK(lowerDevice(deviceShape(profile, graphs, plan, stage), order,
+                                 hostedMicroBatches(order), stage));
   }
   return program;
 }

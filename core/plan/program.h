@@ -1,14 +1,18 @@
-// A Plan lowered to what each stage does, in order. The simulator replays a program with the
-// profile's times, the runtime executes the same program with real operators: one order, one set of
-// tensor lifetimes, so that predicted and measured runs cannot drift apart.
+// A Plan lowered to what each device of the pipeline does, in order. The simulator replays a
+// program with the profile's times, the runtime executes the same program with real operators: one
+// order, one set of tensor lifetimes, so that predicted and measured runs cannot drift apart.
 //
-// Order inside a stage (1F1B): N_s - 1 warm-up forwards, then forward/backward pairs, then N_s - 1
-// cool-down backwards, then kGradientReduce (when dp > 1) and kOptimizer.
+// The passes of a device follow its schedule's order (schedule.h; in 1F1B: N_s - 1 warm-up
+// forwards, then forward/backward pairs, then N_s - 1 cool-down backwards), then come
+// kGradientReduce (when dp > 1) and kOptimizer. A device holds one chunk of the model in most
+// schedules; where it holds several, "stage" below means one chunk, and a stage whose neighbour is
+// on the same device neither sends to it nor receives from it.
 //
 // Forward of micro-batch q: kRecvForward (first stage: the operators of kFirstEnd), the layers,
 // then kSendForward (last stage: the operators of kLastEnd). A layer runs its operators in order; a
-// collective is Start, the recomputations that its window hides, Wait. Those are of micro-batch q -
-// N_s + 1, whose backward comes next on this stage; they exist when N_s > 1 and q >= N_s - 1.
+// collective is Start, the recomputations that its window hides, Wait. Those are of the micro-batch
+// whose backward comes next on this stage, if no other forward of the stage comes before it
+// (hostedMicroBatches(); in 1F1B micro-batch q - N_s + 1, when N_s > 1 and q >= N_s - 1).
 //
 // Backward of micro-batch m: its `pipe` recomputations, top layer first, so that they fill the
 // wait; then kRecvBackward (last stage: kLastEnd in reverse); the layers from the top;
@@ -19,11 +23,16 @@
 // `prev.bwd.attn` recomputations of the layer below, Wait. Recomputations of one place run in
 // forward order. Every operator but a collective has one kBackward.
 //
+// Schedules with weight-gradient passes split backward: kBackward then makes the input gradient
+// only (Item::split), and a pass of its own runs kWeightGradient of every operator that has
+// weights, from the top.
+//
 // Where a window does not exist its recomputations move (recompute_slots.h): `prev.*` of a stage's
-// top layer run on demand, `fwd.*` of the last N_s - 1 micro-batches in `pipe`, and `pipe` on the
-// last stage, where no gradient is waited for, on demand. A recompute unit (layers whose keepsInput
-// is false and the layer they start from) is rebuilt whole at the start of the backward of its top
-// layer. A recomputed collective is Start and Wait back to back with window kRepeatedCollective.
+// top layer run on demand, `fwd.*` of micro-batches that no forward hosts (in 1F1B the last N_s -
+// 1) in `pipe`, and `pipe` on stages that wait for no gradient (the last one) on demand. A
+// recompute unit (layers whose keepsInput is false and the layer they start from) is rebuilt whole
+// at the start of the backward of its top layer. A recomputed collective is Start and Wait back to
+// back with window kRepeatedCollective.
 //
 // Tensor lifetimes: kForward, kRecompute and kCollectiveStart of an operator make its tensor;
 // kRecvForward (first stage: the last item of kFirstEnd) makes the incoming activation. A tensor is
@@ -32,9 +41,12 @@
 // the operator's inputs; kCollectiveStart and Wait of an operator its inputs, and Wait also its
 // output; kBackward reads the tensors saved for the operator and, in every operator of a layer or
 // of kLastEnd, the layer's input (the checkpoint lives until the layer's backward is done);
-// kSendForward reads the stage's last output. So a retained tensor lives until its last backward
-// reader or the last recomputation that starts from it. Gradients are not tensors of a program;
-// Memory::workspaceBytes accounts for them.
+// kSendForward reads the stage's last output. In a split backward, kBackward of an operator with
+// weights reads no saved tensor and makes the operator's output gradient (gradientOf()), and its
+// kWeightGradient reads that, the saved tensors, and the layer's input where that is the
+// operator's. So a retained tensor lives until its last backward reader or the last recomputation
+// that starts from it. Other gradients are not tensors of a program; Memory::workspaceBytes
+// accounts for them.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +54,7 @@
 
 #include "core/base/result.h"
 #include "core/plan/plan.h"
+#include "core/plan/schedule.h"
 #include "core/profile/profile.h"
 
 namespace caracal::plan {
@@ -58,6 +71,7 @@ enum class Action : uint8_t {
   kSendBackward,
   kGradientReduce,  // data-parallel, end of step
   kOptimizer,
+  kWeightGradient,  // the part of an operator's backward that a split backward leaves out
 };
 
 // Layers of the model ends in Item::layer.
@@ -70,6 +84,7 @@ inline constexpr int8_t kRepeatedCollective = -2;
 // activation (layer = its first layer), received or made by `embed`. A layer's input is the last
 // operator's output of the layer before. The last operator of kFirstEnd makes two tensors: the
 // incoming activation and, only if it saves something, {kFirstEnd, op}: what it saves.
+// gradientOf(op): the gradient of that output, between a split backward and its weight gradient.
 struct TensorRef {
   int32_t layer = 0;
   int16_t op = -1;
@@ -77,13 +92,25 @@ struct TensorRef {
   bool operator==(const TensorRef&) const = default;
 };
 
+constexpr int16_t gradientOf(int16_t op) {
+  return static_cast<int16_t>(-2 - op);
+}
+constexpr bool isGradient(const TensorRef& tensor) {
+  return tensor.op < -1;
+}
+constexpr int16_t operatorOfGradient(const TensorRef& tensor) {
+  return static_cast<int16_t>(-2 - tensor.op);
+}
+
 struct Item {
   Action action = Action::kForward;
   trace::Pass pass = trace::Pass::kForward;  // the pass that the item belongs to in the schedule
   int8_t window = -1;  // collectives: index into LayerKind::windows or kRepeatedCollective;
                        // recomputations: WindowId they really run in, -1 = on demand
+  bool split = false;  // of a backward pass whose weight gradients are a pass of their own
   int16_t op = -1;     // index into the layer kind's (or model end's) operators; -1: collectives of
                        // backward, transfers, kOptimizer, and kForward of an empty kFirstEnd
+  int16_t chunk = -1;  // index into Plan::stages; -1: end of the step
   int32_t layer = 0;   // global layer, or kFirstEnd / kLastEnd
   int32_t microBatch = 0;  // of the tensor worked on
   int32_t passMicroBatch =
@@ -94,9 +121,21 @@ struct Item {
   uint32_t releaseEnd = 0;
 };
 
-struct StageProgram {
-  int32_t stage = 0;
+// A chunk of the model on a device, and the devices that its neighbours run on: the same one, or
+// -1 at the ends of the model.
+struct HeldChunk {
+  int32_t chunk = 0;
+  int32_t before = -1;
+  int32_t after = -1;
   int32_t inFlight = 1;  // N_s: micro-batches between forward and backward at once
+  bool operator==(const HeldChunk&) const = default;
+};
+
+// What one device of the pipeline does.
+struct StageProgram {
+  int32_t stage = 0;              // the device
+  int32_t inFlight = 1;           // N_s, summed over chunks
+  std::vector<HeldChunk> chunks;  // in model order
   std::vector<Item> items;
   std::vector<TensorRef> releases;
 };
@@ -105,10 +144,14 @@ struct Program {
   std::vector<StageProgram> stages;
 };
 
+// A device's program without items: which chunks it holds, and their neighbours.
+StageProgram emptyProgram(const Schedule& schedule, int32_t device);
+
 // Bytes a tensor takes while alive (tensor_bytes.h): liveBytes() from the item that makes it until
 // the forward pass over its layer ends, retainedBytes() after that; liveBytes() throughout when
-// rebuilt. REQUIRES validate(profile, plan). Fails with kUnsupported for schedules other than 1F1B,
-// and with kInvalidInput when a recomputation would come after the backward that reads it.
+// rebuilt; a gradient takes outputBytes. REQUIRES validate(profile, plan). Fails with kInvalidInput
+// when the schedule cannot run these sizes, when a recomputation would come after the backward that
+// reads it, and when the program would be longer than any real job's.
 Result<Program> lower(const profile::Profile& profile, const Plan& plan);
 
 }  // namespace caracal::plan

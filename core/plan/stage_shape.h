@@ -1,5 +1,6 @@
-// StageShape: one stage of a plan with everything looked up that lowering, simulation and planning
-// ask for per item. Holds references; must not outlive the profile and plan.
+// StageShape: one stage of a plan (a chunk of the model) with everything looked up that lowering,
+// simulation and planning ask for per item; DeviceShape: all the chunks that one device holds. Both
+// hold references and must not outlive the profile and plan.
 #pragma once
 
 #include <vector>
@@ -27,13 +28,21 @@ struct StageShape {
   const StagePlan& plan;
   int32_t stage = 0;
   int32_t stages = 1;
+  // Set by deviceShape() for schedules other than 1F1B.
+  int32_t microBatchesInFlight = 0;  // N_s; 0: that of 1F1B
+  bool inputIsLocal = false;   // the stage before is on the same device: its output is the input
+  bool outputIsLocal = false;  // the stage after is on the same device
 
   int32_t firstLayer() const { return plan.firstLayer; }
   int32_t topLayer() const { return plan.firstLayer + plan.layerCount() - 1; }
   bool isFirst() const { return stage == 0; }
   bool isLast() const { return stage == stages - 1; }
-  // N_s of 1F1B: micro-batches between their forward and their backward at once.
+  // Activations and gradients that come from and go to another device.
+  bool linkedBefore() const { return !isFirst() && !inputIsLocal; }
+  bool linkedAfter() const { return !isLast() && !outputIsLocal; }
+  // N_s: micro-batches between their forward and their backward at once.
   int32_t inFlight() const {
+    if (microBatchesInFlight > 0) return microBatchesInFlight;
     const int32_t depth = stages - stage;
     return depth < profile.parallel.microBatches ? depth : profile.parallel.microBatches;
   }
@@ -57,9 +66,33 @@ struct StageShape {
   // What a layer, or kLastEnd, starts from. REQUIRES layer != kFirstEnd.
   TensorRef layerInput(int32_t layer, int32_t microBatch) const {
     if (layer == kLastEnd) return layerOutput(topLayer(), microBatch);
-    if (layer == firstLayer()) return {layer, -1, microBatch};
+    if (layer == firstLayer() && !inputIsLocal) return {layer, -1, microBatch};
     return layerOutput(layer - 1, microBatch);
   }
 };
+
+struct DeviceShape {
+  int32_t device = 0;
+  std::vector<StageShape> chunks;  // in model order, as StageProgram::chunks
+
+  // Place of a chunk in `chunks`. REQUIRES a chunk of this device.
+  size_t slotOf(int32_t chunk) const {
+    size_t slot = 0;
+    while (chunks[slot].stage != chunk) ++slot;
+    return slot;
+  }
+  const StageShape& of(const Item& item) const { return chunks[slotOf(item.chunk)]; }
+};
+
+inline DeviceShape deviceShape(const profile::Profile& profile, const ProfileGraphs& graphs,
+                               const Plan& plan, const StageProgram& program) {
+  DeviceShape device{program.stage, {}};
+  for (const HeldChunk& held : program.chunks) {
+    device.chunks.push_back({profile, graphs, plan.stages[static_cast<size_t>(held.chunk)],
+                             held.chunk, static_cast<int32_t>(plan.stages.size()), held.inFlight,
+                             held.before == program.stage, held.after == program.stage});
+  }
+  return device;
+}
 
 }  // namespace caracal::plan

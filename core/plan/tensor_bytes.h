@@ -19,8 +19,13 @@ inline TensorBytes bytesOfOperator(const profile::Operator& op, bool lastOfLayer
 }
 
 inline TensorBytes tensorBytes(const StageShape& shape, const TensorRef& tensor) {
-  if (tensor.layer >= 0 && tensor.op < 0) {
+  if (tensor.layer >= 0 && tensor.op == -1) {
     const int64_t bytes = shape.profile.kindOf(tensor.layer).inputBytes;
+    return {bytes, bytes};
+  }
+  if (isGradient(tensor)) {
+    const auto of = static_cast<size_t>(operatorOfGradient(tensor));
+    const int64_t bytes = shape.operators(tensor.layer)[of].outputBytes;
     return {bytes, bytes};
   }
   const profile::Operator& op = shape.operators(tensor.layer)[static_cast<size_t>(tensor.op)];

@@ -3,6 +3,7 @@
 #include "core/plan/layer_graph.h"
 #include "core/plan/plan.h"
 #include "core/plan/recompute_slots.h"
+#include "core/plan/schedule.h"
 #include "core/plan/stage_shape.h"
 #include "core/profile/profile_json.h"
 
@@ -44,10 +45,6 @@ Result<void> checkOrigin(const Profile& profile, const Plan& plan) {
             "the plan was made for profile {}, this is profile {}; plan again for this profile",
             plan.profileHash, hash));
   }
-  if (plan.schedule != profile.schedule) {
-    return wrong("schedule", fmt::format("the plan is for {}, the profile for {}; plan again",
-                                         plan.schedule, profile.schedule));
-  }
   if (plan.model != profile.model || plan.parallel != profile.parallel) {
     return wrong("model, parallel",
                  "the plan's model or parallel sizes are not those of its profile; plan again");
@@ -55,11 +52,17 @@ Result<void> checkOrigin(const Profile& profile, const Plan& plan) {
   return {};
 }
 
-Result<void> checkPartition(const Profile& profile, const Plan& plan) {
-  const int32_t stages = profile.parallel.pipeline;
+Result<void> checkPartition(const Profile& profile, const Schedule& schedule, const Plan& plan) {
+  const int32_t stages = schedule.chunks;
   if (static_cast<int32_t>(plan.stages.size()) != stages) {
-    return wrong("stages", fmt::format("the plan has {} stages, the pipeline {}",
-                                       plan.stages.size(), stages));
+    return wrong(
+        "stages",
+        fmt::format("the plan has {} stages, the pipeline {}{}", plan.stages.size(), stages,
+                    stages == schedule.devices
+                        ? ""
+                        : fmt::format(": {} cuts the model into {} chunks for {} "
+                                      "devices",
+                                      plan.schedule, stages, schedule.devices)));
   }
   int64_t next = 0;
   for (int32_t s = 0; s < stages; ++s) {
@@ -79,6 +82,23 @@ Result<void> checkPartition(const Profile& profile, const Plan& plan) {
   if (next != profile.model.layers) {
     return wrong("stages", fmt::format("the stages hold {} layers, the model has {}", next,
                                        profile.model.layers));
+  }
+  return {};
+}
+
+// A budget is that of a GPU, so all chunks on one device state the same.
+Result<void> checkBudgets(const Schedule& schedule, const Plan& plan) {
+  for (const std::vector<int32_t>& chunks : schedule.chunksOf) {
+    const auto budget = [&](int32_t chunk) {
+      return plan.stages[static_cast<size_t>(chunk)].budgetBytes;
+    };
+    for (const int32_t chunk : chunks) {
+      if (budget(chunk) == budget(chunks.front())) continue;
+      return wrong(fmt::format("stage {}", chunk),
+                   fmt::format("its budget is {} bytes, but stage {} is on the same device and has "
+                               "{}; give both the same",
+                               budget(chunk), chunks.front(), budget(chunks.front())));
+    }
   }
   return {};
 }
@@ -270,13 +290,17 @@ Result<void> checkLayer(const LayerView& view) {
 
 Result<void> validate(const Profile& profile, const Plan& plan) {
   CARACAL_CHECK_OK(checkOrigin(profile, plan));
-  CARACAL_CHECK_OK(checkPartition(profile, plan));
+  const auto schedule =
+      makeSchedule(plan.schedule, profile.parallel.pipeline, profile.parallel.microBatches);
+  if (!schedule) return tl::unexpected(at(schedule.error(), "schedule"));
+  CARACAL_CHECK_OK(checkPartition(profile, *schedule, plan));
+  CARACAL_CHECK_OK(checkBudgets(*schedule, plan));
   const ProfileGraphs graphs(profile);
-  for (int32_t s = 0; s < profile.parallel.pipeline; ++s) {
-    const StageShape stage{profile, graphs, plan.stages[static_cast<size_t>(s)], s,
-                           profile.parallel.pipeline};
-    for (int32_t layer = stage.firstLayer(); layer <= stage.topLayer(); ++layer) {
-      CARACAL_CHECK_OK(checkLayer({stage, layer}));
+  for (int32_t device = 0; device < schedule->devices; ++device) {
+    const StageProgram held = emptyProgram(*schedule, device);
+    for (const StageShape& stage : deviceShape(profile, graphs, plan, held).chunks) {
+      for (int32_t layer = stage.firstLayer(); layer <= stage.topLayer(); ++layer)
+        CARACAL_CHECK_OK(checkLayer({stage, layer}));
     }
   }
   return {};

@@ -139,9 +139,14 @@ void LayerAssembly::addOperator(const TableOperator& row, Evaluation& evaluate) 
   cost.forward.transfers = transfersOf(row.forward, "forwardTransfers", evaluate);
   cost.backward.transfers = transfersOf(row.backward, "backwardTransfers", evaluate);
   const int64_t elementBytes = m_sizes.find("e")->second;
-  m_weightBytes.push_back(evaluate(row.weights, "weights") * elementBytes);
-  parameters.shared += evaluate(row.parameters, "parameters");
-  parameters.experts += evaluate(row.expertParameters, "expertParameters");
+  const int64_t weights = evaluate(row.weights, "weights");
+  const int64_t shared = evaluate(row.parameters, "parameters");
+  const int64_t experts = evaluate(row.expertParameters, "expertParameters");
+  m_weightBytes.push_back(weights * elementBytes);
+  parameters.shared += shared;
+  parameters.experts += experts;
+  // A product of two activations has no weight gradient to run apart.
+  if (op.kind == OperatorKind::kGemm && weights + shared + experts == 0) op.weightNs = 0;
   m_rows.push_back(&row);
   operators.push_back(std::move(op));
   costs.push_back(std::move(cost));

@@ -34,7 +34,14 @@ struct Operator {
   int64_t savedBytes = 0;   // what backward needs of it; 0: backward does not read it
   std::vector<std::string> savedFor;  // ids of the operators whose backward reads it
   std::vector<std::string> inputs;  // ids of this layer's operators, or "input": the layer's input
+  // The part of backwardNs that makes the weight gradient, for schedules that run it apart.
+  // Absent: half of a GEMM's backward (both halves have the forward's FLOPs), none of others'.
+  std::optional<int64_t> weightNs;
   bool operator==(const Operator&) const = default;
+
+  int64_t weightGradientNs() const {
+    return weightNs.value_or(kind == OperatorKind::kGemm ? backwardNs / 2 : 0);
+  }
 
   bool needed() const { return savedBytes > 0; }
   // Bytes while retained from forward to backward: what backward needs, or, for a tensor that

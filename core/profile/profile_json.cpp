@@ -28,14 +28,16 @@ Json list(const std::vector<Item>& items, Write write) {
 }
 
 Json operatorJson(const Operator& op) {
-  return {{"id", op.id},
-          {"kind", name(op.kind)},
-          {"forwardNs", op.forwardNs},
-          {"backwardNs", op.backwardNs},
-          {"outputBytes", op.outputBytes},
-          {"savedBytes", op.savedBytes},
-          {"savedFor", op.savedFor},
-          {"inputs", op.inputs}};
+  Json json{{"id", op.id},
+            {"kind", name(op.kind)},
+            {"forwardNs", op.forwardNs},
+            {"backwardNs", op.backwardNs},
+            {"outputBytes", op.outputBytes},
+            {"savedBytes", op.savedBytes},
+            {"savedFor", op.savedFor},
+            {"inputs", op.inputs}};
+  if (op.weightNs) json["weightNs"] = *op.weightNs;
+  return json;
 }
 
 Json windowJson(const Window& window) {
@@ -138,6 +140,7 @@ std::vector<Operator> readOperators(JsonNode& node) {
     op.savedBytes = place.integer("savedBytes", 0);
     op.savedFor = place.texts("savedFor");
     op.inputs = place.texts("inputs");
+    if (place.has("weightNs")) op.weightNs = place.integer("weightNs", 0);
     place.finish();
     operators.push_back(std::move(op));
   }

@@ -14,6 +14,8 @@ Result<void> checkFigures(const Operator& op, const std::string& where) {
   if (op.id.empty() || op.id == "input")
     return invalid(where, "an operator needs an id other than \"input\"");
   if (op.forwardNs < 0 || op.backwardNs < 0) return invalid(where, "times must not be negative");
+  if (op.weightGradientNs() < 0 || op.weightGradientNs() > op.backwardNs)
+    return invalid(where, "weightNs is a part of backwardNs: 0 to backwardNs");
   if (op.outputBytes < 0 || op.savedBytes < 0) return invalid(where, "bytes must not be negative");
   return {};
 }

@@ -26,6 +26,7 @@ class FigureCounter {
     switch (item.action) {
       case Action::kForward:
       case Action::kBackward:
+      case Action::kWeightGradient:
       case Action::kOptimizer:
         m_figures.busyNs += ns;
         break;
@@ -56,7 +57,7 @@ class FigureCounter {
     const bool repeated = item.action == Action::kCollectiveStart;
     Span idle = repeated ? Span{} : m_window;
     if (waitsForGradient(item)) {
-      idle = {time.beginNs, m_times.gradientArrivalNs[static_cast<size_t>(item.microBatch)]};
+      idle = {time.beginNs, gradientArrivalNs(item)};
     }
     const int64_t hidden =
         Span{std::max(time.beginNs, idle.beginNs), std::min(time.endNs, idle.endNs)}.lengthNs();
@@ -65,23 +66,34 @@ class FigureCounter {
   }
 
   bool waitsForGradient(const Item& item) const {
-    return item.pass == Pass::kBackward && !passIsOpen(item) && !m_times.gradientArrivalNs.empty();
+    return item.pass == Pass::kBackward && !passIsOpen(item) &&
+           gradientArrivalNs(item) != kNeverArrives;
+  }
+
+  int64_t gradientArrivalNs(const Item& item) const {
+    const auto& arrivals = m_times.gradientArrivalNs;
+    if (arrivals.empty()) return kNeverArrives;
+    size_t slot = 0;
+    while (m_program.chunks[slot].chunk != item.chunk) ++slot;
+    const size_t microBatches = arrivals.size() / m_program.chunks.size();
+    return arrivals[slot * microBatches + static_cast<size_t>(item.passMicroBatch)];
   }
 
   bool passIsOpen(const Item& item) const {
     return !m_figures.passes.empty() && m_figures.passes.back().pass == item.pass &&
-           m_figures.passes.back().microBatch == item.passMicroBatch;
+           m_figures.passes.back().microBatch == item.passMicroBatch &&
+           m_figures.passes.back().chunk == item.chunk;
   }
 
   // A pass opens with what follows its receive, or with its first item where nothing is received.
   void extendPass(const Item& item, const ItemTime& time) {
-    if (item.pass != Pass::kForward && item.pass != Pass::kBackward) return;
+    if (item.chunk < 0) return;
     const bool receives =
         item.action == Action::kRecvForward || item.action == Action::kRecvBackward;
     if (!passIsOpen(item)) {
       if (!receives && waitsForGradient(item)) return;
       m_figures.passes.push_back(
-          {item.pass, item.passMicroBatch, {receives ? time.endNs : time.beginNs, 0}});
+          {item.pass, item.passMicroBatch, item.chunk, {receives ? time.endNs : time.beginNs, 0}});
     }
     const bool sends = item.action == Action::kSendForward || item.action == Action::kSendBackward;
     if (item.action == Action::kCollectiveStart) return;  // ends with its Wait

@@ -12,11 +12,12 @@
 
 namespace caracal::sim {
 
-// One F or B of a micro-batch: from when its input is there (and `pipe` work is done) to its last
-// item.
+// One F, B or W of a micro-batch: from when its input is there (and `pipe` work is done) to its
+// last item.
 struct PassTime {
   trace::Pass pass = trace::Pass::kForward;
   int32_t microBatch = 0;
+  int16_t chunk = 0;  // of the model
   Span span;
 };
 

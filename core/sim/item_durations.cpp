@@ -29,12 +29,15 @@ int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item) {
     case Action::kRecompute:
       return op().forwardNs;
     case Action::kBackward:
-      return op().backwardNs;
-    case Action::kCollectiveStart:
+      return op().backwardNs - (item.split ? op().weightGradientNs() : 0);
+    case Action::kWeightGradient:
+      return op().weightGradientNs();
+    case Action::kCollectiveStart: {
       if (item.window < 0) return op().forwardNs;
-      return shape.profile.kindOf(item.layer)
-          .windows[static_cast<size_t>(item.window)]
-          .capacityNs();
+      const profile::Window& window =
+          shape.profile.kindOf(item.layer).windows[static_cast<size_t>(item.window)];
+      return item.split ? window.transferNs : window.capacityNs();
+    }
     case Action::kGradientReduce:
       return sumOverStage(
           shape, [](const auto& kind) { return kind.gradientReduceNs; },
@@ -46,6 +49,19 @@ int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item) {
     default:
       return 0;
   }
+}
+
+int64_t aloneNs(const plan::DeviceShape& device, const plan::Item& item) {
+  if (item.chunk >= 0) return aloneNs(device.of(item), item);
+  int64_t total = 0;
+  for (const plan::StageShape& chunk : device.chunks) total += aloneNs(chunk, item);
+  return total;
+}
+
+int64_t staticBytes(const plan::DeviceShape& device) {
+  int64_t total = 0;
+  for (const plan::StageShape& chunk : device.chunks) total += staticBytes(chunk);
+  return total;
 }
 
 int64_t staticBytes(const plan::StageShape& shape) {

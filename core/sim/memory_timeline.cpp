@@ -16,19 +16,19 @@ using plan::TensorRef;
 
 class MemoryCounter {
  public:
-  MemoryCounter(const plan::StageShape& shape, const plan::StageProgram& program)
-      : m_shape(shape),
-        m_program(program),
-        m_indexOf(shape.profile, shape.plan),
-        m_bytesOf(m_indexOf.size(shape.profile.parallel.microBatches), 0) {
-    const profile::Memory& memory = shape.profile.memory;
-    m_now = staticBytes(shape) + memory.workspaceBytes + memory.reserveBytes;
+  MemoryCounter(const plan::DeviceShape& device, const plan::StageProgram& program)
+      : m_device(device), m_program(program), m_indexOf(device) {
+    const profile::Profile& profile = device.chunks.front().profile;
+    m_bytesOf.resize(m_indexOf.size(profile.parallel.microBatches), 0);
+    m_now = staticBytes(device) + profile.memory.workspaceBytes + profile.memory.reserveBytes;
     m_peak = m_now;
-    tabulate();
+    m_sizes.resize(m_indexOf.perMicroBatch());
+    for (const plan::StageShape& chunk : device.chunks) tabulate(chunk);
   }
 
   void begin(const Item& item) {
-    plan::forEachMade(m_shape, item, [&](const TensorRef& tensor) {
+    if (item.chunk < 0) return;
+    plan::forEachMade(m_device.of(item), item, [&](const TensorRef& tensor) {
       const size_t index = m_indexOf(tensor);
       m_bytesOf[index] = m_sizes[index % m_indexOf.perMicroBatch()].live;
       m_now += m_bytesOf[index];
@@ -49,26 +49,27 @@ class MemoryCounter {
   int64_t peakBytes() const { return m_peak; }
 
  private:
-  void tabulate() {
-    m_sizes.resize(m_indexOf.perMicroBatch());
-    const auto set = [&](int32_t layer, int16_t op) {
-      const TensorRef tensor{layer, op, 0};
-      m_sizes[m_indexOf(tensor)] = plan::tensorBytes(m_shape, tensor);
+  void tabulate(const plan::StageShape& shape) {
+    const auto set = [&](const TensorRef& tensor) {
+      m_sizes[m_indexOf(tensor)] = plan::tensorBytes(shape, tensor);
     };
-    set(m_shape.firstLayer(), -1);
-    for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-      for (int16_t op = 0; op < m_shape.graph(layer).size(); ++op) set(layer, op);
-    }
-    for (int32_t end : {plan::kFirstEnd, plan::kLastEnd}) {
-      for (int16_t op = 0; op < m_shape.graph(end).size(); ++op) set(end, op);
-    }
+    const auto setLayer = [&](int32_t layer) {
+      for (int16_t op = 0; op < shape.graph(layer).size(); ++op) {
+        set({layer, op, 0});
+        set({layer, plan::gradientOf(op), 0});
+      }
+    };
+    set({shape.firstLayer(), -1, 0});
+    for (int32_t layer = shape.firstLayer(); layer <= shape.topLayer(); ++layer) setLayer(layer);
+    if (shape.isFirst()) setLayer(plan::kFirstEnd);
+    if (shape.isLast()) setLayer(plan::kLastEnd);
   }
 
   bool endsForwardOfLayer(const Item& item) const {
     const bool finishes =
         item.action == Action::kForward ||
         (item.action == Action::kCollectiveWait && item.window != plan::kRepeatedCollective);
-    return finishes && item.op >= 0 && item.op == m_shape.graph(item.layer).last();
+    return finishes && item.op >= 0 && item.op == m_device.of(item).graph(item.layer).last();
   }
 
   void shrink(const Item& item) {
@@ -81,7 +82,7 @@ class MemoryCounter {
     }
   }
 
-  const plan::StageShape& m_shape;
+  const plan::DeviceShape& m_device;
   const plan::StageProgram& m_program;
   plan::TensorIndex m_indexOf;
   std::vector<plan::TensorBytes> m_sizes;  // per tensor of one micro-batch
@@ -97,9 +98,9 @@ bool occupiesCompute(const Item& item) {
 
 }  // namespace
 
-MemoryTimeline memoryOf(const plan::StageShape& shape, const plan::StageProgram& program,
+MemoryTimeline memoryOf(const plan::DeviceShape& device, const plan::StageProgram& program,
                         const StageTimes& times, Samples samples) {
-  MemoryCounter counter(shape, program);
+  MemoryCounter counter(device, program);
   MemoryTimeline timeline;
   const auto sample = [&](int64_t timeNs) {
     if (samples == Samples::kPeakOnly) return;
@@ -121,12 +122,35 @@ MemoryTimeline memoryOf(const plan::StageShape& shape, const plan::StageProgram&
 }
 
 int64_t peakBytesOf(const plan::StageShape& shape, const plan::StageProgram& program) {
-  MemoryCounter counter(shape, program);
+  return peakBytesOf(plan::DeviceShape{shape.stage, {shape}}, program);
+}
+
+int64_t peakBytesOf(const plan::DeviceShape& device, const plan::StageProgram& program) {
+  MemoryCounter counter(device, program);
   for (const Item& item : program.items) {
     counter.begin(item);
     counter.end(item);
   }
   return counter.peakBytes();
+}
+
+std::vector<MemoryChange> memoryChangesOf(const plan::DeviceShape& device,
+                                          const plan::StageProgram& program,
+                                          const std::vector<size_t>& begins) {
+  MemoryCounter counter(device, program);
+  std::vector<MemoryChange> changes;
+  for (size_t part = 0; part < begins.size(); ++part) {
+    const size_t end = part + 1 < begins.size() ? begins[part + 1] : program.items.size();
+    const int64_t before = counter.nowBytes();
+    MemoryChange& change = changes.emplace_back();
+    for (size_t i = begins[part]; i < end; ++i) {
+      counter.begin(program.items[i]);
+      change.peakBytes = std::max(change.peakBytes, counter.nowBytes() - before);
+      counter.end(program.items[i]);
+    }
+    change.netBytes = counter.nowBytes() - before;
+  }
+  return changes;
 }
 
 }  // namespace caracal::sim

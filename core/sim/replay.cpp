@@ -7,6 +7,7 @@
 
 #include "core/plan/stage_shape.h"
 #include "core/sim/item_durations.h"
+#include "core/sim/operator_times.h"
 #include "core/sim/overlap_clock.h"
 
 namespace caracal::sim {
@@ -15,26 +16,47 @@ namespace {
 using plan::Action;
 using plan::Item;
 
-constexpr int64_t kNotYet = -1;
-using Arrivals = std::vector<int64_t>;  // per micro-batch, kNotYet until sent
+using Arrivals = std::vector<int64_t>;  // StageTimes; kNeverArrives until sent
 
-// One stage's clock: runs its items in order until one waits for what has not been sent yet.
-class StageReplay {
+// One device's clock: runs its items in order until one waits for what has not been sent yet.
+class DeviceReplay {
  public:
-  StageReplay(const plan::StageShape& shape, const plan::StageProgram& program,
-              const Contention& contention)
+  DeviceReplay(const plan::DeviceShape& shape, const plan::StageProgram& program,
+               const OperatorTimes& operators, const Contention& contention)
       : m_shape(shape),
         m_program(program),
+        m_operators(operators),
         m_contention(contention),
-        m_activations(static_cast<size_t>(shape.profile.parallel.microBatches), kNotYet),
+        m_profile(shape.chunks.front().profile),
+        m_microBatches(static_cast<size_t>(m_profile.parallel.microBatches)),
+        m_activations(m_microBatches * shape.chunks.size(), kNeverArrives),
         m_gradients(m_activations) {
     m_times.items.resize(program.items.size());
-    tabulateDurations();
+    for (size_t slot = 0; slot < program.chunks.size(); ++slot)
+      m_slotOf.push_back({program.chunks[slot].chunk, slot});
   }
 
-  void connect(StageReplay* before, StageReplay* after) {
-    m_before = before;
-    m_after = after;
+  // Everything that other devices would send is there at 0, and what is sent to them is lost.
+  void runAlone() {
+    for (size_t slot = 0; slot < m_shape.chunks.size(); ++slot) {
+      const auto fill = [&](Arrivals& arrivals) {
+        std::fill_n(arrivals.begin() + static_cast<std::ptrdiff_t>(slot * m_microBatches),
+                    m_microBatches, 0);
+      };
+      if (m_shape.chunks[slot].linkedBefore()) fill(m_activations);
+      if (m_shape.chunks[slot].linkedAfter()) fill(m_gradients);
+    }
+    m_before.resize(m_program.chunks.size());
+    m_after.resize(m_program.chunks.size());
+    advance();
+  }
+
+  // `devices`: all of the pipeline, at their final addresses.
+  void connect(std::vector<DeviceReplay>& devices) {
+    for (const plan::HeldChunk& held : m_program.chunks) {
+      m_before.push_back(held.before < 0 ? Port{} : devices[at(held.before)].port(held.chunk - 1));
+      m_after.push_back(held.after < 0 ? Port{} : devices[at(held.after)].port(held.chunk + 1));
+    }
   }
 
   // True when at least one item ran.
@@ -49,39 +71,52 @@ class StageReplay {
   size_t position() const { return m_next; }
   int64_t nowNs() const { return m_nowNs; }
   StageTimes takeTimes() {
-    if (!m_shape.isFirst()) m_times.activationArrivalNs = std::move(m_activations);
-    if (!m_shape.isLast()) m_times.gradientArrivalNs = std::move(m_gradients);
+    const auto& chunks = m_program.chunks;
+    const auto fed = [](const plan::HeldChunk& held) { return held.before >= 0; };
+    const auto answered = [](const plan::HeldChunk& held) { return held.after >= 0; };
+    if (std::any_of(chunks.begin(), chunks.end(), fed))
+      m_times.activationArrivalNs = std::move(m_activations);
+    if (std::any_of(chunks.begin(), chunks.end(), answered))
+      m_times.gradientArrivalNs = std::move(m_gradients);
     return std::move(m_times);
   }
 
  private:
-  // Operators repeat in every micro-batch: look their times up once per layer.
-  void tabulateDurations() {
-    for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-      m_operators.push_back(m_shape.operators(layer).data());
-    }
+  // Where a chunk of a device takes what is sent to it.
+  struct Port {
+    DeviceReplay* device = nullptr;
+    size_t slot = 0;
+  };
+  Port port(int32_t chunk) { return {this, slotOf(chunk)}; }
+  static size_t at(int32_t index) { return static_cast<size_t>(index); }
+  size_t slotOf(int32_t chunk) const {
+    size_t i = 0;
+    while (m_slotOf[i].first != chunk) ++i;
+    return m_slotOf[i].second;
   }
-
-  int64_t durationNs(const Item& item) const {
-    if (item.layer >= 0 && item.op >= 0 && item.action != Action::kCollectiveStart) {
-      const profile::Operator& op =
-          m_operators[static_cast<size_t>(item.layer - m_shape.firstLayer())][item.op];
-      return item.action == Action::kBackward ? op.backwardNs : op.forwardNs;
-    }
-    return aloneNs(m_shape, item);
+  size_t arrival(size_t slot, const Item& item) const {
+    return slot * m_microBatches + static_cast<size_t>(item.microBatch);
   }
 
   bool run(const Item& item, ItemTime& time) {
     time.beginNs = m_nowNs;
     switch (item.action) {
       case Action::kForward:
+        m_nowNs += item.op < 0 ? 0 : m_operators.of(item).forwardNs;
+        break;
       case Action::kBackward:
+        m_nowNs +=
+            item.split ? m_operators.of(item).inputGradientNs : m_operators.of(item).backwardNs;
+        break;
+      case Action::kWeightGradient:
+        m_nowNs += m_operators.of(item).backwardNs - m_operators.of(item).inputGradientNs;
+        break;
       case Action::kGradientReduce:
       case Action::kOptimizer:
-        m_nowNs += durationNs(item);
+        m_nowNs += aloneNs(m_shape, item);
         break;
       case Action::kRecompute:
-        recompute(durationNs(item));
+        recompute(m_operators.of(item).forwardNs);
         break;
       case Action::kCollectiveStart:
         start(item, time);
@@ -94,22 +129,26 @@ class StageReplay {
       case Action::kRecvBackward:
         return receive(m_gradients, item, time);
       case Action::kSendForward:
-        time.endNs = m_nowNs + m_shape.profile.sendForwardNs;
-        m_after->m_activations[static_cast<size_t>(item.microBatch)] = time.endNs;
+        time.endNs = m_nowNs + m_profile.sendForwardNs;
+        sendTo(m_after[slotOf(item.chunk)], &DeviceReplay::m_activations, item, time.endNs);
         return true;
       case Action::kSendBackward:
-        time.endNs = m_nowNs + m_shape.profile.sendBackwardNs;
-        m_before->m_gradients[static_cast<size_t>(item.microBatch)] = time.endNs;
+        time.endNs = m_nowNs + m_profile.sendBackwardNs;
+        sendTo(m_before[slotOf(item.chunk)], &DeviceReplay::m_gradients, item, time.endNs);
         return true;
     }
     time.endNs = m_nowNs;
     return true;
   }
 
+  void sendTo(const Port& to, Arrivals DeviceReplay::*arrivals, const Item& item, int64_t timeNs) {
+    if (to.device != nullptr) (to.device->*arrivals)[arrival(to.slot, item)] = timeNs;
+  }
+
   bool receive(const Arrivals& arrivals, const Item& item, ItemTime& time) {
-    const int64_t arrival = arrivals[static_cast<size_t>(item.microBatch)];
-    if (arrival == kNotYet) return false;
-    m_nowNs = std::max(m_nowNs, arrival);
+    const int64_t arrivalNs = arrivals[arrival(slotOf(item.chunk), item)];
+    if (arrivalNs == kNeverArrives) return false;
+    m_nowNs = std::max(m_nowNs, arrivalNs);
     time.endNs = m_nowNs;
     return true;
   }
@@ -124,7 +163,7 @@ class StageReplay {
   }
 
   void start(const Item& item, ItemTime& time) {
-    const int64_t ns = durationNs(item);
+    const int64_t ns = aloneNs(m_shape, item);
     if (item.window == plan::kRepeatedCollective) {
       time.beginNs = m_nowNs;
       if (m_window) time.beginNs = m_windowBeginNs + m_window->repeatCollective(ns);
@@ -148,12 +187,14 @@ class StageReplay {
     m_window.reset();
   }
 
-  const plan::StageShape& m_shape;
+  const plan::DeviceShape& m_shape;
   const plan::StageProgram& m_program;
+  const OperatorTimes& m_operators;
   const Contention& m_contention;
-  std::vector<const profile::Operator*> m_operators;  // per layer of the stage
-  StageReplay* m_before = nullptr;
-  StageReplay* m_after = nullptr;
+  const profile::Profile& m_profile;
+  size_t m_microBatches;
+  std::vector<std::pair<int32_t, size_t>> m_slotOf;  // chunk, slot
+  std::vector<Port> m_before, m_after;               // per slot
   Arrivals m_activations;
   Arrivals m_gradients;
   std::optional<OverlapClock> m_window;
@@ -165,7 +206,7 @@ class StageReplay {
   StageTimes m_times;
 };
 
-std::string waitingItems(const std::vector<StageReplay>& stages) {
+std::string waitingItems(const std::vector<DeviceReplay>& stages) {
   std::string text;
   for (size_t s = 0; s < stages.size(); ++s) {
     if (!stages[s].done()) text += fmt::format(" stage {} at item {}", s, stages[s].position());
@@ -179,25 +220,23 @@ Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
                       const plan::Program& program, std::stop_token stop) {
   const plan::ProfileGraphs graphs(profile);
   const Contention contention = Contention::of(profile.kappa, profile.rho);
+  const OperatorTimes operators(profile);
   const size_t count = program.stages.size();
-  std::vector<plan::StageShape> shapes;
-  for (size_t s = 0; s < count; ++s) {
-    shapes.push_back(
-        {profile, graphs, plan.stages[s], static_cast<int32_t>(s), static_cast<int32_t>(count)});
-  }
-  std::vector<StageReplay> stages;
+  std::vector<plan::DeviceShape> shapes;
+  for (const plan::StageProgram& device : program.stages)
+    shapes.push_back(plan::deviceShape(profile, graphs, plan, device));
+  std::vector<DeviceReplay> stages;
   stages.reserve(count);
-  for (size_t s = 0; s < count; ++s) stages.emplace_back(shapes[s], program.stages[s], contention);
-  for (size_t s = 0; s < count; ++s) {
-    stages[s].connect(s > 0 ? &stages[s - 1] : nullptr, s + 1 < count ? &stages[s + 1] : nullptr);
-  }
+  for (size_t s = 0; s < count; ++s)
+    stages.emplace_back(shapes[s], program.stages[s], operators, contention);
+  for (DeviceReplay& stage : stages) stage.connect(stages);
   for (bool progress = true; progress;) {
     if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
     progress = false;
-    for (StageReplay& stage : stages) progress |= stage.advance();
+    for (DeviceReplay& stage : stages) progress |= stage.advance();
   }
   Replay result;
-  for (StageReplay& stage : stages) {
+  for (DeviceReplay& stage : stages) {
     if (!stage.done()) {
       return fail(ErrorCode::kInvalidInput, "the schedule waits for itself:{} (please report this)",
                   waitingItems(stages));
@@ -206,6 +245,15 @@ Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
     result.stages.push_back(stage.takeTimes());
   }
   return result;
+}
+
+StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program) {
+  const profile::Profile& profile = device.chunks.front().profile;
+  const Contention contention = Contention::of(profile.kappa, profile.rho);
+  const OperatorTimes operators(profile);
+  DeviceReplay alone(device, program, operators, contention);
+  alone.runAlone();
+  return alone.takeTimes();
 }
 
 }  // namespace caracal::sim

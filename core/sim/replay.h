@@ -1,5 +1,5 @@
-// Replay: when every item of every stage's program runs. Times only; figures, memory and traces are
-// made from them (figures.h, memory_timeline.h, simulated_trace.h).
+// Replay: when every item of every device's program runs. Times only; figures, memory and traces
+// are made from them (figures.h, memory_timeline.h, simulated_trace.h).
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "core/base/result.h"
 #include "core/plan/program.h"
+#include "core/plan/stage_shape.h"
 #include "core/profile/profile.h"
 
 namespace caracal::sim {
@@ -22,10 +23,13 @@ struct ItemTime {
 };
 
 struct StageTimes {
-  std::vector<ItemTime> items;               // aligned with StageProgram::items
-  std::vector<int64_t> activationArrivalNs;  // per micro-batch; empty on the first stage
-  std::vector<int64_t> gradientArrivalNs;    // per micro-batch; empty on the last stage
+  std::vector<ItemTime> items;  // aligned with StageProgram::items
+  // Per chunk of the program and micro-batch, when it came in over a link: [slot * M + microBatch].
+  // kNeverArrives where nothing comes in, and empty where nothing ever does.
+  std::vector<int64_t> activationArrivalNs;
+  std::vector<int64_t> gradientArrivalNs;
 };
+inline constexpr int64_t kNeverArrives = -1;
 
 struct Replay {
   std::vector<StageTimes> stages;
@@ -35,5 +39,8 @@ struct Replay {
 // Fails with kCancelled, or, should a program wait for what never comes, with the items that wait.
 Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
                       const plan::Program& program, std::stop_token stop = {});
+
+// The times of one device to which everything has come at time 0.
+StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program);
 
 }  // namespace caracal::sim

@@ -21,19 +21,24 @@ using trace::TrackKind;
 
 constexpr int32_t kNoLayer = -3;  // optimizer, gradient reduction
 
-// Writes the tracks of one stage.
+// Writes the tracks of one device.
 class StageWriter {
  public:
-  StageWriter(trace::TraceBuilder& builder, const plan::StageShape& shape, const Replay& replay)
-      : m_builder(builder), m_shape(shape), m_replay(replay) {
-    const profile::ParallelShape& parallel = shape.profile.parallel;
+  StageWriter(trace::TraceBuilder& builder, const plan::DeviceShape& shape,
+              const plan::StageProgram& program, const Replay& replay)
+      : m_builder(builder),
+        m_shape(shape),
+        m_program(program),
+        m_profile(shape.chunks.front().profile),
+        m_replay(replay) {
+    const profile::ParallelShape& parallel = m_profile.parallel;
     m_ranksPerStage = parallel.ranks() / parallel.pipeline;
     trace::Rank rank;
-    rank.rank = shape.stage * m_ranksPerStage;
-    rank.stage = shape.stage;
+    rank.rank = shape.device * m_ranksPerStage;
+    rank.stage = shape.device;
     rank.tensorIndex = 0;
     rank.dataIndex = 0;
-    rank.deviceName = shape.profile.hardware;
+    rank.deviceName = m_profile.hardware;
     rank.foundBy = "simulation";
     m_rank = builder.addRank(rank);
   }
@@ -48,7 +53,7 @@ class StageWriter {
       EventArgs args = baseArgs();
       args.pass = pass.pass;
       args.microBatch = pass.microBatch;
-      args.chunk = 0;
+      args.chunk = static_cast<decltype(args.chunk)>(m_shape.slotOf(pass.chunk));
       add(passes, EventKind::kPass, trace::name(pass.pass), pass.span, args);
     }
     trace::CounterSeries series;
@@ -62,13 +67,12 @@ class StageWriter {
     m_builder.addCounter(std::move(series));
   }
 
-  void writeOperators(const plan::StageProgram& program, const StageTimes& times) {
+  void writeOperators() {
     m_compute = track(TrackKind::kComputeLane, "compute");
     m_collectives = track(TrackKind::kCommLane, "tp-comm");
     m_transfers = track(TrackKind::kCommLane, "pp-comm");
-    if (m_shape.profile.parallel.gradientReplicas() > 1)
-      m_reductions = track(TrackKind::kCommLane, "dp-comm");
-    for (size_t i = 0; i < program.items.size(); ++i) write(program.items[i], times.items[i]);
+    if (m_profile.parallel.gradientReplicas() > 1) m_reductions = track(TrackKind::kCommLane, "dp-comm");
+    for (size_t i = 0; i < m_program.items.size(); ++i) write(m_program.items[i], times().items[i]);
   }
 
  private:
@@ -84,7 +88,7 @@ class StageWriter {
   EventArgs baseArgs() const {
     EventArgs args;
     args.step = 0;
-    args.stage = m_shape.stage;
+    args.stage = m_shape.device;
     return args;
   }
 
@@ -101,9 +105,11 @@ class StageWriter {
     m_builder.add({track, kind, m_builder.intern(name), span.beginNs, span.lengthNs()}, args);
   }
 
-  std::string_view operatorId(const Item& item) const {
-    return m_shape.operators(item.layer)[static_cast<size_t>(item.op)].id;
+  const profile::Operator& operatorOf(const Item& item) const {
+    return m_shape.of(item).operators(item.layer)[static_cast<size_t>(item.op)];
   }
+
+  std::string_view operatorId(const Item& item) const { return operatorOf(item).id; }
 
   void write(const Item& item, const ItemTime& time) {
     const Span span{time.beginNs, time.endNs};
@@ -113,6 +119,7 @@ class StageWriter {
         if (item.op < 0) return;
         [[fallthrough]];
       case Action::kBackward:
+      case Action::kWeightGradient:
         add(m_compute, EventKind::kCompute, operatorId(item), span, args);
         return;
       case Action::kRecompute:
@@ -125,16 +132,16 @@ class StageWriter {
       case Action::kCollectiveWait:
         return;
       case Action::kRecvForward:
-        writeTransfer(item, "recv.fwd", activationTransfer(item), -1);
+        writeTransfer(item, "recv.fwd", activationTransfer(item), held(item).before);
         return;
       case Action::kRecvBackward:
-        writeTransfer(item, "recv.bwd", gradientTransfer(item), +1);
+        writeTransfer(item, "recv.bwd", gradientTransfer(item), held(item).after);
         return;
       case Action::kSendForward:
-        writeTransfer(item, "send.fwd", span, +1);
+        writeTransfer(item, "send.fwd", span, held(item).after);
         return;
       case Action::kSendBackward:
-        writeTransfer(item, "send.bwd", span, -1);
+        writeTransfer(item, "send.bwd", span, held(item).before);
         return;
       case Action::kGradientReduce:
         args.layer = kNoLayer;
@@ -154,40 +161,49 @@ class StageWriter {
     if (item.window < 0) {
       const bool repeated = item.window == plan::kRepeatedCollective;
       if (repeated) args.pass = Pass::kRecompute;
-      args.bytes = m_shape.operators(item.layer)[static_cast<size_t>(item.op)].outputBytes;
+      args.bytes = operatorOf(item).outputBytes;
       const std::string id(operatorId(item));
       add(m_collectives, EventKind::kComm, repeated ? "recompute." + id : id, span, args);
       return;
     }
     const profile::Window& window =
-        m_shape.profile.kindOf(item.layer).windows[static_cast<size_t>(item.window)];
+        m_profile.kindOf(item.layer).windows[static_cast<size_t>(item.window)];
     args.bytes = window.bytes;
     // What compute already covers ran before the moment from which the program can fill the window.
-    span.beginNs -= std::min(window.overlappedNs, window.transferNs);
+    if (!item.split) span.beginNs -= std::min(window.overlappedNs, window.transferNs);
     add(m_collectives, EventKind::kComm, window.id, span, args);
   }
 
   // A receive shows the sender's span: the transfer, without the wait for it.
   Span activationTransfer(const Item& item) const {
-    const int64_t end = times().activationArrivalNs[static_cast<size_t>(item.microBatch)];
-    return {end - m_shape.profile.sendForwardNs, end};
+    const int64_t end = times().activationArrivalNs[arrival(item)];
+    return {end - m_profile.sendForwardNs, end};
   }
   Span gradientTransfer(const Item& item) const {
-    const int64_t end = times().gradientArrivalNs[static_cast<size_t>(item.microBatch)];
-    return {end - m_shape.profile.sendBackwardNs, end};
+    const int64_t end = times().gradientArrivalNs[arrival(item)];
+    return {end - m_profile.sendBackwardNs, end};
   }
-  const StageTimes& times() const { return m_replay.stages[static_cast<size_t>(m_shape.stage)]; }
+  size_t arrival(const Item& item) const {
+    return m_shape.slotOf(item.chunk) * static_cast<size_t>(m_profile.parallel.microBatches) +
+           static_cast<size_t>(item.microBatch);
+  }
+  const StageTimes& times() const { return m_replay.stages[static_cast<size_t>(m_shape.device)]; }
+  const plan::HeldChunk& held(const Item& item) const {
+    return m_program.chunks[m_shape.slotOf(item.chunk)];
+  }
 
-  void writeTransfer(const Item& item, const char* name, Span span, int32_t towards) {
+  void writeTransfer(const Item& item, const char* name, Span span, int32_t peer) {
     EventArgs args = argsOf(item);
     args.layer = kNoLayer;
-    args.peer = (m_shape.stage + towards) * m_ranksPerStage;
-    args.bytes = m_shape.profile.sendBytes;
+    args.peer = peer * m_ranksPerStage;
+    args.bytes = m_profile.sendBytes;
     add(m_transfers, EventKind::kComm, name, span, args);
   }
 
   trace::TraceBuilder& m_builder;
-  const plan::StageShape& m_shape;
+  const plan::DeviceShape& m_shape;
+  const plan::StageProgram& m_program;
+  const profile::Profile& m_profile;
   const Replay& m_replay;
   int32_t m_ranksPerStage = 1;
   uint32_t m_rank = 0;
@@ -208,10 +224,11 @@ void writeMeta(const profile::Profile& profile, const plan::Plan& plan, const Si
   link("data", profile.dataLink);
   meta["clock"] = "virtual";
   meta["policy"] = plan.policy;
+  if (plan.schedule != "1F1B") meta["schedule"] = plan.schedule;
   meta["profileHash"] = plan.profileHash;
   meta["hardware"] = profile.hardware;
   meta["tp"] = std::to_string(profile.parallel.tensor);
-  meta["pp"] = std::to_string(plan.stages.size());
+  meta["pp"] = std::to_string(result.stages.size());
   meta["dp"] = std::to_string(profile.parallel.data);
   meta["microBatches"] = std::to_string(profile.parallel.microBatches);
   meta["workspaceBytes"] = std::to_string(profile.memory.workspaceBytes);
@@ -234,13 +251,11 @@ std::shared_ptr<const trace::Trace> traceOf(const profile::Profile& profile, con
   builder.setFormat("simulated");
   writeMeta(profile, plan, result, builder);
   const plan::ProfileGraphs graphs(profile);
-  const auto count = static_cast<int32_t>(program.stages.size());
   for (size_t s = 0; s < program.stages.size(); ++s) {
-    const plan::StageShape shape{profile, graphs, plan.stages[s], static_cast<int32_t>(s), count};
-    StageWriter writer(builder, shape, replay);
+    const plan::DeviceShape shape = plan::deviceShape(profile, graphs, plan, program.stages[s]);
+    StageWriter writer(builder, shape, program.stages[s], replay);
     writer.writePasses(figures[s], result.stages[s].memory);
-    if (detail == TraceDetail::kOperators)
-      writer.writeOperators(program.stages[s], replay.stages[s]);
+    if (detail == TraceDetail::kOperators) writer.writeOperators();
   }
   return std::move(builder).finish();
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/statistics.h"
 #include "core/sim/figures.h"
+#include "core/sim/folded_replay.h"
 #include "core/sim/item_durations.h"
 #include "core/sim/memory_timeline.h"
 #include "core/sim/replay.h"
@@ -20,22 +21,63 @@ int64_t medianPassNs(const std::vector<PassTime>& passes, trace::Pass pass) {
   return median(std::move(lengths));
 }
 
-StageResult resultOf(const plan::StageShape& shape, const plan::StageProgram& program,
-                     const StageTimes& times, const StageFigures& figures, TraceDetail detail) {
+StageResult resultOf(const plan::DeviceShape& device, const StageFigures& figures,
+                     int64_t peakBytes) {
   StageResult result;
-  result.stage = shape.stage;
-  result.layers = shape.plan.layerCount();
+  result.stage = device.device;
+  for (const plan::StageShape& chunk : device.chunks) result.layers += chunk.plan.layerCount();
   result.forwardNs = medianPassNs(figures.passes, trace::Pass::kForward);
   result.backwardNs = medianPassNs(figures.passes, trace::Pass::kBackward);
+  result.weightNs = medianPassNs(figures.passes, trace::Pass::kWeight);
   result.busyNs = figures.busyNs;
   result.exposedRecomputeNs = figures.exposedRecomputeNs;
   result.hiddenRecomputeNs = figures.hiddenRecomputeNs;
-  result.staticBytes = staticBytes(shape);
-  result.budgetBytes = shape.plan.budgetBytes;
-  const Samples samples = detail == TraceDetail::kNone ? Samples::kPeakOnly : Samples::kAll;
-  MemoryTimeline memory = memoryOf(shape, program, times, samples);
-  result.peakBytes = memory.peakBytes;
-  result.memory = std::move(memory.samples);
+  result.staticBytes = staticBytes(device);
+  result.budgetBytes = device.chunks.front().plan.budgetBytes;
+  result.peakBytes = peakBytes;
+  return result;
+}
+
+void addStage(StageResult stage, SimResult& result) {
+  result.fits &= stage.budgetBytes == 0 || stage.peakBytes <= stage.budgetBytes;
+  result.stages.push_back(std::move(stage));
+}
+
+Result<SimResult> simulateFigures(const profile::Profile& profile, const plan::Plan& plan,
+                                  std::stop_token stop) {
+  CARACAL_TRY(folded, foldedReplay(profile, plan, stop));
+  const plan::ProfileGraphs graphs(profile);
+  SimResult result;
+  result.stepNs = folded.stepNs;
+  std::vector<StageFigures> figures;
+  for (FoldedStage& stage : folded.stages) {
+    const plan::DeviceShape device = plan::deviceShape(profile, graphs, plan, stage.held);
+    addStage(resultOf(device, stage.figures, stage.peakBytes), result);
+    figures.push_back(std::move(stage.figures));
+  }
+  fillPipelineFigures(figures, result);
+  return result;
+}
+
+Result<SimResult> simulateItems(const profile::Profile& profile, const plan::Plan& plan,
+                                TraceDetail detail, std::stop_token stop) {
+  CARACAL_TRY(program, plan::lower(profile, plan));
+  CARACAL_TRY(times, replay(profile, plan, program, stop));
+  const plan::ProfileGraphs graphs(profile);
+  SimResult result;
+  result.stepNs = times.stepNs;
+  std::vector<StageFigures> figures;
+  for (size_t s = 0; s < program.stages.size(); ++s) {
+    if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
+    const plan::DeviceShape device = plan::deviceShape(profile, graphs, plan, program.stages[s]);
+    figures.push_back(figuresOf(program.stages[s], times.stages[s]));
+    MemoryTimeline memory = memoryOf(device, program.stages[s], times.stages[s], Samples::kAll);
+    StageResult stage = resultOf(device, figures.back(), memory.peakBytes);
+    stage.memory = std::move(memory.samples);
+    addStage(std::move(stage), result);
+  }
+  fillPipelineFigures(figures, result);
+  result.trace = traceOf(profile, plan, program, times, figures, result, detail);
   return result;
 }
 
@@ -44,27 +86,8 @@ StageResult resultOf(const plan::StageShape& shape, const plan::StageProgram& pr
 Result<SimResult> simulate(const profile::Profile& profile, const plan::Plan& plan,
                            const SimOptions& options, std::stop_token stop) {
   if (plan.stages.empty()) return fail(ErrorCode::kInvalidInput, "the plan has no stages");
-  CARACAL_TRY(program, plan::lower(profile, plan));
-  CARACAL_TRY(times, replay(profile, plan, program, stop));
-  const plan::ProfileGraphs graphs(profile);
-  const auto count = static_cast<int32_t>(plan.stages.size());
-  SimResult result;
-  result.stepNs = times.stepNs;
-  std::vector<StageFigures> figures;
-  for (size_t s = 0; s < plan.stages.size(); ++s) {
-    if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
-    const plan::StageShape shape{profile, graphs, plan.stages[s], static_cast<int32_t>(s), count};
-    figures.push_back(figuresOf(program.stages[s], times.stages[s]));
-    result.stages.push_back(
-        resultOf(shape, program.stages[s], times.stages[s], figures.back(), options.detail));
-    const StageResult& stage = result.stages.back();
-    result.fits &= stage.budgetBytes == 0 || stage.peakBytes <= stage.budgetBytes;
-  }
-  fillPipelineFigures(figures, result);
-  if (options.detail != TraceDetail::kNone) {
-    result.trace = traceOf(profile, plan, program, times, figures, result, options.detail);
-  }
-  return result;
+  if (options.detail == TraceDetail::kNone) return simulateFigures(profile, plan, stop);
+  return simulateItems(profile, plan, options.detail, stop);
 }
 
 }  // namespace caracal::sim

@@ -1,8 +1,8 @@
 // The simulator: a deterministic replay of a plan's program over unequal stages, links and streams.
 // Rules: an operation starts when its stage's compute is free and what it needs has arrived;
 // transfers between stages take the link's time and do not occupy compute; a collective runs on the
-// stage's communication stream beside the recomputations put into its window. Result times are
-// exact integers.
+// stage's communication stream beside the recomputations put into its window. Every schedule of
+// core/plan/schedule.h. Result times are exact integers.
 #pragma once
 
 #include <cstdint>
@@ -31,11 +31,14 @@ struct MemorySample {
   int64_t bytes = 0;  // from this time on
 };
 
+// One device of the pipeline, with everything it holds.
 struct StageResult {
   int32_t stage = 0;
   int32_t layers = 0;
-  int64_t forwardNs = 0;           // per micro-batch, collectives included (median)
-  int64_t backwardNs = 0;          // per micro-batch, exposed recomputation included (median)
+  // Medians of a pass: one micro-batch through one chunk.
+  int64_t forwardNs = 0;           // collectives included
+  int64_t backwardNs = 0;          // exposed recomputation included
+  int64_t weightNs = 0;            // of passes that make weight gradients only; 0: there are none
   int64_t busyNs = 0;              // compute stream, whole step
   int64_t bubbleNs = 0;            // pipeline window - union of F, B, W and recompute work
   int64_t exposedRecomputeNs = 0;  // per step

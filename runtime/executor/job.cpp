@@ -105,6 +105,13 @@ plan::Plan keepAllPlan(const profile::Profile& profile) {
 }
 
 Result<Job> finished(Job job) {
+  if (job.plan.schedule != "1F1B") {
+    return fail(
+        ErrorCode::kUnsupported,
+        "the plan's schedule is {}, and caracal-run executes 1F1B; make the plan for 1F1B, or "
+        "look at this one with `caracal simulate`",
+        job.plan.schedule);
+  }
   job.plan.profileHash = profile::hashOf(job.profile);
   CARACAL_CHECK_OK(plan::validate(job.profile, job.plan));
   CARACAL_TRY(program, plan::lower(job.profile, job.plan));

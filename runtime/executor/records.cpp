@@ -68,6 +68,7 @@ class RankRecorder {
       case Action::kForward:
       case Action::kBackward:
       case Action::kRecompute:
+      case Action::kWeightGradient:
         return operatorOf(item).id;
       case Action::kCollectiveStart:
       case Action::kCollectiveWait:

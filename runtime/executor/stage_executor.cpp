@@ -58,6 +58,8 @@ Result<void> StageExecutor::run(const Item& item, Label label, int32_t step) {
       return m_device.reduceGradients(label);
     case Action::kOptimizer:
       return m_device.updateWeights(label, step);
+    case Action::kWeightGradient:
+      return fail(ErrorCode::kUnsupported, "weight gradients cannot run apart from their backward");
   }
   return {};
 }

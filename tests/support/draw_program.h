@@ -9,7 +9,8 @@
 namespace caracal::test {
 
 inline std::string idOf(const profile::Profile& profile, int32_t layer, int16_t op) {
-  if (op < 0) return "input";
+  if (op < -1) return "d" + idOf(profile, layer, plan::operatorOfGradient({layer, op, 0}));
+  if (op == -1) return "input";
   const auto& operators = layer == plan::kFirstEnd  ? profile.first.operators
                           : layer == plan::kLastEnd ? profile.last.operators
                                                     : profile.kindOf(layer).operators;
@@ -17,7 +18,7 @@ inline std::string idOf(const profile::Profile& profile, int32_t layer, int16_t 
 }
 
 // "recv ln1 [tp_attn ln1'0 ] ~act": forward, collective start, recomputation of micro-batch 0,
-// wait, backward.
+// wait, backward; *fc1 is a weight gradient.
 inline std::string drawItem(const profile::Profile& profile, const plan::Item& item) {
   using plan::Action;
   const std::string id = item.layer == -3 ? "" : idOf(profile, item.layer, item.op);
@@ -45,21 +46,25 @@ inline std::string drawItem(const profile::Profile& profile, const plan::Item& i
       return "reduce";
     case Action::kOptimizer:
       return "optimizer";
+    case Action::kWeightGradient:
+      return "*" + id;
   }
   return "?";
 }
 
 inline std::string passOf(const plan::Item& item) {
   if (item.pass == trace::Pass::kOptimizer) return "end";
-  return (item.pass == trace::Pass::kForward ? "F" : "B") + std::to_string(item.passMicroBatch);
+  return std::string(trace::name(item.pass)) + std::to_string(item.passMicroBatch);
 }
 
-// "F0 F1 B0 F2 B1 B2 end"
+// "F0 F1 B0 F2 B1 B2 end"; on devices with several chunks "F0.3": of chunk 3.
 inline std::string drawPasses(const plan::StageProgram& stage) {
   std::string row, current;
   for (const plan::Item& item : stage.items) {
-    if (passOf(item) == current) continue;
-    current = passOf(item);
+    std::string pass = passOf(item);
+    if (stage.chunks.size() > 1 && item.chunk >= 0) pass += "." + std::to_string(item.chunk);
+    if (pass == current) continue;
+    current = pass;
     row += (row.empty() ? "" : " ") + current;
   }
   return row;

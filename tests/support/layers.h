@@ -8,6 +8,7 @@
 
 #include "core/plan/layer_graph.h"
 #include "core/plan/plan.h"
+#include "core/plan/schedule.h"
 #include "core/profile/profile.h"
 
 namespace caracal::test {
@@ -88,16 +89,20 @@ inline Profile makeProfile(LayerKind kind, int32_t layers, int32_t stages, int32
   return profile;
 }
 
-// One policy for every layer; the first stages take the remainder.
+// One policy for every layer; the first stages take the remainder. REQUIRES as many layers as the
+// schedule has chunks.
 inline plan::Plan makePlanOf(const Profile& profile,
-                             const std::vector<std::vector<Placement>>& placementsOfKind) {
+                             const std::vector<std::vector<Placement>>& placementsOfKind,
+                             const std::string& schedule = "1F1B") {
   plan::Plan plan;
   plan.name = "test";
   plan.policy = "edited";
   plan.model = profile.model;
   plan.parallel = profile.parallel;
   const auto layers = static_cast<int32_t>(profile.layers.size());
-  const int32_t stages = profile.parallel.pipeline;
+  plan.schedule = schedule;
+  const int32_t stages =
+      plan::chunkCount(plan::scheduleFromName(schedule).value(), profile.parallel.pipeline);
   int32_t next = 0;
   for (int32_t s = 0; s < stages; ++s) {
     plan::StagePlan stage;

@@ -132,7 +132,8 @@ TEST(PlanValidate, refusesLostAndDoubledLayersAndForeignProfiles) {
   const std::pair<std::function<void(Plan&)>, std::string> cases[] = {
       {[](Plan& p) { p.profileHash = "0123456789abcdef"; },
        "the plan was made for profile 0123456789abcdef"},
-      {[](Plan& p) { p.schedule = "GPipe"; }, "the plan is for GPipe, the profile for 1F1B"},
+      {[](Plan& p) { p.schedule = "chimera"; }, "schedule: there is no schedule `chimera`"},
+      {[](Plan& p) { p.schedule = "zb-v"; }, "cuts the model into 8 chunks for 4 devices"},
       {[](Plan& p) { p.parallel.microBatches = 3; }, "not those of its profile"},
       {[](Plan& p) { p.stages.pop_back(); }, "the plan has 3 stages, the pipeline 4"},
       {[](Plan& p) { p.stages[1].layers.clear(); }, "stage 1: holds no layer"},

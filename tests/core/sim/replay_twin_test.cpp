@@ -14,6 +14,7 @@
 #include "core/sim/memory_timeline.h"
 #include "core/sim/simulator.h"
 #include "tests/support/layers.h"
+#include "tests/support/schedules.h"
 
 namespace caracal::sim {
 namespace {
@@ -60,20 +61,24 @@ class Twin {
     const auto& items = m_program.stages[s].items;
     if (stage.next == items.size()) return false;
     const Item& item = items[stage.next];
-    const plan::StageShape shape{m_profile, m_graphs, m_plan.stages[s], static_cast<int32_t>(s),
-                                 static_cast<int32_t>(m_stages.size())};
+    const plan::DeviceShape shape =
+        plan::deviceShape(m_profile, m_graphs, m_plan, m_program.stages[s]);
+    const auto neighbour = [&](int32_t towards) {
+      const plan::HeldChunk& held = m_program.stages[s].chunks[shape.slotOf(item.chunk)];
+      return static_cast<size_t>(towards > 0 ? held.after : held.before);
+    };
     switch (item.action) {
       case Action::kRecvForward:
-        if (!arrived({s, 'F', item.microBatch}, now)) return false;
+        if (!arrived({s, 'F', item.chunk, item.microBatch}, now)) return false;
         break;
       case Action::kRecvBackward:
-        if (!arrived({s, 'B', item.microBatch}, now)) return false;
+        if (!arrived({s, 'B', item.chunk, item.microBatch}, now)) return false;
         break;
       case Action::kSendForward:
-        send({s + 1, 'F', item.microBatch}, now + m_profile.sendForwardNs);
+        send({neighbour(+1), 'F', item.chunk + 1, item.microBatch}, now + m_profile.sendForwardNs);
         break;
       case Action::kSendBackward:
-        send({s - 1, 'B', item.microBatch}, now + m_profile.sendBackwardNs);
+        send({neighbour(-1), 'B', item.chunk - 1, item.microBatch}, now + m_profile.sendBackwardNs);
         break;
       case Action::kCollectiveStart:
         stage.streamFreeAt = std::max(stage.streamFreeAt, now) + aloneNs(shape, item);
@@ -94,7 +99,8 @@ class Twin {
     m_events.insert(time);
   }
 
-  using Message = std::tuple<size_t, char, int32_t>;
+  using Message =
+      std::tuple<size_t, char, int32_t, int32_t>;  // to device, pass, chunk, micro-batch
   void send(const Message& message, int64_t time) {
     m_arrivals[message] = time;
     m_events.insert(time);
@@ -114,12 +120,15 @@ class Twin {
 };
 
 // Peak memory with one map entry per living tensor.
-int64_t peakByMap(const plan::StageShape& shape, const plan::StageProgram& program) {
+int64_t peakByMap(const plan::DeviceShape& device, const plan::StageProgram& program) {
+  const profile::Profile& profile = device.chunks.front().profile;
   std::map<std::tuple<int32_t, int16_t, int32_t>, int64_t> alive;
   const int64_t base =
-      staticBytes(shape) + shape.profile.memory.workspaceBytes + shape.profile.memory.reserveBytes;
+      staticBytes(device) + profile.memory.workspaceBytes + profile.memory.reserveBytes;
   int64_t peak = base;
   for (const Item& item : program.items) {
+    if (item.chunk < 0) continue;
+    const plan::StageShape& shape = device.of(item);
     plan::forEachMade(shape, item, [&](const plan::TensorRef& tensor) {
       alive[{tensor.layer, tensor.op, tensor.microBatch}] = plan::tensorBytes(shape, tensor).live;
     });
@@ -151,11 +160,11 @@ struct Case {
 
 Case randomCase(uint64_t seed) {
   test::Random random(seed);
+  const test::SizedSchedule schedule = test::randomSchedule(random, 4);
   Case result{
       test::makeProfile(test::randomLayer(random, static_cast<int>(test::pick(random, 1, 4))),
-                        static_cast<int32_t>(test::pick(random, 4, 8)),
-                        static_cast<int32_t>(test::pick(random, 1, 4)),
-                        static_cast<int32_t>(test::pick(random, 1, 7))),
+                        static_cast<int32_t>(test::pick(random, 8, 11)), schedule.devices,
+                        schedule.microBatches),
       {}};
   result.profile.sendForwardNs = test::pick(random, 0, 60);
   result.profile.sendBackwardNs = test::pick(random, 0, 60);
@@ -163,14 +172,15 @@ Case randomCase(uint64_t seed) {
   result.profile.kinds.push_back(test::randomLayer(random, 2));
   for (uint32_t& kind : result.profile.layers)
     kind = static_cast<uint32_t>(test::pick(random, 0, 1));
-  result.plan =
-      test::makePlanOf(result.profile, {test::randomPlacements(random, result.profile.kinds[0]),
-                                        test::randomPlacements(random, result.profile.kinds[1])});
+  result.plan = test::makePlanOf(result.profile,
+                                 {test::randomPlacements(random, result.profile.kinds[0]),
+                                  test::randomPlacements(random, result.profile.kinds[1])},
+                                 schedule.name);
   return result;
 }
 
 TEST(Replay, agreesWithTheEventByEventTwin) {
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Case c = randomCase(seed);
     const auto program = plan::lower(c.profile, c.plan);
@@ -183,7 +193,7 @@ TEST(Replay, agreesWithTheEventByEventTwin) {
 }
 
 TEST(MemoryTimeline, agreesWithAMapOfLivingTensors) {
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Case c = randomCase(seed);
     const auto program = plan::lower(c.profile, c.plan);
@@ -191,13 +201,12 @@ TEST(MemoryTimeline, agreesWithAMapOfLivingTensors) {
     const auto result = simulate(c.profile, c.plan, {TraceDetail::kPasses});
     ASSERT_TRUE(result.has_value());
     const plan::ProfileGraphs graphs(c.profile);
-    const auto count = static_cast<int32_t>(c.plan.stages.size());
-    for (int32_t s = 0; s < count; ++s) {
-      const auto index = static_cast<size_t>(s);
-      const plan::StageShape shape{c.profile, graphs, c.plan.stages[index], s, count};
+    for (size_t index = 0; index < program->stages.size(); ++index) {
+      const plan::DeviceShape shape =
+          plan::deviceShape(c.profile, graphs, c.plan, program->stages[index]);
       const int64_t expected = peakByMap(shape, program->stages[index]);
-      EXPECT_EQ(result->stages[index].peakBytes, expected) << "stage " << s;
-      EXPECT_EQ(peakBytesOf(shape, program->stages[index]), expected) << "stage " << s;
+      EXPECT_EQ(result->stages[index].peakBytes, expected) << "device " << index;
+      EXPECT_EQ(peakBytesOf(shape, program->stages[index]), expected) << "device " << index;
       int64_t sampled = 0, time = 0;
       for (const MemorySample& sample : result->stages[index].memory) {
         EXPECT_GE(sample.timeNs, time);
@@ -207,6 +216,38 @@ TEST(MemoryTimeline, agreesWithAMapOfLivingTensors) {
       EXPECT_EQ(sampled, expected);
       EXPECT_EQ(result->stages[index].memory.back().bytes,
                 result->stages[index].memory.front().bytes);
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(FoldedReplay, givesTheFiguresOfAReplayOfEveryOperator) {
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    Case c = randomCase(seed);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", " + c.plan.schedule);
+    c.profile.kappa = 1.0 + static_cast<double>(seed % 3) / 4;
+    c.profile.rho = 1.0 + static_cast<double>(seed % 4) / 8;
+    c.profile.parallel.data = 1 + static_cast<int32_t>(seed % 2);
+    const auto folded = simulate(c.profile, c.plan, {TraceDetail::kNone});
+    const auto whole = simulate(c.profile, c.plan, {TraceDetail::kPasses});
+    ASSERT_TRUE(folded.has_value() && whole.has_value());
+    EXPECT_EQ(folded->stepNs, whole->stepNs);
+    EXPECT_EQ(folded->pipelineNs, whole->pipelineNs);
+    EXPECT_EQ(folded->bubblePct, whole->bubblePct);
+    EXPECT_EQ(folded->zbBubbleRate, whole->zbBubbleRate);
+    ASSERT_EQ(folded->stages.size(), whole->stages.size());
+    for (size_t s = 0; s < whole->stages.size(); ++s) {
+      const StageResult &a = folded->stages[s], &b = whole->stages[s];
+      EXPECT_EQ(a.layers, b.layers);
+      EXPECT_EQ(a.forwardNs, b.forwardNs);
+      EXPECT_EQ(a.backwardNs, b.backwardNs);
+      EXPECT_EQ(a.weightNs, b.weightNs);
+      EXPECT_EQ(a.busyNs, b.busyNs);
+      EXPECT_EQ(a.bubbleNs, b.bubbleNs);
+      EXPECT_EQ(a.exposedRecomputeNs, b.exposedRecomputeNs);
+      EXPECT_EQ(a.hiddenRecomputeNs, b.hiddenRecomputeNs);
+      EXPECT_EQ(a.staticBytes, b.staticBytes);
+      EXPECT_EQ(a.peakBytes, b.peakBytes) << "device " << s;
     }
     if (testing::Test::HasFailure()) return;
   }

@@ -1,0 +1,256 @@
+#include "core/plan/pass_lowering.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace caracal::plan {
+namespace {
+
+using trace::Pass;
+
+// Item::window of a recomputation in a slot.
+int8_t windowOf(Slot slot) {
+  switch (slot) {
+    case Slot::kFwdAttn:
+      return static_cast<int8_t>(WindowId::kFwdAttn);
+    case Slot::kFwdMlp:
+      return static_cast<int8_t>(WindowId::kFwdMlp);
+    case Slot::kPipe:
+      return static_cast<int8_t>(WindowId::kPipe);
+    case Slot::kPrevBwdMlp:
+      return static_cast<int8_t>(WindowId::kPrevBwdMlp);
+    case Slot::kPrevBwdAttn:
+      return static_cast<int8_t>(WindowId::kPrevBwdAttn);
+    case Slot::kOwnBwdMlp:
+      return static_cast<int8_t>(WindowId::kOwnBwdMlp);
+    default:
+      return -1;
+  }
+}
+
+constexpr int32_t kRebuiltAbove = -1;  // a layer whose unit is rebuilt at the unit's top layer
+
+}  // namespace
+
+Result<void> PassLowering::resolve() {
+  for (const Hosted hosted : {Hosted::kInForward, Hosted::kNowhere})
+    CARACAL_CHECK_OK(resolveSlots(hosted));
+  findUnits();
+  return {};
+}
+
+Result<void> PassLowering::resolveSlots(Hosted hosted) {
+  auto& target = hosted == Hosted::kInForward ? m_hostedSlots : m_tailSlots;
+  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
+    const LayerGraph& graph = m_shape.graph(layer);
+    const LayerGraph* above = layer < m_shape.topLayer() ? &m_shape.graph(layer + 1) : nullptr;
+    const auto slots = recomputeSlots(graph, m_shape.policy(layer).placements,
+                                      {hosted == Hosted::kInForward, m_shape.linkedAfter(), above});
+    OperatorsBySlot& bySlot = target.emplace_back();
+    for (int16_t op = 0; op < graph.size(); ++op) {
+      if (slots[op] == Slot::kNone) continue;
+      if (slots[op] >= Slot::kOwnBwdMlp && graph.readInMlpSegment(op)) {
+        return fail(ErrorCode::kInvalidInput,
+                    "stage {} layer {}: `{}` would be rebuilt after the MLP segment whose "
+                    "backward reads it; "
+                    "move it, or what it is rebuilt from, to an earlier place",
+                    m_shape.stage, layer, m_shape.operators(layer)[static_cast<size_t>(op)].id);
+      }
+      bySlot[static_cast<size_t>(slots[op])].push_back(op);
+    }
+  }
+  return {};
+}
+
+// m_unitBegin of a unit's top layer is the unit's first layer; of its other layers kRebuiltAbove.
+void PassLowering::findUnits() {
+  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
+    if (m_shape.policy(layer).keepsInput) {
+      m_unitBegin.push_back(layer);
+      continue;
+    }
+    rebuildWhole(layer - 1);
+    rebuildWhole(layer);
+    m_unitBegin.push_back(std::exchange(m_unitBegin.back(), kRebuiltAbove));
+  }
+}
+
+// A unit of several layers is rebuilt at once, as one checkpointed function is.
+void PassLowering::rebuildWhole(int32_t layer) {
+  for (auto* slots : {&m_hostedSlots, &m_tailSlots}) {
+    auto& bySlot = (*slots)[local(layer)];
+    auto& atStart = bySlot[static_cast<size_t>(Slot::kOnDemandMlp)];
+    auto& later = bySlot[static_cast<size_t>(Slot::kOnDemandAttn)];
+    atStart.insert(atStart.end(), later.begin(), later.end());
+    std::sort(atStart.begin(), atStart.end());
+    later.clear();
+  }
+}
+
+Item& PassLowering::add(Action action, int32_t layer, int16_t op, int32_t microBatch) {
+  Item item;
+  item.action = action;
+  item.pass = m_pass;
+  item.layer = layer;
+  item.op = op;
+  item.microBatch = microBatch;
+  item.passMicroBatch = m_passMicroBatch;
+  item.chunk = static_cast<int16_t>(m_shape.stage);
+  item.split = m_split;
+  return m_program.items.emplace_back(item);
+}
+
+uint32_t PassLowering::startCollective(int32_t layer, int16_t op, int32_t microBatch,
+                                       int8_t window) {
+  Item& item = add(Action::kCollectiveStart, layer, op, microBatch);
+  item.window = window;
+  item.collective = ++m_collectives;
+  return item.collective;
+}
+
+void PassLowering::waitCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window,
+                                  uint32_t collective) {
+  Item& item = add(Action::kCollectiveWait, layer, op, microBatch);
+  item.window = window;
+  item.collective = collective;
+}
+
+void PassLowering::recompute(int32_t layer, int32_t microBatch, Slot slot) {
+  const LayerGraph& graph = m_shape.graph(layer);
+  const auto& slots = m_hosted == Hosted::kInForward ? m_hostedSlots : m_tailSlots;
+  for (int16_t op : slots[local(layer)][static_cast<size_t>(slot)]) {
+    if (graph.operators[op].collective) {
+      const uint32_t collective = startCollective(layer, op, microBatch, kRepeatedCollective);
+      waitCollective(layer, op, microBatch, kRepeatedCollective, collective);
+    } else {
+      add(Action::kRecompute, layer, op, microBatch).window = windowOf(slot);
+    }
+  }
+}
+
+void PassLowering::forward(int32_t microBatch, int32_t hosted) {
+  m_pass = Pass::kForward;
+  m_passMicroBatch = microBatch;
+  m_hostedMicroBatch = hosted;
+  m_hosted = Hosted::kInForward;  // of the recomputations in this pass
+  m_split = false;
+  if (m_shape.isFirst()) {
+    forwardEnd(kFirstEnd, microBatch);
+  } else if (m_shape.linkedBefore()) {
+    add(Action::kRecvForward, m_shape.firstLayer(), -1, microBatch);
+  }
+  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer)
+    forwardLayer(layer, microBatch);
+  if (m_shape.isLast()) {
+    forwardEnd(kLastEnd, microBatch);
+  } else if (m_shape.linkedAfter()) {
+    add(Action::kSendForward, m_shape.topLayer(), m_shape.graph(m_shape.topLayer()).last(),
+        microBatch);
+  }
+}
+
+void PassLowering::forwardEnd(int32_t end, int32_t microBatch) {
+  const LayerGraph& graph = m_shape.graph(end);
+  if (end == kFirstEnd && graph.size() == 0) add(Action::kForward, end, -1, microBatch);
+  for (int16_t op = 0; op < graph.size(); ++op) forwardOperator(end, op, microBatch);
+}
+
+void PassLowering::forwardOperator(int32_t layer, int16_t op, int32_t microBatch) {
+  const OperatorLinks& links = m_shape.graph(layer).operators[op];
+  if (!links.collective) {
+    add(Action::kForward, layer, op, microBatch);
+    return;
+  }
+  const uint32_t collective = startCollective(layer, op, microBatch, links.forwardWindow);
+  if (links.forwardWindow >= 0) fillForwardWindow(layer, links.forwardWindow);
+  waitCollective(layer, op, microBatch, links.forwardWindow, collective);
+}
+
+void PassLowering::fillForwardWindow(int32_t layer, int8_t window) {
+  if (m_hostedMicroBatch < 0) return;
+  const LayerGraph& graph = m_shape.graph(layer);
+  if (graph.hosts[static_cast<size_t>(WindowId::kFwdAttn)] == window)
+    recompute(layer, m_hostedMicroBatch, Slot::kFwdAttn);
+  if (graph.hosts[static_cast<size_t>(WindowId::kFwdMlp)] == window)
+    recompute(layer, m_hostedMicroBatch, Slot::kFwdMlp);
+}
+
+void PassLowering::forwardLayer(int32_t layer, int32_t microBatch) {
+  for (int16_t op = 0; op < m_shape.graph(layer).size(); ++op)
+    forwardOperator(layer, op, microBatch);
+}
+
+void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split) {
+  m_pass = Pass::kBackward;
+  m_passMicroBatch = microBatch;
+  m_hosted = hosted;
+  m_split = split;
+  for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer) {
+    recompute(layer, microBatch, Slot::kPipe);
+  }
+  if (m_shape.isLast()) {
+    backwardEnd(kLastEnd, microBatch);
+  } else if (m_shape.linkedAfter()) {
+    add(Action::kRecvBackward, m_shape.topLayer(), -1, microBatch);
+  }
+  for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer)
+    backwardLayer(layer, microBatch);
+  if (m_shape.isFirst()) {
+    backwardEnd(kFirstEnd, microBatch);
+  } else if (m_shape.linkedBefore()) {
+    add(Action::kSendBackward, m_shape.firstLayer(), -1, microBatch);
+  }
+}
+
+void PassLowering::backwardEnd(int32_t end, int32_t microBatch) {
+  const LayerGraph& graph = m_shape.graph(end);
+  for (int16_t op = graph.last(); op >= 0; --op) {
+    if (!graph.operators[op].collective) add(Action::kBackward, end, op, microBatch);
+  }
+}
+
+void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
+  const LayerGraph& graph = m_shape.graph(layer);
+  const int32_t unitBegin = m_unitBegin[local(layer)];
+  if (unitBegin != kRebuiltAbove) {
+    for (int32_t rebuilt = unitBegin; rebuilt <= layer; ++rebuilt) {
+      recompute(rebuilt, microBatch, Slot::kOnDemandMlp);
+    }
+  }
+  for (int16_t op = graph.last(); op >= 0; --op) {
+    const OperatorLinks& links = graph.operators[op];
+    if (!links.collective) add(Action::kBackward, layer, op, microBatch);
+    if (links.backwardWindow >= 0) backwardCollective(layer, links.backwardWindow, microBatch);
+    if (op == graph.mlpBegin) recompute(layer, microBatch, Slot::kOnDemandAttn);
+  }
+}
+
+void PassLowering::backwardCollective(int32_t layer, int8_t window, int32_t microBatch) {
+  const LayerGraph& graph = m_shape.graph(layer);
+  const auto hosts = [&](WindowId id) { return graph.hosts[static_cast<size_t>(id)] == window; };
+  const bool below = layer > m_shape.firstLayer();
+  const uint32_t collective = startCollective(layer, -1, microBatch, window);
+  if (hosts(WindowId::kOwnBwdMlp)) recompute(layer, microBatch, Slot::kOwnBwdMlp);
+  if (below && hosts(WindowId::kPrevBwdMlp)) recompute(layer - 1, microBatch, Slot::kPrevBwdMlp);
+  if (below && hosts(WindowId::kPrevBwdAttn)) recompute(layer - 1, microBatch, Slot::kPrevBwdAttn);
+  waitCollective(layer, -1, microBatch, window, collective);
+}
+
+void PassLowering::weightGradients(int32_t microBatch) {
+  m_pass = Pass::kWeight;
+  m_passMicroBatch = microBatch;
+  m_split = true;
+  if (m_shape.isLast()) weightsOf(kLastEnd, microBatch);
+  for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer)
+    weightsOf(layer, microBatch);
+  if (m_shape.isFirst()) weightsOf(kFirstEnd, microBatch);
+}
+
+void PassLowering::weightsOf(int32_t layer, int32_t microBatch) {
+  const LayerGraph& graph = m_shape.graph(layer);
+  for (int16_t op = graph.last(); op >= 0; --op) {
+    if (graph.operators[op].weights) add(Action::kWeightGradient, layer, op, microBatch);
+  }
+}
+
+}  // namespace caracal::plan

@@ -1,0 +1,208 @@
+#include "core/sim/folded_replay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/plan/device_lowering.h"
+#include "core/plan/schedule.h"
+#include "core/sim/item_durations.h"
+#include "core/sim/pass_costs.h"
+
+namespace caracal::sim {
+namespace {
+
+using plan::PassKind;
+using plan::ScheduledPass;
+
+// One device's clock, as DeviceReplay in replay.cpp, a pass at a time.
+class FoldedDevice {
+ public:
+  FoldedDevice(const plan::DeviceShape& shape, const plan::PassOrder& order,
+               const std::vector<ChunkCosts>& costs, FoldedStage& result)
+      : m_shape(shape),
+        m_order(order),
+        m_hosted(plan::hostedMicroBatches(order)),
+        m_costs(costs),
+        m_profile(shape.chunks.front().profile),
+        m_result(result),
+        m_microBatches(static_cast<size_t>(m_profile.parallel.microBatches)),
+        m_activations(m_microBatches * shape.chunks.size(), kNeverArrives),
+        m_gradients(m_activations) {
+    m_nowBytes =
+        staticBytes(shape) + m_profile.memory.workspaceBytes + m_profile.memory.reserveBytes;
+    m_result.peakBytes = m_nowBytes;
+    m_result.figures.passes.reserve(order.size());
+  }
+
+  // `devices`: all of the pipeline, at their final addresses.
+  void connect(std::vector<FoldedDevice>& devices) {
+    for (const plan::HeldChunk& held : m_result.held.chunks) {
+      const auto port = [&](int32_t device, int32_t chunk) {
+        if (device < 0) return Port{};
+        FoldedDevice& to = devices[static_cast<size_t>(device)];
+        return Port{&to, to.m_shape.slotOf(chunk) * m_microBatches};
+      };
+      m_before.push_back(port(held.before, held.chunk - 1));
+      m_after.push_back(port(held.after, held.chunk + 1));
+    }
+  }
+
+  // True when at least one pass ran.
+  bool advance() {
+    const size_t start = m_next;
+    while (m_next < m_order.size() && run(m_order[m_next])) ++m_next;
+    return m_next > start;
+  }
+
+  bool done() const { return m_next == m_order.size(); }
+  size_t position() const { return m_next; }
+
+  // Data-parallel reduction and optimizer; returns the end of the step.
+  int64_t finish() {
+    plan::Item item;
+    item.action = plan::Action::kOptimizer;
+    const int64_t optimizerNs = aloneNs(m_shape, item);
+    m_result.figures.busyNs += optimizerNs;
+    item.action = plan::Action::kGradientReduce;
+    return m_nowNs + optimizerNs + (m_profile.parallel.gradientReplicas() > 1 ? aloneNs(m_shape, item) : 0);
+  }
+
+ private:
+  struct Port {
+    FoldedDevice* device = nullptr;
+    size_t begin = 0;  // of its chunk's arrivals
+  };
+
+  bool run(const ScheduledPass& pass) {
+    const size_t slot = m_shape.slotOf(pass.chunk);
+    const plan::StageShape& chunk = m_shape.chunks[slot];
+    const size_t arrival = slot * m_microBatches + static_cast<size_t>(pass.microBatch);
+    switch (pass.kind) {
+      case PassKind::kForward:
+        if (chunk.linkedBefore() && !receive(m_activations[arrival])) return false;
+        forward(pass, slot);
+        if (chunk.linkedAfter())
+          send(m_after[slot], pass, &FoldedDevice::m_activations, m_profile.sendForwardNs);
+        return true;
+      case PassKind::kBackward:
+      case PassKind::kInputGradient:
+        if (chunk.linkedAfter() && m_gradients[arrival] == kNeverArrives) return false;
+        backward(pass, slot, chunk.linkedAfter() ? m_gradients[arrival] : kNeverArrives);
+        if (chunk.linkedBefore())
+          send(m_before[slot], pass, &FoldedDevice::m_gradients, m_profile.sendBackwardNs);
+        return true;
+      case PassKind::kWeightGradient:
+        add(pass, trace::Pass::kWeight, m_costs[slot].of(pass.microBatch).weights);
+        return true;
+    }
+    return false;
+  }
+
+  bool receive(int64_t arrivalNs) {
+    if (arrivalNs == kNeverArrives) return false;
+    m_nowNs = std::max(m_nowNs, arrivalNs);
+    return true;
+  }
+
+  void send(const Port& to, const ScheduledPass& pass, std::vector<int64_t> FoldedDevice::*arrivals,
+            int64_t transferNs) {
+    (to.device->*arrivals)[to.begin + static_cast<size_t>(pass.microBatch)] = m_nowNs + transferNs;
+  }
+
+  void forward(const ScheduledPass& pass, size_t slot) {
+    add(pass, trace::Pass::kForward, m_costs[slot].forward(pass.microBatch, m_hosted[m_next]));
+  }
+
+  // What runs before the gradient is there is hidden; the rest of it is exposed.
+  void backward(const ScheduledPass& pass, size_t slot, int64_t gradientNs) {
+    const PassCost& cost = m_costs[slot].of(pass.microBatch).backward;
+    StageFigures& figures = m_result.figures;
+    const int64_t hiddenNs = std::clamp(gradientNs - m_nowNs, int64_t{0}, cost.pipeNs);
+    figures.hiddenRecomputeNs += hiddenNs;
+    figures.exposedRecomputeNs += cost.pipeNs - hiddenNs;
+    figures.pipeRecomputeNs += cost.pipeBusyNs;
+    m_nowNs = std::max(m_nowNs + cost.pipeNs, gradientNs);
+    add(pass, trace::Pass::kBackward, cost);
+  }
+
+  void add(const ScheduledPass& pass, trace::Pass kind, const PassCost& cost) {
+    if (!cost.runs) return;
+    StageFigures& figures = m_result.figures;
+    const Span span{m_nowNs, m_nowNs + cost.durationNs};
+    figures.passes.push_back({kind, pass.microBatch, static_cast<int16_t>(pass.chunk), span});
+    figures.busyNs += cost.busyNs;
+    figures.hiddenRecomputeNs += cost.hiddenNs;
+    figures.exposedRecomputeNs += cost.exposedNs;
+    m_nowNs = span.endNs;
+    m_result.peakBytes = std::max(m_result.peakBytes, m_nowBytes + cost.memory.peakBytes);
+    m_nowBytes += cost.memory.netBytes;
+  }
+
+  const plan::DeviceShape& m_shape;
+  const plan::PassOrder& m_order;
+  std::vector<int32_t> m_hosted;
+  const std::vector<ChunkCosts>& m_costs;
+  const profile::Profile& m_profile;
+  FoldedStage& m_result;
+  size_t m_microBatches;
+  std::vector<int64_t> m_activations, m_gradients;  // arrivals by chunk and micro-batch
+  std::vector<Port> m_before, m_after;              // per chunk
+  size_t m_next = 0;
+  int64_t m_nowNs = 0;
+  int64_t m_nowBytes = 0;
+};
+
+// Everything that the devices refer to.
+struct Setup {
+  std::vector<plan::DeviceShape> shapes;
+  std::vector<std::vector<ChunkCosts>> costs;
+};
+
+std::string waitingPasses(const std::vector<FoldedDevice>& devices) {
+  std::string text;
+  for (size_t d = 0; d < devices.size(); ++d) {
+    if (!devices[d].done()) text += fmt::format(" stage {} at pass {}", d, devices[d].position());
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<FoldedReplay> foldedReplay(const profile::Profile& profile, const plan::Plan& plan,
+                                  std::stop_token stop) {
+  CARACAL_TRY(schedule, plan::makeSchedule(plan.schedule, profile.parallel.pipeline,
+                                           profile.parallel.microBatches));
+  CARACAL_CHECK_OK(plan::checkChunks(schedule, plan));
+  const plan::ProfileGraphs graphs(profile);
+  FoldedReplay result;
+  Setup setup;
+  for (int32_t d = 0; d < schedule.devices; ++d) {
+    if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
+    FoldedStage& stage = result.stages.emplace_back();
+    stage.held = plan::emptyProgram(schedule, d);
+    setup.shapes.push_back(plan::deviceShape(profile, graphs, plan, stage.held));
+    CARACAL_TRY(costs,
+                passCostsOf(profile, plan, stage.held, schedule.orders[static_cast<size_t>(d)]));
+    setup.costs.push_back(std::move(costs));
+  }
+  std::vector<FoldedDevice> devices;
+  devices.reserve(setup.shapes.size());
+  for (size_t d = 0; d < setup.shapes.size(); ++d)
+    devices.emplace_back(setup.shapes[d], schedule.orders[d], setup.costs[d], result.stages[d]);
+  for (FoldedDevice& device : devices) device.connect(devices);
+  for (bool progress = true; progress;) {
+    if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
+    progress = false;
+    for (FoldedDevice& device : devices) progress |= device.advance();
+  }
+  for (FoldedDevice& device : devices) {
+    if (!device.done()) {
+      return fail(ErrorCode::kInvalidInput, "the schedule waits for itself:{} (please report this)",
+                  waitingPasses(devices));
+    }
+    result.stepNs = std::max(result.stepNs, device.finish());
+  }
+  return result;
+}
+
+}  // namespace caracal::sim
