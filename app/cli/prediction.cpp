@@ -54,7 +54,7 @@ ordered_json predictionJson(const sim::SimResult& result) {
   return json;
 }
 
-std::string predictionText(const sim::SimResult& result) {
+std::string predictionText(const sim::SimResult& result, std::string_view tag) {
   TextTable table{{"stage", "layers", "F", "B", "recompute hidden", "exposed", "bubble",
                    "peak memory", "budget"},
                   {}};
@@ -65,7 +65,7 @@ std::string predictionText(const sim::SimResult& result) {
                           formatDuration(stage.exposedRecomputeNs), formatDuration(stage.bubbleNs),
                           formatBytes(stage.peakBytes), budgetText(stage)});
   }
-  return fmt::format("step {} (simulated), bubbles {}\n", formatDuration(result.stepNs),
+  return fmt::format("step {} ({}), bubbles {}\n", formatDuration(result.stepNs), tag,
                      formatPercent(result.bubblePct)) +
          table.render();
 }

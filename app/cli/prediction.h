@@ -29,7 +29,7 @@ Result<Prediction> predict(const std::string& profilePath, const std::string& pl
 nlohmann::ordered_json predictionJson(const sim::SimResult& result);
 
 // One line for the step, one row per stage.
-std::string predictionText(const sim::SimResult& result);
+std::string predictionText(const sim::SimResult& result, std::string_view tag = "simulated");
 
 // What every prediction on a profile carries: null, or {"observedNs", "simulatedNs", "errorPct"}.
 nlohmann::ordered_json replayJson(const std::optional<planner::ReplayError>& replay);

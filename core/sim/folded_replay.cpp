@@ -64,7 +64,8 @@ class FoldedDevice {
     const int64_t optimizerNs = aloneNs(m_shape, item);
     m_result.figures.busyNs += optimizerNs;
     item.action = plan::Action::kGradientReduce;
-    return m_nowNs + optimizerNs + (m_profile.parallel.gradientReplicas() > 1 ? aloneNs(m_shape, item) : 0);
+    return m_nowNs + optimizerNs +
+           (m_profile.parallel.gradientReplicas() > 1 ? aloneNs(m_shape, item) : 0);
   }
 
  private:

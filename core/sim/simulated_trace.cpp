@@ -71,7 +71,8 @@ class StageWriter {
     m_compute = track(TrackKind::kComputeLane, "compute");
     m_collectives = track(TrackKind::kCommLane, "tp-comm");
     m_transfers = track(TrackKind::kCommLane, "pp-comm");
-    if (m_profile.parallel.gradientReplicas() > 1) m_reductions = track(TrackKind::kCommLane, "dp-comm");
+    if (m_profile.parallel.gradientReplicas() > 1)
+      m_reductions = track(TrackKind::kCommLane, "dp-comm");
     for (size_t i = 0; i < m_program.items.size(); ++i) write(m_program.items[i], times().items[i]);
   }
 

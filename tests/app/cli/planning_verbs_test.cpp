@@ -126,6 +126,58 @@ TEST_F(PlanningVerbs, thePartitionCanBeGivenByHand) {
   EXPECT_EQ(runCaracal({"plan", "--profile", profile(), "--policy", "magic"}).exitCode, 2);
 }
 
+TEST_F(PlanningVerbs, simulateRefusesAPlanThatIsOneByteTooLarge) {
+  const int64_t peak = largestPeak(plan("tight", "full", "1TiB"));
+  const auto simulatedWith = [&](int64_t budget) {
+    json document = json::parse(std::ifstream(path("tight.json")));
+    for (json& stage : document.at("stages")) stage["budgetBytes"] = budget;
+    std::ofstream(path("budget.json")) << document.dump();
+    return runCaracal(
+        {"simulate", "--profile", profile(), "--plan", path("budget.json"), "--json"});
+  };
+  EXPECT_EQ(simulatedWith(peak).exitCode, 0);
+  const Answer over = simulatedWith(peak - 1);
+  EXPECT_EQ(over.exitCode, 3);
+  EXPECT_EQ(json::parse(over.out).at("status"), "infeasible");
+}
+
+TEST_F(PlanningVerbs, otherSchedulesAreSimulatedAndWhatCannotRunIsRefused) {
+  const int64_t plain = plan("base", "none", "1TiB").at("stepNs");
+  const auto simulatedAs = [&](const char* schedule) {
+    json document = json::parse(std::ifstream(path("base.json")));
+    document["schedule"] = schedule;
+    std::ofstream(path("schedule.json")) << document.dump();
+    return runCaracal(
+        {"simulate", "--profile", profile(), "--plan", path("schedule.json"), "--json"});
+  };
+  const json zeroBubble = json::parse(simulatedAs("zb-h1").out);
+  EXPECT_EQ(zeroBubble.at("schedule"), "zb-h1");
+  EXPECT_LT(zeroBubble.at("bubblePct").get<double>(),
+            json::parse(simulatedAs("1F1B").out).at("bubblePct").get<double>());
+  EXPECT_EQ(json::parse(simulatedAs("1F1B").out).at("stepNs"), plain);
+  const Answer tooFew = simulatedAs("interleaved:2");
+  EXPECT_NE(tooFew.exitCode, 0);
+  EXPECT_THAT(tooFew.err, HasSubstr("cuts the model into 4 chunks for 2 devices"));
+}
+
+TEST_F(PlanningVerbs, whatIfsAreEstimatesBesideThePlainStep) {
+  const int64_t plain = plan("base", "none", "1TiB").at("stepNs");
+  const json supposed =
+      runCaracalJson({"simulate", "--profile", profile(), "--plan", path("base.json"), "--what-if",
+                      "layer-dropping=0.2", "--what-if", "8-bit"});
+  EXPECT_LT(supposed.at("stepNs").get<int64_t>(), plain);
+  EXPECT_EQ(supposed.at("profileTag"), "estimated");
+  EXPECT_EQ(supposed.at("whatIf").at("tag"), "estimated");
+  EXPECT_EQ(supposed.at("whatIf").at("without").at("stepNs"), plain);
+  EXPECT_EQ(supposed.at("whatIf").at("assumed").size(), 2U);
+  EXPECT_THAT(supposed.at("whatIf").at("assumed").at(0).at("source").get<std::string>(),
+              HasSubstr("2010.13369"));
+  const Answer unknown = runCaracal(
+      {"simulate", "--profile", profile(), "--plan", path("base.json"), "--what-if", "luck"});
+  EXPECT_NE(unknown.exitCode, 0);
+  EXPECT_THAT(unknown.err, HasSubstr("choose ulysses"));
+}
+
 TEST_F(PlanningVerbs, simulateAgreesWithPlanAndItsTimelineOpensLikeARecording) {
   const json planned = plan("uniform", "uniform:1", "1TiB");
   const json simulated =
