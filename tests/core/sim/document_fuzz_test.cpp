@@ -10,16 +10,17 @@
 namespace caracal::sim {
 namespace {
 
-// One to four bytes changed, removed or doubled, or a number replaced by an extreme one.
+// Once or twice: a few bytes changed, removed or doubled or, mostly, a number replaced.
 std::string damaged(test::Random& random, std::string text) {
   static const std::vector<std::string> extremes{
-      "-1", "0", "1", "2147483647", "1000000000000000", "1e308", "null", "\"\"", "[]", "{}"};
+      "-1",    "0",    "1",    "2",  "3", "17", "2147483647", "1000000000000000",
+      "1e308", "null", "\"\"", "[]", "{}"};
   const auto anywhere = [&] {
     return static_cast<size_t>(test::pick(random, 0, static_cast<int64_t>(text.size()) - 1));
   };
-  for (int64_t times = test::pick(random, 1, 4); times > 0; --times) {
+  for (int64_t times = test::pick(random, 1, 2); times > 0; --times) {
     const size_t at = anywhere();
-    switch (test::pick(random, 0, 3)) {
+    switch (test::pick(random, 0, 6)) {
       case 0:
         text[at] = static_cast<char>(test::pick(random, 32, 126));
         break;
@@ -95,7 +96,7 @@ TEST(DamagedDocuments, areWholeBeforeTheDamage) {
 
 TEST(DamagedDocuments, neverCrash) {
   int whole = 0;
-  for (uint64_t seed = 1; seed <= 1500; ++seed) {
+  for (uint64_t seed = 1; seed <= 600; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(seed);
     const auto& names = test::scheduleNames();
