@@ -110,9 +110,24 @@ Result<Candidate> baselineCandidate(const profile::Profile& profile, const Basel
           baselineLayer(baseline, profile.kindOf(stage.firstLayer + l), l);
     }
   }
-  CARACAL_TRY(simulated, sim::simulate(profile, skeleton, {}, stop));
+  return simulatedCandidate(profile, std::move(skeleton), std::move(stop));
+}
+
+void applyPolicies(const profile::Profile& profile,
+                   const std::vector<std::vector<Placement>>& placementsOfKind, plan::Plan& plan) {
+  for (plan::StagePlan& stage : plan.stages) {
+    for (int32_t l = 0; l < stage.layerCount(); ++l) {
+      const uint32_t kind = profile.layers[static_cast<size_t>(stage.firstLayer + l)];
+      stage.layers[static_cast<size_t>(l)].placements = placementsOfKind[kind];
+    }
+  }
+}
+
+Result<Candidate> simulatedCandidate(const profile::Profile& profile, plan::Plan plan,
+                                     std::stop_token stop) {
+  CARACAL_TRY(simulated, sim::simulate(profile, plan, {}, stop));
   Candidate candidate;
-  candidate.plan = std::move(skeleton);
+  candidate.plan = std::move(plan);
   candidate.status = simulated.fits ? PlanStatus::kFeasible : PlanStatus::kInfeasible;
   candidate.stepNs = simulated.stepNs;
   for (const sim::StageResult& stage : simulated.stages) {

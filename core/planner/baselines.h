@@ -38,6 +38,15 @@ std::vector<plan::Placement> selectivePlacements(const profile::LayerKind& kind)
 plan::LayerPolicy baselineLayer(const Baseline& baseline, const profile::LayerKind& kind,
                                 int32_t indexInStage);
 
+// One policy per kind of layer for every layer of the plan.
+void applyPolicies(const profile::Profile& profile,
+                   const std::vector<std::vector<plan::Placement>>& placementsOfKind,
+                   plan::Plan& plan);
+
+// What the simulator makes of a plan, under any schedule.
+Result<Candidate> simulatedCandidate(const profile::Profile& profile, plan::Plan plan,
+                                     std::stop_token stop = {});
+
 // REQUIRES a valid partition. Fails when N is more than the smallest stage holds.
 Result<Candidate> baselineCandidate(const profile::Profile& profile, const Baseline& baseline,
                                     plan::Plan skeleton, std::stop_token stop = {});

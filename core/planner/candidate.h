@@ -29,8 +29,8 @@ struct Candidate {
   int32_t tightestStage() const;
 };
 
-// A plan of this partition without policies for its layers: sizes, schedule, budgets, hash of the
-// profile.
+// A plan of this partition without policies for its layers: sizes, the profile's schedule, budgets,
+// hash of the profile.
 plan::Plan skeletonPlan(const profile::Profile& profile, const std::vector<int32_t>& layersOfStage,
                         int64_t budgetBytes, const std::string& policy);
 

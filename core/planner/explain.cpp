@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 #include <optional>
 
 #include "core/base/format.h"
+#include "core/plan/schedule.h"
 #include "core/plan/stage_shape.h"
 #include "core/planner/baselines.h"
 #include "core/planner/window_use.h"

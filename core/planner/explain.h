@@ -26,7 +26,7 @@ struct LayerExplanation {
 };
 
 struct StageExplanation {
-  int32_t stage = 0;
+  int32_t stage = 0;                // a chunk of the model, where the schedule cuts it finer
   std::vector<std::string> limits;  // what keeps the stage from being faster
   std::vector<LayerExplanation> layers;
 };

@@ -53,16 +53,19 @@ class OperatorBudgetPolicy {
   // exact peak fits.
   StageChoice solve(const StageModel& model, int64_t budgetBytes) const;
 
+  // The fractions at which some kind's selection changes, ascending, and what is selected there.
+  const std::vector<double>& fractions() const { return m_fractions; }
+  KindPolicies policiesAt(double fraction) const;
+
  private:
   struct KindSelections {
     int64_t totalBytes = 0;
     std::vector<int64_t> bytes;                            // ascending
     std::vector<std::vector<plan::Placement>> placements;  // aligned with bytes
   };
-  KindPolicies policiesAt(double fraction) const;
 
   std::vector<KindSelections> m_kinds;
-  std::vector<double> m_fractions;  // at which some kind's selection changes, ascending
+  std::vector<double> m_fractions;
 };
 
 }  // namespace caracal::planner

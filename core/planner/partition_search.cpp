@@ -147,11 +147,11 @@ Partition evenLayers(int32_t layers, int32_t stages) {
   return partition;
 }
 
-PartitionValue afterMove(StageSolver& solver, const PartitionValue& value, size_t from, size_t to) {
-  Partition tried = value.layersOfStage;
-  --tried[from];
-  ++tried[to];
-  return valueOf(solver, tried);
+Partition afterMove(const PartitionValue& value, size_t from, size_t to) {
+  Partition moved = value.layersOfStage;
+  --moved[from];
+  ++moved[to];
+  return moved;
 }
 
 PartitionValue climb(StageSolver& solver, PartitionValue best) {
@@ -163,7 +163,7 @@ PartitionValue climb(StageSolver& solver, PartitionValue best) {
       for (size_t to = 0; to < stages; ++to) {
         if (solver.stop().stop_requested()) return best;
         if (to == from) continue;
-        PartitionValue tried = afterMove(solver, best, from, to);
+        PartitionValue tried = valueOf(solver, afterMove(best, from, to));
         if (tried.betterThan(next)) next = std::move(tried);
       }
     }
@@ -210,23 +210,33 @@ Partition minimaxPartition(StageSolver& solver, const Progress& progress) {
   return Minimax(solver).run(limitNs).value_or(found);
 }
 
-Partition greedyPartition(StageSolver& solver, Partition start, const Progress& progress) {
-  PartitionValue best = valueOf(solver, start);
+Result<Partition> greedyPartition(const EvaluatePartition& evaluate, Partition start,
+                                  const Progress& progress) {
   const double mostMoves = std::accumulate(start.begin(), start.end(), 0.0);
-  for (double move = 0; !solver.stop().stop_requested(); ++move) {
+  CARACAL_TRY(first, evaluate(start));
+  PartitionValue best = std::move(first);
+  for (double move = 0;; ++move) {
     report(progress, std::min(0.9, move / mostMoves), "moving layers between stages");
     const std::vector<size_t> stages = fastestFirst(best);
     const size_t from = stages.back();
-    const auto helps = [&](size_t to) {
-      if (to == from || best.layersOfStage[from] == 1) return false;
-      PartitionValue tried = afterMove(solver, best, from, to);
-      if (!tried.betterThan(best)) return false;
+    bool moved = false;
+    for (size_t i = 0; i < stages.size() && !moved; ++i) {
+      if (stages[i] == from || best.layersOfStage[from] == 1) continue;
+      CARACAL_TRY(tried, evaluate(afterMove(best, from, stages[i])));
+      if (!tried.betterThan(best)) continue;
       best = std::move(tried);
-      return true;
-    };
-    if (std::none_of(stages.begin(), stages.end(), helps)) break;
+      moved = true;
+    }
+    if (!moved) return best.layersOfStage;
   }
-  return best.layersOfStage;
+}
+
+Partition greedyPartition(StageSolver& solver, Partition start, const Progress& progress) {
+  const auto evaluate = [&solver](const Partition& partition) -> Result<PartitionValue> {
+    if (solver.stop().stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    return valueOf(solver, partition);
+  };
+  return greedyPartition(evaluate, start, progress).value_or(start);
 }
 
 std::vector<PartitionValue> searchPartitions(StageSolver& solver,

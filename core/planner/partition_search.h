@@ -8,9 +8,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "core/base/progress.h"
+#include "core/base/result.h"
 #include "core/planner/stage_solver.h"
 
 namespace caracal::planner {
@@ -30,9 +32,16 @@ PartitionValue valueOf(StageSolver& solver, const std::vector<int32_t>& layersOf
 // no partition fits the budget: the one with the least excess.
 std::vector<int32_t> minimaxPartition(StageSolver& solver, const Progress& progress = {});
 
+// What a partition is worth, by whatever means.
+using EvaluatePartition =
+    std::function<Result<PartitionValue>(const std::vector<int32_t>& layersOfStage)>;
+
 // The move search of Lynx: one layer goes from the slowest stage (while nothing fits: from the
 // tightest) to the fastest stage that makes the simulated step shorter, until no such move is left.
 // Every stage keeps at least one layer. A local optimum: nothing is claimed about other partitions.
+Result<std::vector<int32_t>> greedyPartition(const EvaluatePartition& evaluate,
+                                             std::vector<int32_t> start,
+                                             const Progress& progress = {});
 std::vector<int32_t> greedyPartition(StageSolver& solver, std::vector<int32_t> start,
                                      const Progress& progress = {});
 

@@ -5,9 +5,11 @@
 #include <tuple>
 #include <utility>
 
+#include "core/plan/schedule.h"
 #include "core/planner/baselines.h"
 #include "core/planner/heu.h"
 #include "core/planner/heu_plus.h"
+#include "core/planner/operator_budget.h"
 #include "core/planner/opt.h"
 #include "core/planner/partition.h"
 #include "core/planner/partition_search.h"
@@ -19,11 +21,6 @@ namespace {
 
 Result<void> checkRequest(const profile::Profile& profile, const PlanRequest& request) {
   CARACAL_CHECK_OK(profile::validate(profile));
-  const std::string& schedule = request.schedule.empty() ? profile.schedule : request.schedule;
-  if (schedule != "1F1B") {
-    return fail(ErrorCode::kUnsupported, "schedule `{}` cannot be planned yet; only 1F1B can",
-                schedule);
-  }
   if (request.budgetBytes < 0)
     return fail(ErrorCode::kInvalidInput, "the budget is negative; 0 means no limit");
   return {};
@@ -32,19 +29,61 @@ Result<void> checkRequest(const profile::Profile& profile, const PlanRequest& re
 struct PlanningTask {
   const profile::Profile& profile;
   const PlanRequest& request;
+  const plan::Schedule& schedule;
+  int64_t budgetBytes = 0;
   std::stop_token stop;
+
+  bool is1F1B() const { return schedule.name.kind == plan::ScheduleKind::k1F1B; }
+  bool oneChunkPerDevice() const {
+    return std::all_of(schedule.chunksOf.begin(), schedule.chunksOf.end(),
+                       [](const auto& chunks) { return chunks.size() == 1; });
+  }
 };
 
 using MakeCandidate = Result<Candidate> (*)(const PlanningTask& task, plan::Plan skeleton);
 
+enum class Schedules : uint8_t { kAny, k1F1B };
+
 struct PolicyEntry {
   PolicyInfo info;
+  Schedules schedules;
   MakeCandidate make;
 };
+
+plan::Plan skeletonOf(const PlanningTask& task, const std::vector<int32_t>& layersOfStage) {
+  plan::Plan plan =
+      skeletonPlan(task.profile, layersOfStage, task.budgetBytes, task.request.policy);
+  plan.schedule = plan::toText(task.schedule.name);
+  return plan;
+}
 
 Result<Candidate> makeBaseline(const PlanningTask& task, plan::Plan skeleton) {
   CARACAL_TRY(baseline, baselineFromName(task.request.policy));
   return baselineCandidate(task.profile, *baseline, std::move(skeleton), task.stop);
+}
+
+// One selection for the whole job: the largest fraction under which every device fits, supposing
+// that more saved bytes never need less memory.
+Result<Candidate> makeKnapsackByFraction(const PlanningTask& task, const plan::Plan& skeleton) {
+  const OperatorBudgetPolicy knapsack(task.profile);
+  const auto candidateAt = [&](size_t fraction) {
+    plan::Plan plan = skeleton;
+    applyPolicies(task.profile, knapsack.policiesAt(knapsack.fractions()[fraction]), plan);
+    return simulatedCandidate(task.profile, std::move(plan), task.stop);
+  };
+  CARACAL_TRY(best, candidateAt(0));
+  size_t fits = 0;
+  for (size_t beyond = knapsack.fractions().size(); best.feasible() && beyond - fits > 1;) {
+    const size_t middle = fits + (beyond - fits) / 2;
+    CARACAL_TRY(tried, candidateAt(middle));
+    if (!tried.feasible()) {
+      beyond = middle;
+      continue;
+    }
+    fits = middle;
+    best = std::move(tried);
+  }
+  return best;
 }
 
 std::vector<StageChoice> choicesOf(StageSolver& solver, const plan::Plan& skeleton) {
@@ -62,6 +101,11 @@ Result<Candidate> makeStagewise(const PlanningTask& task, plan::Plan skeleton) {
   std::vector<StageChoice> choices = choicesOf(solver, skeleton);
   if (task.stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
   return candidateOf(task.profile, std::move(skeleton), std::move(choices));
+}
+
+Result<Candidate> makeKnapsack(const PlanningTask& task, plan::Plan skeleton) {
+  return task.is1F1B() ? makeStagewise(task, std::move(skeleton))
+                       : makeKnapsackByFraction(task, skeleton);
 }
 
 Result<Candidate> makeCheckmate(const PlanningTask& task, plan::Plan skeleton) {
@@ -90,26 +134,39 @@ Result<Candidate> makeOpt(const PlanningTask& task, plan::Plan skeleton) {
 
 const std::vector<PolicyEntry>& entries() {
   static const std::vector<PolicyEntry> kEntries{
-      {{"none", "Keep every tensor that backward needs; nothing is recomputed."}, &makeBaseline},
-      {{"full", "Keep only each layer's input and run the layer again before its backward."},
+      {{"none", "Keep every tensor that backward needs; nothing is recomputed."},
+       Schedules::kAny,
        &makeBaseline},
-      {{"selective", "Recompute the attention core, keep the rest."}, &makeBaseline},
+      {{"full", "Keep only each layer's input and run the layer again before its backward."},
+       Schedules::kAny,
+       &makeBaseline},
+      {{"selective", "Recompute the attention core, keep the rest."},
+       Schedules::kAny,
+       &makeBaseline},
       {{"uniform:N", "As full, keeping only the input of every N-th layer of a stage."},
+       Schedules::kAny,
        &makeBaseline},
       {{"block:N", "Recompute the first N layers of each stage fully, keep the others."},
+       Schedules::kAny,
        &makeBaseline},
       {{"knapsack",
         "Save the operators that take longest per byte under a memory budget, as PyTorch does."},
-       &makeStagewise},
+       Schedules::kAny,
+       &makeKnapsack},
       {{"checkmate", "Recompute as little as the memory allows, on demand; exact per stage."},
+       Schedules::k1F1B,
        &makeCheckmate},
       {{"heu",
         "Choose per tensor: keep it, rebuild it in a communication window, or on demand; exact per "
         "stage."},
+       Schedules::k1F1B,
        &makeHeu},
       {{"heu+", "As heu, but the layers of a stage may differ: memory that is left over is used."},
+       Schedules::k1F1B,
        &makeHeuPlus},
-      {{"opt", "As heu+, searched thoroughly, with a proven bound on the step."}, &makeOpt},
+      {{"opt", "As heu+, searched thoroughly, with a proven bound on the step."},
+       Schedules::k1F1B,
+       &makeOpt},
   };
   return kEntries;
 }
@@ -121,38 +178,57 @@ bool isInstanceOf(std::string_view policy, std::string_view listed) {
   return policy == family || (policy.starts_with(family) && policy[family.size()] == ':');
 }
 
-Result<MakeCandidate> makerOf(const std::string& policy) {
-  std::string known;
+std::string namesOf(std::optional<Schedules> schedules) {
+  std::string names;
   for (const PolicyEntry& entry : entries()) {
-    if (isInstanceOf(policy, entry.info.name)) {
-      if (const auto baseline = baselineFromName(policy); !baseline)
-        return tl::unexpected(baseline.error());
-      return entry.make;
-    }
-    known += (known.empty() ? "" : ", ") + std::string(entry.info.name);
+    if (schedules && entry.schedules != *schedules) continue;
+    names += (names.empty() ? "" : ", ") + std::string(entry.info.name);
   }
-  return fail(ErrorCode::kInvalidInput, "unknown policy `{}`; known are {}", policy, known);
+  return names;
+}
+
+Result<MakeCandidate> makerOf(const PlanningTask& task) {
+  const std::string& policy = task.request.policy;
+  for (const PolicyEntry& entry : entries()) {
+    if (!isInstanceOf(policy, entry.info.name)) continue;
+    if (const auto baseline = baselineFromName(policy); !baseline)
+      return tl::unexpected(baseline.error());
+    if (entry.schedules == Schedules::k1F1B && !task.is1F1B()) {
+      return fail(
+          ErrorCode::kUnsupported,
+          "policy {} counts on the windows and the micro-batches in flight of 1F1B and cannot "
+          "plan {} yet; {} can",
+          policy, plan::toText(task.schedule.name), namesOf(Schedules::kAny));
+    }
+    return entry.make;
+  }
+  return fail(ErrorCode::kInvalidInput, "unknown policy `{}`; known are {}", policy,
+              namesOf(std::nullopt));
+}
+
+// Single layers move while the simulated step becomes shorter; for schedules without a StageSolver.
+Result<std::vector<int32_t>> greedyBySimulation(const PlanningTask& task, MakeCandidate make,
+                                                const std::vector<int32_t>& start,
+                                                const Progress& progress) {
+  const auto evaluate = [&](const std::vector<int32_t>& layersOfStage) -> Result<PartitionValue> {
+    CARACAL_TRY(candidate, make(task, skeletonOf(task, layersOfStage)));
+    return PartitionValue{layersOfStage, candidate.excessBytes(task.budgetBytes), candidate.stepNs,
+                          candidate.loadNs, candidate.peakBytes};
+  };
+  return greedyPartition(evaluate, start, progress);
 }
 
 // Partitions worth planning in full, the most promising first. The searches value a stage by itself
 // (stage_solver.h); the policy has the last word.
-Result<std::vector<std::vector<int32_t>>> partitionsFor(const PlanningTask& task,
-                                                        int64_t budgetBytes,
-                                                        const Progress& progress) {
-  const PlanRequest& request = task.request;
-  const auto layers = static_cast<int32_t>(task.profile.layers.size());
-  const int32_t stages = task.profile.parallel.pipeline;
-  if (request.partition == PartitionMode::kGiven) {
-    CARACAL_CHECK_OK(checkPartition(request.layersOfStage, layers, stages));
-    return std::vector<std::vector<int32_t>>{request.layersOfStage};
-  }
-  CARACAL_TRY(even, evenPartition(layers, stages));
-  if (request.partition == PartitionMode::kEven) return std::vector<std::vector<int32_t>>{even};
-  StageSolver solver(task.profile, request.policy, budgetBytes, task.stop);
-  std::vector<std::vector<int32_t>> partitions;
-  if (request.partition == PartitionMode::kGreedy) {
+using Partitions = std::vector<std::vector<int32_t>>;
+
+Result<Partitions> searchedFor(const PlanningTask& task, const std::vector<int32_t>& even,
+                               const Progress& progress) {
+  StageSolver solver(task.profile, task.request.policy, task.budgetBytes, task.stop);
+  Partitions partitions;
+  if (task.request.partition == PartitionMode::kGreedy) {
     partitions = {greedyPartition(solver, even, progress)};
-  } else if (request.partition == PartitionMode::kDp) {
+  } else if (task.request.partition == PartitionMode::kDp) {
     partitions = {minimaxPartition(solver, progress)};
   } else {
     const std::vector<int32_t> dp = minimaxPartition(solver, progress);
@@ -162,6 +238,29 @@ Result<std::vector<std::vector<int32_t>>> partitionsFor(const PlanningTask& task
   }
   if (task.stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
   return partitions;
+}
+
+Result<Partitions> partitionsFor(const PlanningTask& task, MakeCandidate make,
+                                 const Progress& progress) {
+  const PlanRequest& request = task.request;
+  const auto layers = static_cast<int32_t>(task.profile.layers.size());
+  const int32_t stages = task.schedule.chunks;
+  if (request.partition == PartitionMode::kGiven) {
+    CARACAL_CHECK_OK(checkPartition(request.layersOfStage, layers, stages));
+    return Partitions{request.layersOfStage};
+  }
+  CARACAL_TRY(even, evenPartition(layers, stages));
+  if (request.partition == PartitionMode::kEven) return Partitions{even};
+  if (task.is1F1B()) return searchedFor(task, even, progress);
+  if (request.partition != PartitionMode::kGreedy || !task.oneChunkPerDevice()) {
+    return fail(
+        ErrorCode::kUnsupported,
+        "partitions for {} cannot be searched this way yet; use even{}, or give the layers of "
+        "its {} stages",
+        plan::toText(task.schedule.name), task.oneChunkPerDevice() ? ", greedy" : "", stages);
+  }
+  CARACAL_TRY(greedy, greedyBySimulation(task, make, even, progress));
+  return Partitions{greedy};
 }
 
 std::string partitionNote(const PlanRequest& request, const plan::Plan& plan) {
@@ -208,6 +307,18 @@ bool better(const Candidate& a, const Candidate& b, int64_t budgetBytes) {
          std::tuple(b.excessBytes(budgetBytes), b.stepNs);
 }
 
+// REQUIRES at least one partition.
+Result<Candidate> bestOf(const PlanningTask& task, MakeCandidate make, const Partitions& partitions,
+                         const Progress& progress) {
+  std::optional<Candidate> best;
+  for (const std::vector<int32_t>& partition : partitions) {
+    report(progress, 0.9, "planning the stages");
+    CARACAL_TRY(candidate, make(task, skeletonOf(task, partition)));
+    if (!best || better(candidate, *best, task.budgetBytes)) best = std::move(candidate);
+  }
+  return std::move(*best);
+}
+
 }  // namespace
 
 const std::vector<PolicyInfo>& policies() {
@@ -251,19 +362,22 @@ Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest&
                              std::stop_token stop, const Progress& progress) {
   const auto start = std::chrono::steady_clock::now();
   CARACAL_CHECK_OK(checkRequest(profile, request));
-  CARACAL_TRY(make, makerOf(request.policy));
+  const std::string& wanted = request.schedule.empty() ? profile.schedule : request.schedule;
+  CARACAL_TRY(schedule,
+              plan::makeSchedule(wanted, profile.parallel.pipeline, profile.parallel.microBatches));
   const int64_t budgetBytes =
       request.budgetBytes > 0 ? request.budgetBytes : profile.memory.capacityBytes;
-  const PlanningTask task{profile, request, stop};
-  CARACAL_TRY(partitions, partitionsFor(task, budgetBytes, progress));
-  std::optional<Candidate> best;
-  for (const std::vector<int32_t>& partition : partitions) {
-    report(progress, 0.9, "planning the stages");
-    CARACAL_TRY(candidate,
-                make(task, skeletonPlan(profile, partition, budgetBytes, request.policy)));
-    if (!best || better(candidate, *best, budgetBytes)) best = std::move(candidate);
+  const PlanningTask task{profile, request, schedule, budgetBytes, stop};
+  CARACAL_TRY(make, makerOf(task));
+  CARACAL_TRY(partitions, partitionsFor(task, make, progress));
+  // opt takes long: heu+ says which partition it is for.
+  const bool manyForOpt = make == &makeOpt && partitions.size() > 1;
+  CARACAL_TRY(best, bestOf(task, manyForOpt ? &makeHeuPlus : make, partitions, progress));
+  if (manyForOpt) {
+    CARACAL_TRY(thorough, make(task, skeletonOf(task, best.plan.partition())));
+    best = std::move(thorough);
   }
-  PlanOutcome outcome = outcomeOf(std::move(*best), request);
+  PlanOutcome outcome = outcomeOf(std::move(best), request);
   CARACAL_CHECK_OK(plan::validate(profile, outcome.plan));
   outcome.searchSeconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

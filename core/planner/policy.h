@@ -38,7 +38,7 @@ struct PlanRequest {
   int64_t budgetBytes = 0;  // per GPU; 0: the profile's memory capacity, or no limit when unknown
   PartitionMode partition = PartitionMode::kEven;
   std::vector<int32_t> layersOfStage;  // for kGiven
-  std::string schedule;                // empty: the profile's
+  std::string schedule;                // plan/schedule.h; empty: the profile's
   // Wall time after which a search returns what it has; 0: its own limits, which count search nodes
   // and so give the same plan everywhere.
   double timeLimitSeconds = 0;
@@ -70,11 +70,15 @@ struct PlanOutcome {
 // (stepNs - boundNs) / stepNs; nothing without a bound.
 std::optional<double> gapOf(const PlanOutcome& outcome);
 
-// Fails only for bad requests (unknown policy, impossible partition); "nothing fits" is an outcome.
+// Fails only for bad requests (unknown policy, impossible partition or schedule) and for what
+// cannot be planned yet (kUnsupported, with what can); "nothing fits" is an outcome. Schedules
+// other than 1F1B take the policies that never look at windows, and partitions that are even,
+// given, or, with one chunk per device, greedy.
 Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest& request,
                              std::stop_token stop = {}, const Progress& progress = {});
 
-// Layers of each stage: even (the first stages take the remainder), checked.
+// Layers of each stage (chunk, where a schedule cuts the model finer): even, the first take the
+// remainder; checked.
 Result<std::vector<int32_t>> evenPartition(int32_t layers, int32_t stages);
 
 }  // namespace caracal::planner

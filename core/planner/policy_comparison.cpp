@@ -61,10 +61,12 @@ Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
     report(progress, static_cast<double>(rows.size()) / static_cast<double>(policies().size()),
            info.name);
     const bool family = info.name.ends_with(":N");
-    CARACAL_TRY(row, family ? bestOfFamily(profile, request,
-                                           info.name.substr(0, info.name.size() - 2), stop)
-                            : rowOf(profile, request, std::string(info.name), stop));
-    rows.push_back(std::move(row));
+    auto row = family
+                   ? bestOfFamily(profile, request, info.name.substr(0, info.name.size() - 2), stop)
+                   : rowOf(profile, request, std::string(info.name), stop);
+    if (!row && row.error().code == ErrorCode::kUnsupported) continue;
+    if (!row) return tl::unexpected(row.error());
+    rows.push_back(std::move(*row));
   }
   const auto full = std::find_if(rows.begin(), rows.end(),
                                  [](const PolicyRow& row) { return row.policy == "full"; });

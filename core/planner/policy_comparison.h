@@ -26,7 +26,8 @@ struct PolicyRow {
   std::optional<double> speedUp;
 };
 
-// In the order of policies(). `request.policy` is not used.
+// In the order of policies(), without those that cannot plan the schedule. `request.policy` is not
+// used.
 Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
                                                const PlanRequest& request,
                                                std::stop_token stop = {},

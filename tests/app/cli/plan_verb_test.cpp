@@ -145,6 +145,21 @@ TEST_F(PlanVerb, searchedPartitionsHoldEveryLayerAndSayHowMegatronTakesThem) {
   }
 }
 
+TEST_F(PlanVerb, otherSchedulesArePlannedAndSimulatedOrRefusedInWords) {
+  for (const char* schedule : {"gpipe", "interleaved:2", "zb-h1"}) {
+    const json planned = plan({"--policy", "block:1", "--schedule", schedule, "--budget", "1TiB",
+                               "-o", path("other.json")});
+    EXPECT_EQ(planned.at("document").at("schedule"), schedule);
+    const json simulated =
+        runCaracalJson({"simulate", "--profile", profile(), "--plan", path("other.json")});
+    EXPECT_EQ(simulated.at("stepNs"), planned.at("stepNs")) << schedule;
+  }
+  const Answer refused = runCaracal(command({"--schedule", "zb-h1"}));
+  EXPECT_EQ(refused.exitCode, 4);
+  EXPECT_THAT(refused.err, HasSubstr("cannot plan zb-h1 yet"));
+  EXPECT_EQ(runCaracal(command({"--schedule", "2F2B"})).exitCode, 2);
+}
+
 TEST_F(PlanVerb, everyPolicyAnswersATooSmallBudgetWithTheSmallestThatFits) {
   for (const char* policy : {"none", "full", "selective", "uniform:2", "block:2", "knapsack",
                              "checkmate", "heu", "heu+"}) {

@@ -59,6 +59,33 @@ TEST(Policies, blockRecomputesTheFirstLayersOfEachStage) {
   EXPECT_EQ(draw(outcome.plan.stages[1]), "oooooooo RR.RRR..");
 }
 
+// As in Megatron-LM: a checkpointed layer runs its whole forward again, both all-reduces included,
+// and N counts the layers of one pipeline stage; the last unit of a stage may be shorter.
+TEST(Policies, recomputedLayersRepeatTheirCollectives) {
+  const auto profile = tinyProfile(6, 2, 4);
+  int64_t forwardNs = 0;
+  for (const profile::Operator& op : profile.kinds[0].operators) forwardNs += op.forwardNs;
+  for (const auto& [policy, layers] :
+       {std::pair{"full", 3}, std::pair{"uniform:2", 3}, std::pair{"uniform:3", 3},
+        std::pair{"block:1", 1}, std::pair{"block:2", 2}}) {
+    const auto simulated = sim::simulate(profile, planned(profile, {policy}).plan);
+    for (const sim::StageResult& stage : simulated->stages) {
+      EXPECT_EQ(stage.exposedRecomputeNs, 4 * layers * forwardNs) << policy;
+      EXPECT_EQ(stage.hiddenRecomputeNs, 0) << policy;
+    }
+  }
+}
+
+TEST(Policies, uniformUnitsKeepOneInputEach) {
+  const auto profile = tinyProfile(6, 1, 1);
+  const auto peak = [&](const char* policy) {
+    return sim::simulate(profile, planned(profile, {policy}).plan)->stages[0].peakBytes;
+  };
+  // The deepest unit's tensors stand beside the inputs of the units below it.
+  EXPECT_LT(peak("uniform:1"), peak("uniform:3"));
+  EXPECT_LT(peak("uniform:3"), peak("uniform:6"));
+}
+
 TEST(Policies, selectiveRebuildsTheAttentionCore) {
   profile::LayerKind kind = test::tinyLayer();
   kind.operators.insert(kind.operators.begin() + 1,
