@@ -131,7 +131,7 @@ class HeuPlanner {
   // alone. The optima of smaller budgets are tried too, until their bound says that none can be
   // shorter, or so many nodes have been searched.
   void considerSmallerBudgets() {
-    int64_t nodes = 500'000;
+    int64_t nodes = 60'000;
     Choice waiting = m_waiting;
     Choice alone = m_alone;
     while (boundNs(alone) < m_best.stepNs) {

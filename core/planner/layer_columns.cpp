@@ -44,12 +44,15 @@ enum class Fate : uint8_t { kAbsent, kKept, kEarly, kLate };
 class ColumnSearch {
  public:
   ColumnSearch(const StageModel& model, int32_t kind, LayerRole role, const ColumnPrices& prices,
-               int64_t nodeLimit)
+               TopMemory topMemory, int64_t nodeLimit, TopBytes& known)
       : m_model(model),
+        m_known(known),
+        m_kindIndex(kind),
         m_kind(model.shape().profile.kinds[static_cast<size_t>(kind)]),
         m_graph(model.shape().graphs.kinds[static_cast<size_t>(kind)]),
         m_role(role),
         m_prices(prices),
+        m_timeline(role == LayerRole::kTop && topMemory == TopMemory::kTimeline),
         m_nodeLimit(nodeLimit),
         m_steady(model.steadyCount()),
         m_all(model.microBatches()),
@@ -156,7 +159,7 @@ class ColumnSearch {
       mlp |= m_fates[consumer] == Fate::kLate && m_lateMlp[static_cast<size_t>(consumer)];
     }
     if (!early && !late) {
-      choose(index, Fate::kAbsent, mlp, sum);
+      choose(index, Fate::kAbsent, false, sum);
       return;
     }
     choose(index, Fate::kKept, mlp, sum);
@@ -291,8 +294,78 @@ class ColumnSearch {
     return best;
   }
 
+  // --- the top layer's timeline ---
+
+  static int64_t peakOf(const LayerTimeline& timeline, std::initializer_list<Phase> phases,
+                        Phase last, int64_t now) {
+    int64_t peak = now;
+    for (const Phase phase : phases) {
+      if (phase > last) break;
+      peak = std::max(peak, now + timeline[phase].peak);
+      now += timeline[phase].net;
+    }
+    return peak;
+  }
+
+  // Of the layer by itself; what the layer below rebuilds meanwhile comes on top.
+  int64_t timelineBytes(const std::vector<plan::Placement>& placements) const {
+    const LayerVariant variant = m_model.variantOf(m_kindIndex, kNoKind, placements);
+    const LayerTimeline timeline = m_model.bytesOf(variant, placements).steady;
+    const auto net = [&](std::initializer_list<Phase> phases) {
+      int64_t bytes = 0;
+      for (const Phase phase : phases) bytes += timeline[phase].net;
+      return bytes;
+    };
+    const auto forward = {Phase::kForward0, Phase::kForward1, Phase::kForward2};
+    const int64_t kept = net(forward) - timeline.outputBytes;
+    const int64_t early = net({Phase::kFwdAttn, Phase::kFwdMlp, Phase::kPipe});
+    int64_t peak = peakOf(
+        timeline,
+        {Phase::kBackwardMlp, Phase::kOwnBwdMlp, Phase::kBackwardAttn0, Phase::kBackwardAttn1},
+        timeline.lastBackward, kept + early);
+    if (!m_hasPipe) peak = std::max(peak, peakOf(timeline, forward, Phase::kForward2, 0));
+    return (m_model.inFlight() - 1) * kept + peak;
+  }
+
+  // The least over all sets of late work in own.bwd.mlp, `known` if one is as low.
+  int64_t leastTimelineBytes(int64_t known) const {
+    constexpr size_t kMostOwn = 7;
+    std::vector<size_t> mayBeOwn;
+    std::vector<plan::Placement> placements;
+    for (size_t index = 0; index < m_fates.size(); ++index) {
+      const bool late = m_fates[index] == Fate::kLate;
+      if (late && !m_lateMlp[index] && index + 1 < m_fates.size()) mayBeOwn.push_back(index);
+      placements.push_back(m_fates[index] == Fate::kKept    ? placementOf(Choice::kRetain)
+                           : m_fates[index] == Fate::kEarly ? placementOf(Slot::kPipe)
+                           : late                           ? placementOf(Slot::kOnDemandMlp)
+                                                            : placementOf(Choice::kDiscard));
+    }
+    if (!m_graph.hasHost(WindowId::kOwnBwdMlp)) mayBeOwn.clear();
+    if (mayBeOwn.size() > kMostOwn) return known;
+    int64_t least = kNoLimit;
+    for (size_t set = 0; set < size_t{1} << mayBeOwn.size(); ++set) {
+      for (size_t bit = 0; bit < mayBeOwn.size(); ++bit) {
+        placements[mayBeOwn[bit]] =
+            placementOf((set >> bit & 1) != 0 ? Slot::kOwnBwdMlp : Slot::kOnDemandMlp);
+      }
+      least = std::min(least, timelineBytes(placements));
+      if (least <= known) return known;
+    }
+    return least;
+  }
+
   void addColumns(const Sum& sum) {
-    const int64_t bytes = bytesOf(sum);
+    int64_t bytes = bytesOf(sum);
+    if (m_timeline) {
+      std::vector<char> key{m_hasPipe ? 'p' : '-'};
+      for (size_t index = 0; index < m_fates.size(); ++index)
+        key.push_back(static_cast<char>(2 * static_cast<int>(m_fates[index]) + m_lateMlp[index]));
+      const auto [entry, isNew] = m_known.try_emplace(std::move(key), 0);
+      if (isNew) entry->second = leastTimelineBytes(bytes);
+      bytes = entry->second;
+      if (m_bound.dominates(bytes, boundLeast(sum)) && m_plan.dominates(bytes, planLeast(sum)))
+        return;
+    }
     const Windows early = windowsFor(Fate::kEarly, Aim::kPlan);
     const int64_t earlyNs = early.costNs + m_prices.pipeTail * sum.earlyNs;
     const int64_t boundNs = earlyNs + windowsFor(Fate::kLate, Aim::kBound).costNs;
@@ -320,10 +393,13 @@ class ColumnSearch {
   }
 
   const StageModel& m_model;
+  TopBytes& m_known;
+  int32_t m_kindIndex;
   const profile::LayerKind& m_kind;
   const plan::LayerGraph& m_graph;
   LayerRole m_role;
   ColumnPrices m_prices;
+  bool m_timeline;
   int64_t m_nodeLimit;
   int64_t m_steady, m_all;
   int64_t m_fwdAttnNs = 0, m_fwdMlpNs = 0, m_bwdMlpNs = 0, m_bwdAttnNs = 0;
@@ -342,8 +418,9 @@ class ColumnSearch {
 }  // namespace
 
 LayerColumns layerColumns(const StageModel& model, int32_t kind, LayerRole role,
-                          const ColumnPrices& prices, int64_t nodeLimit) {
-  return ColumnSearch(model, kind, role, prices, nodeLimit).run();
+                          const ColumnPrices& prices, TopMemory topMemory, int64_t nodeLimit,
+                          TopBytes& known) {
+  return ColumnSearch(model, kind, role, prices, topMemory, nodeLimit, known).run();
 }
 
 }  // namespace caracal::planner

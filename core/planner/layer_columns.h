@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "core/planner/heu_problem.h"
@@ -28,6 +29,14 @@ struct Column {
   std::vector<plan::Placement> placements;
 };
 
+// How Column::bytes of the top layer is found: from the tensors that live at a few moments, or from
+// its whole timeline, which sees what recomputation holds in passing and takes longer.
+enum class TopMemory : uint8_t { kMoments, kTimeline };
+
+// Memory of top layers from their timelines, which prices do not change: kept between calls for one
+// stage model and kind.
+using TopBytes = std::map<std::vector<char>, int64_t>;
+
 // The columns by falling cost and rising memory.
 struct LayerColumns {
   // costNs bounds every use of such a policy from below when bwd.mlp costs ColumnPrices::bwdMlp and
@@ -41,6 +50,7 @@ struct LayerColumns {
 
 // REQUIRES a kind that the stage holds.
 LayerColumns layerColumns(const StageModel& model, int32_t kind, LayerRole role,
-                          const ColumnPrices& prices, int64_t nodeLimit);
+                          const ColumnPrices& prices, TopMemory topMemory, int64_t nodeLimit,
+                          TopBytes& known);
 
 }  // namespace caracal::planner

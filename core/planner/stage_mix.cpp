@@ -67,13 +67,15 @@ bool StageMix::accept(Chain layers, StageChain& best) {
   return true;
 }
 
-// What work in `pipe` can be charged by the nanosecond: as if it never found a wait, as if only the
-// last micro-batches did, as if it always did.
+// What work in `pipe` can be charged by the nanosecond: as if only the last micro-batches found a
+// wait, as in 1F1B with equal stages; as if none did; as if all did.
 std::vector<std::pair<int64_t, int64_t>> StageMix::pipePrices() const {
   const int64_t steady = m_model.steadyCount(), tail = m_model.tailCount();
-  std::vector<std::pair<int64_t, int64_t>> prices{{steady, tail}};
+  std::vector<std::pair<int64_t, int64_t>> prices;
   if (m_gaps.tail.exposedNs(1) < tail) prices.push_back({steady, 0});
+  prices.push_back({steady, tail});
   if (m_gaps.steady.exposedNs(1) < steady) prices.push_back({0, 0});
+  prices.resize(std::min(prices.size(), m_limits.pipePrices));
   return prices;
 }
 
@@ -162,13 +164,16 @@ Chain StageMix::chainOf(const std::vector<Level>& levels, int32_t last, VariantI
   return layers;
 }
 
+LayerColumns StageMix::columnsOf(LayerRole role, const ColumnPrices& prices, TopMemory topMemory) {
+  if (role == LayerRole::kBelow && m_layers == 1) return {};
+  return layerColumns(m_model, m_kind, role, prices, topMemory, m_limits.columnNodes, m_topBytes);
+}
+
 // Takes the cheapest mix; while it does not fit, the cheapest of those that take less.
-void StageMix::tryMixes(const ColumnPrices& prices, StageChain& best) {
-  const LayerColumns top =
-      layerColumns(m_model, m_kind, LayerRole::kTop, prices, m_limits.columnNodes);
-  const LayerColumns below =
-      m_layers > 1 ? layerColumns(m_model, m_kind, LayerRole::kBelow, prices, m_limits.columnNodes)
-                   : LayerColumns{};
+void StageMix::addMix(const ColumnPrices& prices, TopMemory topMemory,
+                      std::vector<StageChain>& chains) {
+  const LayerColumns top = columnsOf(LayerRole::kTop, prices, topMemory);
+  const LayerColumns below = columnsOf(LayerRole::kBelow, prices, topMemory);
   std::vector<VariantId> topIds, belowIds;
   for (const Column& column : top.plan) topIds.push_back(m_table.add(m_kind, column.placements));
   for (const Column& column : below.plan)
@@ -184,7 +189,7 @@ void StageMix::tryMixes(const ColumnPrices& prices, StageChain& best) {
   if (levels.empty()) return;
   const Level& mixes = levels.back();
   int64_t room = m_roomBytes;
-  for (int attempt = 0; attempt < 24 && !mustStop(); ++attempt) {
+  for (int attempt = 0; attempt < 24 && !m_stop.requested(); ++attempt) {
     int64_t leastNs = kNoLimit, bytes = 0;
     int32_t last = -1;
     size_t topColumn = 0;
@@ -201,12 +206,13 @@ void StageMix::tryMixes(const ColumnPrices& prices, StageChain& best) {
       topColumn = t;
     }
     if (last < 0) return;
-    Chain layers = chainOf(levels, last, topIds[topColumn], belowIds);
-    StageChain chain = judge(layers);
-    ++m_evaluations;
-    accept(std::move(layers), best);
-    if (chain.peakBytes <= m_budgetBytes) return;
-    room = bytes - std::max<int64_t>(1, (chain.peakBytes - m_budgetBytes) / 2);
+    StageChain chain = judge(chainOf(levels, last, topIds[topColumn], belowIds));
+    const int64_t excess = chain.peakBytes - m_budgetBytes;
+    if (excess <= 0) {
+      chains.push_back(std::move(chain));
+      return;
+    }
+    room = bytes - std::max<int64_t>(1, excess / 2);
   }
 }
 
@@ -253,27 +259,43 @@ void StageMix::polish(StageChain& best) {
   }
 }
 
+void StageMix::sortPool() {
+  std::vector<std::pair<int64_t, VariantId>> byMemory;
+  for (const VariantId variant : m_pool) {
+    const Chain alike(static_cast<size_t>(m_layers), variant);
+    byMemory.emplace_back(m_table.peakBytes(alike), variant);
+  }
+  std::sort(byMemory.begin(), byMemory.end());
+  m_pool.clear();
+  for (const auto& [bytes, variant] : byMemory) m_pool.push_back(variant);
+}
+
 StageChain StageMix::search(StageChain start) {
-  StageChain best = std::move(start);
-  m_evaluations = 0;
-  for (const VariantId variant : best.layers) {
+  for (const VariantId variant : start.layers) {
     if (std::find(m_pool.begin(), m_pool.end(), variant) == m_pool.end()) m_pool.push_back(variant);
   }
-  if (m_kind == kNoKind || best.objectiveNs == 0) return best;
+  if (m_kind == kNoKind || start.objectiveNs == 0) return start;
+  std::vector<StageChain> chains{std::move(start)};
   for (const auto& [pipe, tail] : pipePrices()) {
-    if (mustStop()) break;
-    tryMixes({pipe, tail, static_cast<double>(m_model.microBatches())}, best);
+    const ColumnPrices prices{pipe, tail, static_cast<double>(m_model.microBatches())};
+    addMix(prices, TopMemory::kMoments, chains);
+    if (m_limits.topMemory == TopMemory::kTimeline) addMix(prices, TopMemory::kTimeline, chains);
   }
-  polish(best);
-  return best;
+  sortPool();
+  // From different chains polishing ends at different ones.
+  m_mostEvaluations = m_limits.evaluations / static_cast<int64_t>(chains.size());
+  for (StageChain& chain : chains) {
+    m_evaluations = 0;
+    polish(chain);
+  }
+  return *std::min_element(
+      chains.begin(), chains.end(),
+      [](const StageChain& a, const StageChain& b) { return a.objectiveNs < b.objectiveNs; });
 }
 
 int64_t StageMix::boundAt(const ColumnPrices& prices, int64_t reachedNs) {
-  const LayerColumns top =
-      layerColumns(m_model, m_kind, LayerRole::kTop, prices, m_limits.columnNodes);
-  const LayerColumns below =
-      m_layers > 1 ? layerColumns(m_model, m_kind, LayerRole::kBelow, prices, m_limits.columnNodes)
-                   : LayerColumns{};
+  const LayerColumns top = columnsOf(LayerRole::kTop, prices, m_limits.topMemory);
+  const LayerColumns below = columnsOf(LayerRole::kBelow, prices, m_limits.topMemory);
   if (!top.complete || !below.complete) return 0;
   const int64_t constant =
       constantOf(m_gaps.steady, prices.pipe) + constantOf(m_gaps.tail, prices.pipeTail) -

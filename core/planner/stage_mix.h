@@ -20,9 +20,11 @@ struct MixLimits {
   size_t mixes = 0;         // partial mixes kept per layer
   int64_t evaluations = 0;  // chains judged
   size_t reach = 0;         // how far up and down the columns two layers exchange memory
+  size_t pipePrices = 0;    // prices of work in waits for gradients
+  TopMemory topMemory = TopMemory::kMoments;
 };
-inline constexpr MixLimits kQuickMix{8'000, 100, 800, 2};
-inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 400'000, 12};
+inline constexpr MixLimits kQuickMix{4'000, 64, 900, 2, 2, TopMemory::kMoments};
+inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 400'000, 12, 3, TopMemory::kTimeline};
 
 // When to give up: asked to, or out of time.
 struct MixStop {
@@ -84,7 +86,10 @@ class StageMix {
   Chain chainOf(const std::vector<Level>& levels, int32_t last, VariantId top,
                 const std::vector<VariantId>& ids) const;
 
-  void tryMixes(const ColumnPrices& prices, StageChain& best);
+  LayerColumns columnsOf(LayerRole role, const ColumnPrices& prices, TopMemory topMemory);
+  // Adds the cheapest mix that fits, if one is found.
+  void addMix(const ColumnPrices& prices, TopMemory topMemory, std::vector<StageChain>& chains);
+  void sortPool();
   void polish(StageChain& best);
   bool replaceOne(StageChain& best);
   bool exchangeTwo(StageChain& best);
@@ -93,7 +98,7 @@ class StageMix {
   std::vector<std::pair<int64_t, int64_t>> pipePrices() const;
   bool mustStop() {
     if (!m_stopped && m_stop.requested()) m_stopped = true;
-    return m_stopped || m_evaluations >= m_limits.evaluations;
+    return m_stopped || m_evaluations >= m_mostEvaluations;
   }
 
   const StageModel& m_model;
@@ -106,7 +111,8 @@ class StageMix {
   int64_t m_roomBytes = 0;  // budget, less what the stage holds whatever the policies
   VariantTable m_table;
   std::vector<VariantId> m_pool;  // policies to replace others by, least memory first
-  int64_t m_evaluations = 0;
+  TopBytes m_topBytes;
+  int64_t m_evaluations = 0, m_mostEvaluations = 0;
   bool m_stopped = false;
 };
 
