@@ -216,13 +216,15 @@ void StageMix::addMix(const ColumnPrices& prices, TopMemory topMemory,
   }
 }
 
-bool StageMix::replaceOne(StageChain& best) {
+bool StageMix::replaceOne(StageChain& best, Step step) {
   bool better = false;
+  Chain from = best.layers;
   for (size_t l = best.layers.size(); l-- > 0;) {
     for (const VariantId variant : m_pool) {
       if (mustStop()) return better;
-      if (variant == best.layers[l]) continue;
-      Chain layers = best.layers;
+      if (step == Step::kFirst) from = best.layers;
+      if (variant == from[l]) continue;
+      Chain layers = from;
       layers[l] = variant;
       better |= accept(std::move(layers), best);
     }
@@ -254,8 +256,8 @@ bool StageMix::exchangeTwo(StageChain& best) {
   return false;
 }
 
-void StageMix::polish(StageChain& best) {
-  while (!mustStop() && (replaceOne(best) || exchangeTwo(best))) {
+void StageMix::polish(StageChain& best, Step step) {
+  while (!mustStop() && (replaceOne(best, step) || exchangeTwo(best))) {
   }
 }
 
@@ -281,12 +283,21 @@ StageChain StageMix::search(StageChain start) {
     addMix(prices, TopMemory::kMoments, chains);
     if (m_limits.topMemory == TopMemory::kTimeline) addMix(prices, TopMemory::kTimeline, chains);
   }
-  sortPool();
-  // From different chains polishing ends at different ones.
-  m_mostEvaluations = m_limits.evaluations / static_cast<int64_t>(chains.size());
-  for (StageChain& chain : chains) {
-    m_evaluations = 0;
-    polish(chain);
+  // Polishing is greedy: where it ends depends on the chain it starts from, on the order in which
+  // policies are tried, and on taking the first step that helps or the steepest.
+  constexpr size_t kWays = 4;
+  const size_t ways = std::min(m_limits.ways, kWays);
+  const size_t mixes = chains.size();
+  m_mostEvaluations = m_limits.evaluations / static_cast<int64_t>(mixes * ways);
+  for (size_t way = 0; way < ways; ++way) {
+    if (way == 1) sortPool();
+    if (way == 3) std::reverse(m_pool.begin(), m_pool.end());
+    for (size_t c = 0; c < mixes; ++c) {
+      StageChain chain = chains[c];
+      m_evaluations = 0;
+      polish(chain, way == 2 ? Step::kSteepest : Step::kFirst);
+      chains.push_back(std::move(chain));
+    }
   }
   return *std::min_element(
       chains.begin(), chains.end(),

@@ -20,11 +20,13 @@ struct MixLimits {
   size_t mixes = 0;         // partial mixes kept per layer
   int64_t evaluations = 0;  // chains judged
   size_t reach = 0;         // how far up and down the columns two layers exchange memory
+  size_t ways = 0;          // of polishing a mix, at most 4
   size_t pipePrices = 0;    // prices of work in waits for gradients
   TopMemory topMemory = TopMemory::kMoments;
 };
-inline constexpr MixLimits kQuickMix{4'000, 64, 900, 2, 2, TopMemory::kMoments};
-inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 400'000, 12, 3, TopMemory::kTimeline};
+inline constexpr MixLimits kQuickMix{4'000, 64, 900, 2, 1, 2, TopMemory::kMoments};
+inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 2'000'000,           12,
+                                        4,         3,      TopMemory::kTimeline};
 
 // When to give up: asked to, or out of time.
 struct MixStop {
@@ -90,8 +92,9 @@ class StageMix {
   // Adds the cheapest mix that fits, if one is found.
   void addMix(const ColumnPrices& prices, TopMemory topMemory, std::vector<StageChain>& chains);
   void sortPool();
-  void polish(StageChain& best);
-  bool replaceOne(StageChain& best);
+  enum class Step : uint8_t { kFirst, kSteepest };
+  void polish(StageChain& best, Step step);
+  bool replaceOne(StageChain& best, Step step);
   bool exchangeTwo(StageChain& best);
   bool accept(Chain layers, StageChain& best);
   int64_t boundAt(const ColumnPrices& prices, int64_t reachedNs);
