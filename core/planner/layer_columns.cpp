@@ -44,8 +44,9 @@ enum class Fate : uint8_t { kAbsent, kKept, kEarly, kLate };
 class ColumnSearch {
  public:
   ColumnSearch(const StageModel& model, int32_t kind, LayerRole role, const ColumnPrices& prices,
-               TopMemory topMemory, int64_t nodeLimit, TopBytes& known)
+               TopMemory topMemory, int64_t nodeLimit, TopBytes& known, const MixStop& stop)
       : m_model(model),
+        m_stop(stop),
         m_known(known),
         m_kindIndex(kind),
         m_kind(model.shape().profile.kinds[static_cast<size_t>(kind)]),
@@ -142,7 +143,9 @@ class ColumnSearch {
   }
 
   void decide(int16_t index, const Sum& sum) {
-    if (++m_nodes > m_nodeLimit) m_stopped = true;
+    constexpr int64_t kPollEvery = 64;
+    if (++m_nodes > m_nodeLimit || (m_nodes % kPollEvery == 0 && m_stop.requested()))
+      m_stopped = true;
     if (m_stopped) return;
     const int64_t bytes = bytesOf(sum);
     if (m_bound.dominates(bytes, boundLeast(sum)) && m_plan.dominates(bytes, planLeast(sum)))
@@ -393,6 +396,7 @@ class ColumnSearch {
   }
 
   const StageModel& m_model;
+  const MixStop& m_stop;
   TopBytes& m_known;
   int32_t m_kindIndex;
   const profile::LayerKind& m_kind;
@@ -419,8 +423,8 @@ class ColumnSearch {
 
 LayerColumns layerColumns(const StageModel& model, int32_t kind, LayerRole role,
                           const ColumnPrices& prices, TopMemory topMemory, int64_t nodeLimit,
-                          TopBytes& known) {
-  return ColumnSearch(model, kind, role, prices, topMemory, nodeLimit, known).run();
+                          TopBytes& known, const MixStop& stop) {
+  return ColumnSearch(model, kind, role, prices, topMemory, nodeLimit, known, stop).run();
 }
 
 }  // namespace caracal::planner

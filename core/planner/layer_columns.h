@@ -3,14 +3,25 @@
 // point. The basis of heu+ and opt (stage_mix.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <stop_token>
 #include <vector>
 
 #include "core/planner/heu_problem.h"
 #include "core/planner/stage_model.h"
 
 namespace caracal::planner {
+
+// When to give up: asked to, or out of time.
+struct MixStop {
+  std::stop_token token;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  bool requested() const {
+    return token.stop_requested() || std::chrono::steady_clock::now() >= deadline;
+  }
+};
 
 enum class LayerRole : uint8_t { kTop, kBelow };  // the stage's top layer has no prev.* windows
 
@@ -44,13 +55,13 @@ struct LayerColumns {
   std::vector<Column> bound;
   // costNs as if the layers around it did the same: what it will cost, contention and order aside.
   std::vector<Column> plan;
-  bool complete = true;  // false: the search ended at its node limit
+  bool complete = true;  // false: the search ended at its node limit, or was stopped
   int64_t nodes = 0;
 };
 
 // REQUIRES a kind that the stage holds.
 LayerColumns layerColumns(const StageModel& model, int32_t kind, LayerRole role,
                           const ColumnPrices& prices, TopMemory topMemory, int64_t nodeLimit,
-                          TopBytes& known);
+                          TopBytes& known, const MixStop& stop);
 
 }  // namespace caracal::planner

@@ -128,6 +128,7 @@ std::vector<StageMix::Level> StageMix::mixBelow(const Knapsack& knapsack, Thin h
     Level next;
     const Level& level = levels.back();
     for (size_t m = 0; m < level.size(); ++m) {
+      if (m % 256 == 0 && m_stop.requested()) return {};
       for (size_t c = 0; c < knapsack.below.size(); ++c) {
         const Mix mix{level[m].bytes + knapsack.below[c].bytes,
                       level[m].costNs + knapsack.below[c].costNs, static_cast<int32_t>(c),
@@ -166,7 +167,8 @@ Chain StageMix::chainOf(const std::vector<Level>& levels, int32_t last, VariantI
 
 LayerColumns StageMix::columnsOf(LayerRole role, const ColumnPrices& prices, TopMemory topMemory) {
   if (role == LayerRole::kBelow && m_layers == 1) return {};
-  return layerColumns(m_model, m_kind, role, prices, topMemory, m_limits.columnNodes, m_topBytes);
+  return layerColumns(m_model, m_kind, role, prices, topMemory, m_limits.columnNodes, m_topBytes,
+                      m_stop);
 }
 
 // Takes the cheapest mix; while it does not fit, the cheapest of those that take less.

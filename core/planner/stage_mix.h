@@ -3,9 +3,7 @@
 // and bounds from below what any chain can reach.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -27,15 +25,6 @@ struct MixLimits {
 inline constexpr MixLimits kQuickMix{4'000, 64, 900, 2, 1, 2, TopMemory::kMoments};
 inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 2'000'000,           12,
                                         4,         3,      TopMemory::kTimeline};
-
-// When to give up: asked to, or out of time.
-struct MixStop {
-  std::stop_token token;
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  bool requested() const {
-    return token.stop_requested() || std::chrono::steady_clock::now() >= deadline;
-  }
-};
 
 struct StageChain {
   Chain layers;  // bottom first, of StageMix::table()
