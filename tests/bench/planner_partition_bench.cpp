@@ -22,9 +22,9 @@ Result<profile::Profile> deepProfile(int32_t layers, int32_t stages) {
   return profile::profileFromModel(description, hardware);
 }
 
-// Halfway between what the policy needs at least and what keeping everything takes.
+// Halfway between what recomputing and what keeping everything takes.
 Result<int64_t> middleBudget(const profile::Profile& profile) {
-  CARACAL_TRY(least, planner::makePlan(profile, {"heu", 1}));
+  CARACAL_TRY(least, planner::makePlan(profile, {"full", 1}));
   CARACAL_TRY(most, planner::makePlan(profile, {"none", 1}));
   return (least.smallestBudgetBytes + most.smallestBudgetBytes) / 2;
 }
