@@ -192,6 +192,36 @@ TEST(HeuSearch, equalsBruteForceOnSmallLayers) {
   EXPECT_GT(infeasible, 2);
 }
 
+// A window that leaves compute free for longer never makes recomputation cost more.
+TEST(HeuSearch, costsNoMoreWhenAWindowGrows) {
+  int cheaper = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    test::Random random(seed);
+    profile::Profile narrow = smallProfile(random, 2);
+    narrow.kappa = narrow.rho = 1.0;
+    if (narrow.kinds[0].windows.empty()) continue;
+    for (profile::Window& window : narrow.kinds[0].windows)
+      window.overlappedNs = window.transferNs * test::pick(random, 0, 4) / 4;
+    profile::Profile wide = narrow;
+    auto& grown = wide.kinds[0].windows[static_cast<size_t>(
+        test::pick(random, 0, static_cast<int64_t>(wide.kinds[0].windows.size()) - 1))];
+    grown.overlappedNs = test::pick(random, 0, grown.overlappedNs);
+    const auto index = static_cast<int32_t>(test::pick(random, 0, narrow.parallel.pipeline - 1));
+    const Stage before(narrow, index), after(wide, index);
+    const StageGaps gaps = randomGaps(random, *before.model);
+    const HeuPolicy least = searchHeu(*before.model, gaps, {.goal = HeuGoal::kLeastMemory});
+    HeuRequest request;
+    request.budgetBytes = least.peakBytes + test::pick(random, 0, least.peakBytes / 2);
+    const HeuPolicy first = searchHeu(*before.model, gaps, request);
+    const HeuPolicy second = searchHeu(*after.model, gaps, request);
+    ASSERT_TRUE(first.found && first.complete && second.found && second.complete);
+    EXPECT_LE(second.objectiveNs, first.objectiveNs);
+    cheaper += second.objectiveNs < first.objectiveNs;
+  }
+  EXPECT_GT(cheaper, 20) << "the windows must matter for the test to say anything";
+}
+
 TEST(HeuSearch, stopsWhenAskedAndSaysSo) {
   test::Random random(1);
   const auto profile = smallProfile(random, 5);
