@@ -128,6 +128,11 @@ Result<ExitCode> runSimulate(const Options& options, Console& console) {
   return prediction.result.fits ? ExitCode::kOk : ExitCode::kGateFailed;
 }
 
+std::string whatIfComplaint(const std::string& text) {
+  const auto known = sim::whatIfFromText(text);
+  return known ? "" : known.error().text();
+}
+
 std::string whatIfHelp() {
   std::string text =
       "suppose a technique, as NAME or NAME=VALUE; may be given several times (estimated):";
@@ -147,7 +152,9 @@ VerbRun declareSimulate(CLI::App& command) {
   command.add_option("--plan", options->plan, "plan to predict")->required();
   command.add_option("--trace", options->trace,
                      "write the predicted timeline here (SQLite, opens like a recording)");
-  command.add_option("--what-if", options->whatIfs, whatIfHelp())->allow_extra_args(false);
+  command.add_option("--what-if", options->whatIfs, whatIfHelp())
+      ->allow_extra_args(false)
+      ->check(whatIfComplaint);
   command.add_flag("--json", options->json, "print one JSON document");
   return [options](Console& console) { return runSimulate(*options, console); };
 }

@@ -333,11 +333,12 @@ int64_t StageMix::boundNs(int64_t reachedNs) {
   if (m_kind == kNoKind || reachedNs == 0) return 0;
   int64_t best = 0;
   const auto full = static_cast<double>(m_model.microBatches());
-  for (const auto& [pipe, tail] : pipePrices()) {
+  for (const std::pair<int64_t, int64_t>& prices : pipePrices()) {
     double at = 0;
     const auto look = [&](double price) {
       if (best >= reachedNs || m_stop.requested()) return;
-      const int64_t found = boundAt({pipe, tail, std::clamp(price, 0.0, full)}, reachedNs);
+      const int64_t found =
+          boundAt({prices.first, prices.second, std::clamp(price, 0.0, full)}, reachedNs);
       if (found <= best) return;
       best = found;
       at = price;

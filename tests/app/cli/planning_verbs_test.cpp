@@ -174,7 +174,7 @@ TEST_F(PlanningVerbs, whatIfsAreEstimatesBesideThePlainStep) {
               HasSubstr("2010.13369"));
   const Answer unknown = runCaracal(
       {"simulate", "--profile", profile(), "--plan", path("base.json"), "--what-if", "luck"});
-  EXPECT_NE(unknown.exitCode, 0);
+  EXPECT_EQ(unknown.exitCode, 2);
   EXPECT_THAT(unknown.err, HasSubstr("choose ulysses"));
 }
 
