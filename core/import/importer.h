@@ -43,6 +43,12 @@ class Importer {
 
 const std::vector<std::unique_ptr<Importer>>& importers();
 
+// Whether a file that begins like this is a Caracal project: SQLite too, and no trace. Its
+// application id stands at byte 68 of the header.
+inline bool isProjectHead(std::string_view head) {
+  return head.size() >= 72 && head.substr(68, 4) == "CRCL";
+}
+
 struct LoadResult {
   std::shared_ptr<const trace::Trace> trace;
   // Inputs that could not be read while others could; shown to the user.

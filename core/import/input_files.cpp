@@ -45,14 +45,9 @@ bool isBlank(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isspace(c); });
 }
 
-// A project is SQLite with its own application id at byte 68 of the header.
-bool isProject(const std::string& head) {
-  return head.size() >= 72 && head.compare(68, 4, "CRCL") == 0;
-}
-
 // Why no importer takes a file that begins like this.
 Error notATrace(const std::string& head) {
-  if (isProject(head)) {
+  if (isProjectHead(head)) {
     return {ErrorCode::kInvalidInput,
             "a Caracal project, not a trace; open it with caracal-ui, or name one of its runs "
             "(`caracal project list` shows them)",

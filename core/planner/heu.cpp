@@ -44,7 +44,7 @@ class HeuPlanner {
         m_pipeline(profile, skeleton),
         m_stop(std::move(stop)) {}
 
-  Result<Candidate> run(HeuEffort effort) {
+  Result<Candidate> run() {
     m_waiting = optima(Waits::kOfThePipeline);
     m_alone = m_pipeline.nobodyWaits() ? m_waiting : optima(Waits::kNone);
     if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
@@ -55,7 +55,7 @@ class HeuPlanner {
     consider(m_waiting, Origin::kOptima);
     consider(m_alone, Origin::kOptima);
     considerBaselines();
-    if (effort == HeuEffort::kThorough && complete) considerSmallerBudgets();
+    if (complete) considerSmallerBudgets();
     if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
     if (m_best.stages.empty()) return outOfNodes();
     candidate.status = !complete                     ? PlanStatus::kTimeLimit
@@ -215,8 +215,8 @@ class HeuPlanner {
 }  // namespace
 
 Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                               HeuEffort effort, std::stop_token stop) {
-  return HeuPlanner(profile, skeleton, std::move(stop)).run(effort);
+                               std::stop_token stop) {
+  return HeuPlanner(profile, skeleton, std::move(stop)).run();
 }
 
 }  // namespace caracal::planner

@@ -1,18 +1,12 @@
 // HEU for a whole pipeline: each stage's best policy (heu_search.h), judged by the simulated step.
 #pragma once
 
-#include <cstdint>
 #include <stop_token>
 
 #include "core/base/result.h"
 #include "core/planner/candidate.h"
 
 namespace caracal::planner {
-
-enum class HeuEffort : uint8_t {
-  kQuick,     // each stage's optimum at the budget: for searches over partitions
-  kThorough,  // and every stage optimum at smaller budgets that could still make the step shorter
-};
 
 // The stages' waits for gradients are those of the pipeline without recomputation. What is returned
 // is the candidate with the shortest step among: the stages' optima with those waits, with none,
@@ -23,6 +17,6 @@ enum class HeuEffort : uint8_t {
 // stages' optima (objective: heu_search.h) at this budget; only where stepNs equals boundNs is that
 // also the shortest possible step.
 Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                               HeuEffort effort, std::stop_token stop = {});
+                               std::stop_token stop = {});
 
 }  // namespace caracal::planner

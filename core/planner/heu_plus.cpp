@@ -7,8 +7,8 @@
 namespace caracal::planner {
 
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                                   HeuEffort effort, std::stop_token stop) {
-  CARACAL_TRY(heu, heuCandidate(profile, skeleton, effort, stop));
+                                   std::stop_token stop) {
+  CARACAL_TRY(heu, heuCandidate(profile, skeleton, stop));
   heu.boundNs = 0;  // it holds for layers that do not differ
   if (!heu.feasible()) return heu;
   if (heu.status == PlanStatus::kOptimal) heu.status = PlanStatus::kFeasible;

@@ -14,6 +14,6 @@ namespace caracal::planner {
 // and feasible exactly when HEU is. A heuristic: no claim about better plans, no bound (opt.h has
 // one).
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                                   HeuEffort effort, std::stop_token stop = {});
+                                   std::stop_token stop = {});
 
 }  // namespace caracal::planner

@@ -155,10 +155,9 @@ void HeuProblem::setForwardBytes(Variable& variable) const {
       shape.profile.kinds[kind].operators[static_cast<size_t>(variable.op)];
   const bool output = variable.op == graph.last();
   const int64_t retained = output ? op.savedBytes : op.retainedBytes();
-  const int64_t top =
-      shape.profile.layers[static_cast<size_t>(shape.topLayer())] == kind && !output ? 1 : 0;
   const int64_t topLayer =
       shape.profile.layers[static_cast<size_t>(shape.topLayer())] == kind ? 1 : 0;
+  const int64_t liveInTop = output ? 0 : topLayer * op.liveBytes();
   const int64_t all = variable.layers;
   const int64_t full = m_model.inFlight() - (variable.needed ? 1 : 2);
   const int64_t others = std::max<int64_t>(0, full) * all;
@@ -168,11 +167,11 @@ void HeuProblem::setForwardBytes(Variable& variable) const {
   };
   for (size_t c = 0; c < kChoiceCount; ++c) {
     const auto choice = static_cast<Choice>(c);
-    at(choice, Row::kForward) = aliveAt(graph, variable.op, now) ? top * op.liveBytes() : 0;
+    at(choice, Row::kForward) = aliveAt(graph, variable.op, now) ? liveInTop : 0;
     at(choice, Row::kEnd) = 0;
   }
   at(Choice::kRetain, Row::kForward) =
-      (others + all - topLayer) * retained + (variable.op <= now ? top * op.liveBytes() : 0);
+      (others + all - topLayer) * retained + (variable.op <= now ? liveInTop : 0);
   at(Choice::kRetain, Row::kEnd) = (others + all) * retained;
 }
 

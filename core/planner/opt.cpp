@@ -33,7 +33,7 @@ std::string stageNote(size_t stage, int64_t reachedNs, int64_t boundNs) {
 Result<Candidate> optCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                double timeLimitSeconds, std::stop_token stop) {
   const MixStop mixStop = stopOf(timeLimitSeconds, stop);
-  CARACAL_TRY(plus, heuPlusCandidate(profile, skeleton, HeuEffort::kThorough, stop));
+  CARACAL_TRY(plus, heuPlusCandidate(profile, skeleton, stop));
   if (!plus.feasible()) return plus;
   const PipelineModel pipeline(profile, skeleton);
   MixedPlan mixed = mixStages(profile, pipeline, plus, kThoroughMix, mixStop);

@@ -121,11 +121,11 @@ Result<Candidate> makeCheckmate(const PlanningTask& task, plan::Plan skeleton) {
 }
 
 Result<Candidate> makeHeu(const PlanningTask& task, plan::Plan skeleton) {
-  return heuCandidate(task.profile, skeleton, HeuEffort::kThorough, task.stop);
+  return heuCandidate(task.profile, skeleton, task.stop);
 }
 
 Result<Candidate> makeHeuPlus(const PlanningTask& task, plan::Plan skeleton) {
-  return heuPlusCandidate(task.profile, skeleton, HeuEffort::kThorough, task.stop);
+  return heuPlusCandidate(task.profile, skeleton, task.stop);
 }
 
 Result<Candidate> makeOpt(const PlanningTask& task, plan::Plan skeleton) {

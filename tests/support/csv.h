@@ -21,4 +21,14 @@ inline std::vector<std::vector<std::string>> csvRows(const std::string& name) {
   return rows;
 }
 
+// The same of a table that holds numbers only.
+inline std::vector<std::vector<double>> csvNumbers(const std::string& name) {
+  std::vector<std::vector<double>> rows;
+  for (const std::vector<std::string>& cells : csvRows(name)) {
+    rows.emplace_back();
+    for (const std::string& cell : cells) rows.back().push_back(std::stod(cell));
+  }
+  return rows;
+}
+
 }  // namespace caracal::test

@@ -158,7 +158,7 @@ class NsysImporter final : public Importer {
                     [&](std::string_view s) { return endsWith(path, s); })) {
       return true;
     }
-    return head.substr(0, kMagic.size()) == kMagic && !isProject(head);
+    return head.substr(0, kMagic.size()) == kMagic && !isProjectHead(head);
   }
 
   bool isCompanion(const std::string& path) const override {
@@ -184,10 +184,6 @@ class NsysImporter final : public Importer {
 
  private:
   static constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-  // A Caracal project is SQLite too; its application id stands at byte 68 of the header.
-  static bool isProject(std::string_view head) {
-    return head.size() >= 72 && head.substr(68, 4) == "CRCL";
-  }
 };
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/app/cli/run_caracal.h"
+#include "tests/app/cli/planned_job.h"
 
 namespace caracal::cli {
 namespace {
@@ -17,25 +17,8 @@ using test::runCaracalJson;
 using test::TemporaryFolder;
 using testing::HasSubstr;
 
-constexpr const char* kModel =
-    R"({"schema": "caracal.model/1", "name": "Test GPT", "layers": 8, "hidden": 1024,
-  "heads": 16, "sequence": 1024, "vocabulary": 8192, "microBatchSize": 4, "tp": 2, "pp": 2, "microBatches": 8,
-  "gpu": "a100-80gb"})";
-
-class PlanVerb : public testing::Test {
+class PlanVerb : public test::PlannedJob {
  protected:
-  static void SetUpTestSuite() {
-    s_folder = new TemporaryFolder;
-    const Answer made =
-        runCaracal({"profile", "--model", s_folder->write("model.json", kModel), "-o", profile()});
-    ASSERT_EQ(made.exitCode, 0) << made.err;
-  }
-  static void TearDownTestSuite() {
-    delete s_folder;
-    s_folder = nullptr;
-  }
-  static std::string path(const std::string& name) { return s_folder->path(name); }
-  static std::string profile() { return path("profile.json"); }
   static std::vector<std::string> command(std::vector<std::string> arguments) {
     std::vector<std::string> all{"plan", "--profile", profile()};
     all.insert(all.end(), arguments.begin(), arguments.end());
@@ -44,23 +27,7 @@ class PlanVerb : public testing::Test {
   static json plan(std::vector<std::string> arguments) {
     return runCaracalJson(command(std::move(arguments)));
   }
-  // Between what keeping everything and what recomputing everything needs.
-  static std::string middleBudget() {
-    const auto peak = [](const char* policy) {
-      int64_t most = 0;
-      const json document = plan({"--policy", policy, "--budget", "1TiB"});
-      for (const json& stage : document.at("stages"))
-        most = std::max(most, stage.at("peakBytes").get<int64_t>());
-      return most;
-    };
-    return std::to_string((peak("none") + peak("full")) / 2);
-  }
-
- private:
-  static TemporaryFolder* s_folder;
 };
-
-TemporaryFolder* PlanVerb::s_folder = nullptr;
 
 TEST_F(PlanVerb, theDefaultPolicyIsHeuPlus) {
   EXPECT_EQ(plan({"--budget", "1TiB"}).at("policy"), "heu+");

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/app/cli/run_caracal.h"
+#include "tests/app/cli/planned_job.h"
 
 namespace caracal::cli {
 namespace {
@@ -19,55 +19,14 @@ using test::TemporaryFolder;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kModel =
-    R"({"schema": "caracal.model/1", "name": "Test GPT", "layers": 8, "hidden": 1024,
-  "heads": 16, "sequence": 1024, "vocabulary": 8192, "microBatchSize": 4, "tp": 2, "pp": 2, "microBatches": 8,
-  "gpu": "a100-80gb"})";
-
-// One profile, made by the program, for all tests of this file.
-class PlanningVerbs : public testing::Test {
+class PlanningVerbs : public test::PlannedJob {
  protected:
-  static void SetUpTestSuite() {
-    s_folder = new TemporaryFolder;
-    const Answer made =
-        runCaracal({"profile", "--model", s_folder->write("model.json", kModel), "-o", profile()});
-    ASSERT_EQ(made.exitCode, 0) << made.err;
-    EXPECT_THAT(made.out, HasSubstr("tp 2, pp 2"));
-  }
-  static void TearDownTestSuite() {
-    delete s_folder;
-    s_folder = nullptr;
-  }
-
-  static std::string path(const std::string& name) { return s_folder->path(name); }
-  static std::string profile() { return path("profile.json"); }
-
   // Plans with a policy and returns the printed document; the plan lands in <name>.json.
   static json plan(const std::string& name, const std::string& policy, const std::string& budget) {
     return runCaracalJson({"plan", "--profile", profile(), "--policy", policy, "--budget", budget,
                            "-o", path(name + ".json")});
   }
-
-  static int64_t largestPeak(const json& document) {
-    int64_t peak = 0;
-    for (const json& stage : document.at("stages"))
-      peak = std::max(peak, stage.at("peakBytes").get<int64_t>());
-    return peak;
-  }
-
-  // A budget that keeping everything exceeds and recomputing everything does not.
-  static std::string middleBudget() {
-    const int64_t all = largestPeak(plan("all", "none", "1TiB"));
-    const int64_t least = largestPeak(plan("least", "full", "1TiB"));
-    EXPECT_LT(least, all);
-    return std::to_string((all + least) / 2);
-  }
-
- private:
-  static TemporaryFolder* s_folder;
 };
-
-TemporaryFolder* PlanningVerbs::s_folder = nullptr;
 
 TEST_F(PlanningVerbs, planPrintsTheFieldsThatScriptsRelyOn) {
   const json document = plan("full", "full", "1TiB");
@@ -232,7 +191,7 @@ TEST_F(PlanningVerbs, comparingAPlanAsksForItsProfile) {
 
 TEST_F(PlanningVerbs, aPlanForAnotherProfileIsRefused) {
   plan("own", "full", "1TiB");
-  std::string other = kModel;
+  std::string other = test::kPlannedModel;
   other.replace(other.find("\"hidden\": 1024"), 14, "\"hidden\": 2048");
   std::ofstream(path("other_model.json")) << other;
   ASSERT_EQ(runCaracal({"profile", "--model", path("other_model.json"), "-o", path("other.json")})

@@ -8,14 +8,14 @@
 #include "core/planner/checkmate_chain.h"
 #include "core/planner/policy.h"
 #include "core/sim/simulator.h"
-#include "tests/support/data_rows.h"
+#include "tests/support/csv.h"
 #include "tests/support/layers.h"
 
 namespace caracal::planner {
 namespace {
 
 TEST(CheckmateChains, reproduceThePublishedEvaluations) {
-  const auto rows = test::dataRows(CARACAL_SOURCE_DIR "/tests/data/checkmate_chains.csv");
+  const auto rows = test::csvNumbers("checkmate_chains.csv");
   ASSERT_EQ(rows.size(), 12U);
   for (const std::vector<double>& row : rows) {
     EXPECT_EQ(

@@ -5,7 +5,7 @@
 
 #include "core/planner/policy.h"
 #include "core/sim/simulator.h"
-#include "tests/support/data_rows.h"
+#include "tests/support/csv.h"
 #include "tests/support/layers.h"
 
 namespace caracal::planner {
@@ -27,7 +27,7 @@ std::vector<BudgetOperator> publishedOperators() {
 }
 
 TEST(OperatorBudget, reproducesThePublishedSelections) {
-  const auto rows = test::dataRows(CARACAL_SOURCE_DIR "/tests/data/operator_selection.csv");
+  const auto rows = test::csvNumbers("operator_selection.csv");
   ASSERT_EQ(rows.size(), 4U);
   for (const std::vector<double>& row : rows) {
     const auto selection =
