@@ -31,11 +31,12 @@ StageProgram emptyProgram(const Schedule& schedule, int32_t device) {
   StageProgram program;
   program.stage = device;
   program.inFlight = 0;
-  const auto index = static_cast<size_t>(device);
-  for (const int32_t chunk : schedule.chunksOf[index]) {
+  const PassOrder& order = schedule.orders[static_cast<size_t>(device)];
+  program.splitBackward = splitsBackward(order);
+  for (const int32_t chunk : schedule.chunksOf[static_cast<size_t>(device)]) {
     program.chunks.push_back({chunk, neighbour(schedule, device, chunk, -1),
-                              neighbour(schedule, device, chunk, +1),
-                              inFlight(schedule.orders[index], chunk)});
+                              neighbour(schedule, device, chunk, +1), inFlight(order, chunk),
+                              hostedCount(order, chunk)});
     program.inFlight += program.chunks.back().inFlight;
   }
   return program;

@@ -128,6 +128,7 @@ struct HeldChunk {
   int32_t before = -1;
   int32_t after = -1;
   int32_t inFlight = 1;  // N_s: micro-batches between forward and backward at once
+  int32_t hosted = 0;    // micro-batches whose `fwd.*` recomputations another one's forward hides
   bool operator==(const HeldChunk&) const = default;
 };
 
@@ -136,6 +137,7 @@ struct StageProgram {
   int32_t stage = 0;              // the device
   int32_t inFlight = 1;           // N_s, summed over chunks
   std::vector<HeldChunk> chunks;  // in model order
+  bool splitBackward = false;     // weight gradients are passes of their own
   std::vector<Item> items;
   std::vector<TensorRef> releases;
 };

@@ -198,4 +198,17 @@ std::vector<int32_t> hostedMicroBatches(const PassOrder& order) {
   return hosted;
 }
 
+int32_t hostedCount(const PassOrder& order, int32_t chunk) {
+  const std::vector<int32_t> hosted = hostedMicroBatches(order);
+  int32_t count = 0;
+  for (size_t i = 0; i < order.size(); ++i) count += order[i].chunk == chunk && hosted[i] >= 0;
+  return count;
+}
+
+bool splitsBackward(const PassOrder& order) {
+  return std::any_of(order.begin(), order.end(), [](const ScheduledPass& pass) {
+    return pass.kind == PassKind::kWeightGradient;
+  });
+}
+
 }  // namespace caracal::plan

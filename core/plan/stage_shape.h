@@ -28,10 +28,12 @@ struct StageShape {
   const StagePlan& plan;
   int32_t stage = 0;
   int32_t stages = 1;
-  // Set by deviceShape() for schedules other than 1F1B.
+  // Set by deviceShape() and chunkShapes() for schedules other than 1F1B.
   int32_t microBatchesInFlight = 0;  // N_s; 0: that of 1F1B
   bool inputIsLocal = false;   // the stage before is on the same device: its output is the input
   bool outputIsLocal = false;  // the stage after is on the same device
+  int32_t microBatchesHosted = -1;  // -1: as many as in 1F1B
+  bool splitBackward = false;       // weight gradients are passes of their own
 
   int32_t firstLayer() const { return plan.firstLayer; }
   int32_t topLayer() const { return plan.firstLayer + plan.layerCount() - 1; }
@@ -45,6 +47,17 @@ struct StageShape {
     if (microBatchesInFlight > 0) return microBatchesInFlight;
     const int32_t depth = stages - stage;
     return depth < profile.parallel.microBatches ? depth : profile.parallel.microBatches;
+  }
+
+  // Micro-batches whose `fwd.*` recomputations the forward of another one hides.
+  int32_t hosted() const {
+    if (microBatchesHosted >= 0) return microBatchesHosted;
+    return inFlight() > 1 ? profile.parallel.microBatches - inFlight() + 1 : 0;
+  }
+  // How long a collective of a layer leaves compute free. In a split backward all of its transfer:
+  // the weight gradient that overlaps it otherwise runs elsewhere.
+  int64_t windowNs(const profile::Window& window) const {
+    return splitBackward && window.ofBackward() ? window.transferNs : window.capacityNs();
   }
 
   const LayerGraph& graph(int32_t layer) const {
@@ -90,7 +103,8 @@ inline DeviceShape deviceShape(const profile::Profile& profile, const ProfileGra
   for (const HeldChunk& held : program.chunks) {
     device.chunks.push_back({profile, graphs, plan.stages[static_cast<size_t>(held.chunk)],
                              held.chunk, static_cast<int32_t>(plan.stages.size()), held.inFlight,
-                             held.before == program.stage, held.after == program.stage});
+                             held.before == program.stage, held.after == program.stage, held.hosted,
+                             program.splitBackward});
   }
   return device;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/base/format.h"
+#include "core/plan/chunk_shapes.h"
 #include "core/plan/schedule.h"
 #include "core/plan/stage_shape.h"
 #include "core/planner/baselines.h"
@@ -310,12 +311,13 @@ PlanExplanation explain(const profile::Profile& profile, const plan::Plan& plan,
   const plan::ProfileGraphs graphs(profile);
   PlanExplanation explanation;
   explanation.summary = summaryOf(simulated);
-  const auto count = static_cast<int32_t>(plan.stages.size());
-  for (int32_t s = 0; s < count; ++s) {
-    const auto index = static_cast<size_t>(s);
-    const plan::StageShape shape{profile, graphs, plan.stages[index], s, count};
-    explanation.stages.push_back(
-        {s, limitsOf(shape, simulated.stages[index], plan.policy), layersOf(shape, plan.policy)});
+  const plan::Schedule schedule =
+      plan::makeSchedule(plan.schedule, plan.parallel.pipeline, plan.parallel.microBatches).value();
+  for (const plan::StageShape& shape : plan::chunkShapes(profile, graphs, plan, schedule)) {
+    const auto device = static_cast<size_t>(schedule.deviceOf(shape.stage, 0));
+    explanation.stages.push_back({shape.stage,
+                                  limitsOf(shape, simulated.stages[device], plan.policy),
+                                  layersOf(shape, plan.policy)});
   }
   return explanation;
 }

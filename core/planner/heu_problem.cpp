@@ -201,7 +201,7 @@ std::vector<Choice> HeuProblem::recomputeChoices(int32_t kind) const {
   offer(someAbove && attnAbove, Choice::kPrevBwdAttn);
   offer(nextForward && graph.hasHost(WindowId::kFwdAttn), Choice::kFwdAttn);
   offer(nextForward && graph.hasHost(WindowId::kFwdMlp), Choice::kFwdMlp);
-  offer(!shape.isLast(), Choice::kPipe);
+  offer(shape.linkedAfter(), Choice::kPipe);
   return choices;
 }
 
@@ -390,14 +390,6 @@ int64_t HeuProblem::leastRecomputeNs(size_t next, size_t row, int64_t usedBytes,
   return excess <= 0 ? recomputeNs : kNoLimit;
 }
 
-int64_t HeuProblem::capacityNs(int32_t kind, WindowId host) const {
-  const auto k = static_cast<size_t>(kind);
-  const int8_t window = m_model.shape().graphs.kinds[k].hosts[static_cast<size_t>(host)];
-  return window < 0
-             ? 0
-             : m_model.shape().profile.kinds[k].windows[static_cast<size_t>(window)].capacityNs();
-}
-
 int64_t HeuProblem::leastTimeNs(const std::vector<KindLoad>& loads, int64_t moreNs) const {
   constexpr SlotLoad kNone{};
   int64_t forward = 0, backward = 0, pipe = 0, pipeTail = 0, forwardFree = 0, backwardFree = 0;
@@ -405,16 +397,16 @@ int64_t HeuProblem::leastTimeNs(const std::vector<KindLoad>& loads, int64_t more
     const KindLoad& own = loads[static_cast<size_t>(layer.kind)];
     const KindLoad* below =
         layer.below == kNoKind ? nullptr : &loads[static_cast<size_t>(layer.below)];
-    const int64_t attnNs = capacityNs(layer.kind, WindowId::kFwdAttn);
-    const int64_t mlpNs = capacityNs(layer.kind, WindowId::kFwdMlp);
+    const int64_t attnNs = m_model.windowNs(layer.kind, WindowId::kFwdAttn);
+    const int64_t mlpNs = m_model.windowNs(layer.kind, WindowId::kFwdMlp);
     const SlotLoad& fwdAttn = at(own, Slot::kFwdAttn);
     const SlotLoad& fwdMlp = at(own, Slot::kFwdMlp);
     forward +=
         layer.count * (overflowNs(fwdAttn, kNone, attnNs) + overflowNs(fwdMlp, kNone, mlpNs));
     forwardFree += layer.count * (freeNs(fwdAttn, kNone, attnNs) + freeNs(fwdMlp, kNone, mlpNs));
 
-    const int64_t bwdMlpNs = capacityNs(layer.kind, WindowId::kOwnBwdMlp);
-    const int64_t bwdAttnNs = capacityNs(layer.kind, WindowId::kPrevBwdAttn);
+    const int64_t bwdMlpNs = m_model.windowNs(layer.kind, WindowId::kOwnBwdMlp);
+    const int64_t bwdAttnNs = m_model.windowNs(layer.kind, WindowId::kPrevBwdAttn);
     const SlotLoad& prevMlp = below != nullptr ? at(*below, Slot::kPrevBwdMlp) : kNone;
     const SlotLoad& prevAttn = below != nullptr ? at(*below, Slot::kPrevBwdAttn) : kNone;
     const SlotLoad& ownMlp = at(own, Slot::kOwnBwdMlp);

@@ -90,7 +90,6 @@ class HeuProblem {
   void setForwardBase();
   void findFullestOperator();
   void listSavings();
-  int64_t capacityNs(int32_t kind, plan::WindowId host) const;
 
   // A way to give up memory for time: rebuilding a needed tensor, and what is only made for it.
   struct Saving {
@@ -101,7 +100,7 @@ class HeuProblem {
   void addSavings(size_t variable, size_t row);
   std::vector<size_t> exclusiveSources(size_t variable) const;
   bool rebuiltOnlyInBackward() const {
-    return m_model.steadyCount() == 0 && m_model.shape().isLast();
+    return m_model.steadyCount() == 0 && !m_model.shape().linkedAfter();
   }
 
   const StageModel& m_model;

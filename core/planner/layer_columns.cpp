@@ -65,7 +65,7 @@ class ColumnSearch {
     m_bwdMlpNs = windowNs(WindowId::kOwnBwdMlp);
     m_bwdAttnNs = role == LayerRole::kBelow ? windowNs(WindowId::kPrevBwdAttn) : 0;
     // At full price it is no better than on demand, which holds memory for less time.
-    m_hasPipe = !model.shape().isLast() && prices.pipe + prices.pipeTail < m_all;
+    m_hasPipe = model.shape().linkedAfter() && prices.pipe + prices.pipeTail < m_all;
     findFullestOperator();
     const plan::StageShape& shape = model.shape();
     if (!shape.isLast()) return;

@@ -23,12 +23,18 @@ int64_t forwardOf(const LayerKind& kind, const plan::LayerGraph& graph) {
   return total;
 }
 
-int64_t backwardOf(const LayerKind& kind, const plan::LayerGraph& graph) {
+// Without a weight gradient that is in a pass of its own.
+int64_t backwardOf(const plan::StageShape& shape, const Operator& op) {
+  return op.backwardNs - (shape.splitBackward ? op.weightGradientNs() : 0);
+}
+
+int64_t backwardOf(const plan::StageShape& shape, const LayerKind& kind,
+                   const plan::LayerGraph& graph) {
   int64_t total = 0;
   for (size_t op = 0; op < kind.operators.size(); ++op) {
-    if (!graph.operators[op].collective) total += kind.operators[op].backwardNs;
+    if (!graph.operators[op].collective) total += backwardOf(shape, kind.operators[op]);
     const int8_t window = graph.operators[op].backwardWindow;
-    if (window >= 0) total += kind.windows[static_cast<size_t>(window)].capacityNs();
+    if (window >= 0) total += shape.windowNs(kind.windows[static_cast<size_t>(window)]);
   }
   return total;
 }
@@ -39,10 +45,10 @@ int64_t sumForward(const profile::ModelEnd& end) {
   return total;
 }
 
-int64_t sumBackward(const profile::ModelEnd& end) {
+int64_t sumBackward(const plan::StageShape& shape, const profile::ModelEnd& end) {
   int64_t total = 0;
   for (const Operator& op : end.operators) {
-    if (op.kind != profile::OperatorKind::kCollective) total += op.backwardNs;
+    if (op.kind != profile::OperatorKind::kCollective) total += backwardOf(shape, op);
   }
   return total;
 }
@@ -82,15 +88,15 @@ void StageModel::sumPlainTimes() {
     m_plain.forwardNs +=
         layer.count * forwardOf(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind]);
     m_plain.backwardNs +=
-        layer.count * backwardOf(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind]);
+        layer.count * backwardOf(m_shape, m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind]);
   }
   if (m_shape.isFirst()) {
     m_plain.forwardNs += sumForward(m_shape.profile.first);
-    m_plain.backwardNs += sumBackward(m_shape.profile.first);
+    m_plain.backwardNs += sumBackward(m_shape, m_shape.profile.first);
   }
   if (m_shape.isLast()) {
     m_plain.forwardNs += sumForward(m_shape.profile.last);
-    m_plain.backwardNs += sumBackward(m_shape.profile.last);
+    m_plain.backwardNs += sumBackward(m_shape, m_shape.profile.last);
   }
   m_plain.forwardFilledNs = m_plain.forwardNs;
   plan::Item item;
@@ -105,7 +111,7 @@ LayerVariant StageModel::variantOf(int32_t kind, int32_t above,
   LayerVariant variant;
   variant.kind = kind;
   plan::SlotContext context;
-  context.gradientWait = !m_shape.isLast();
+  context.gradientWait = m_shape.linkedAfter();
   context.above = above == kNoKind ? nullptr : &m_shape.graphs.kinds[static_cast<size_t>(above)];
   context.nextForward = false;
   const plan::LayerGraph& graph = m_shape.graphs.kinds[static_cast<size_t>(kind)];
@@ -157,8 +163,9 @@ void StageModel::runSlot(int32_t kind, const std::vector<Slot>& slots, Slot slot
 int64_t StageModel::windowNs(int32_t kind, WindowId host) const {
   const auto k = static_cast<size_t>(kind);
   const int8_t window = m_shape.graphs.kinds[k].hosts[static_cast<size_t>(host)];
-  return window < 0 ? 0
-                    : m_shape.profile.kinds[k].windows[static_cast<size_t>(window)].capacityNs();
+  return window < 0
+             ? 0
+             : m_shape.windowNs(m_shape.profile.kinds[k].windows[static_cast<size_t>(window)]);
 }
 
 int64_t StageModel::forwardExtraNs(int32_t kind, const std::vector<Slot>& slots) const {

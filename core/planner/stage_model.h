@@ -73,7 +73,7 @@ class StageModel {
   int32_t inFlight() const { return m_shape.inFlight(); }
   int32_t microBatches() const { return m_shape.profile.parallel.microBatches; }
   // Micro-batches with a next forward, and without.
-  int64_t steadyCount() const { return inFlight() > 1 ? microBatches() - inFlight() + 1 : 0; }
+  int64_t steadyCount() const { return m_shape.hosted(); }
   int64_t tailCount() const { return microBatches() - steadyCount(); }
   const std::vector<LayerClass>& classes() const { return m_classes; }
   int64_t layersOfKind(int32_t kind) const { return m_layersOfKind[static_cast<size_t>(kind)]; }

@@ -8,9 +8,8 @@ using plan::WindowId;
 
 std::vector<Slot> slotsOf(const plan::StageShape& shape, int32_t layer) {
   plan::SlotContext context;
-  context.nextForward =
-      shape.inFlight() > 1 && shape.inFlight() <= shape.profile.parallel.microBatches;
-  context.gradientWait = !shape.isLast();
+  context.nextForward = shape.hosted() > 0;
+  context.gradientWait = shape.linkedAfter();
   context.above = layer < shape.topLayer() ? &shape.graph(layer + 1) : nullptr;
   return plan::recomputeSlots(shape.graph(layer), shape.policy(layer).placements, context);
 }
@@ -29,7 +28,8 @@ WindowLoad hosted(const plan::StageShape& shape, int32_t layer, WindowId window)
   const int8_t host = shape.graph(layer).hosts[static_cast<size_t>(window)];
   load.exists = host >= 0;
   if (load.exists) {
-    load.capacityNs = shape.profile.kindOf(layer).windows[static_cast<size_t>(host)].capacityNs();
+    load.capacityNs =
+        shape.windowNs(shape.profile.kindOf(layer).windows[static_cast<size_t>(host)]);
   }
   return load;
 }
@@ -41,7 +41,7 @@ WindowUse::WindowUse(const plan::StageShape& shape, int32_t layer)
   const auto at = [&](WindowId window) -> WindowLoad& {
     return m_loads[static_cast<size_t>(window)];
   };
-  if (shape.inFlight() > 1) {
+  if (shape.hosted() > 0) {
     at(WindowId::kFwdAttn) = hosted(shape, layer, WindowId::kFwdAttn);
     at(WindowId::kFwdMlp) = hosted(shape, layer, WindowId::kFwdMlp);
     at(WindowId::kFwdAttn).usedNs = slotNs(shape, layer, m_slots, Slot::kFwdAttn);

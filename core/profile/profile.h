@@ -62,6 +62,7 @@ struct Window {
   int64_t overlappedNs = 0;  // part already filled by compute (weight-gradient GEMM, ...)
   int64_t bytes = 0;
   bool operator==(const Window&) const = default;
+  bool ofBackward() const { return id.starts_with("bwd."); }
   int64_t capacityNs() const { return transferNs > overlappedNs ? transferNs - overlappedNs : 0; }
 };
 
