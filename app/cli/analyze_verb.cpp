@@ -14,6 +14,8 @@
 #include "core/analysis/collective_summary.h"
 #include "core/analysis/figures.h"
 #include "core/analysis/step_model.h"
+#include "core/analysis/tables.h"
+#include "core/base/files.h"
 #include "core/base/format.h"
 
 namespace caracal::cli {
@@ -26,7 +28,9 @@ using nlohmann::ordered_json;
 struct Options {
   std::vector<std::string> paths;
   std::string commKernels;
-  bool showNames = false;
+  std::string table;   // empty: the overview
+  std::string output;  // CSV file of the table
+  int64_t kernelGapNs = analysis::kDefaultKernelGapNs;
   bool json = false;
 };
 
@@ -97,21 +101,41 @@ std::string collectiveTable(const std::vector<CollectiveSummary>& collectives) {
   return "collectives matched across ranks\n" + table.render();
 }
 
-// Which kernels were taken for communication, so that the user can check the table of names.
-std::string namesText(const trace::Trace& trace, const analysis::CommNames& names) {
-  std::map<std::string, int64_t> kernels;
-  for (size_t e = 0; e < trace.eventCount(); ++e) {
-    const auto event = static_cast<trace::EventIndex>(e);
-    if (trace.kind(event) == trace::EventKind::kKernel && names.matches(trace.name(event))) {
-      ++kernels[std::string(trace.name(event))];
-    }
+std::string tableList() {
+  TextTable table{{"table", "holds"}, {}};
+  for (const analysis::TableKind& kind : analysis::tableKinds())
+    table.rows.push_back({std::string(kind.name), std::string(kind.sentence)});
+  return table.render();
+}
+
+Result<void> writeCsv(const analysis::DataTable& table, const std::string& path) {
+  if (!path.ends_with(".csv")) {
+    return fail(ErrorCode::kInvalidInput, "a table is written as CSV: name a .csv file, not {}",
+                path);
   }
-  std::string text = "communication is every kernel whose name holds one of:";
-  for (const std::string& part : names.parts) text += ' ' + part;
-  text += '\n';
-  TextTable table{{"calls", "kernel"}, {}};
-  for (const auto& [name, count] : kernels) table.rows.push_back({std::to_string(count), name});
-  return text + (kernels.empty() ? "no kernel of this run does\n" : table.render());
+  return writeTextFile(path, analysis::toCsv(table));
+}
+
+void printTable(const analysis::DataTable& table, const Options& options, Console& console) {
+  if (options.json) {
+    ordered_json document{{"schema", "caracal.table/1"}};
+    document.update(analysis::toJson(table));
+    printJson(console, document);
+    return;
+  }
+  console.out << analysis::toText(table).render();
+  for (const std::string& note : table.notes) console.out << note << '\n';
+}
+
+Result<ExitCode> runTable(const Options& options, const analysis::TableRequest& request,
+                          Console& console) {
+  CARACAL_TRY(table, analysis::makeTable(options.table, request));
+  if (!options.output.empty()) {
+    CARACAL_CHECK_OK(writeCsv(table, options.output));
+    if (!options.json) return ExitCode::kOk;
+  }
+  printTable(table, options, console);
+  return ExitCode::kOk;
 }
 
 void print(const Analysis& analysis, Console& console) {
@@ -127,12 +151,17 @@ void print(const Analysis& analysis, Console& console) {
 }
 
 Result<ExitCode> runAnalyze(const Options& options, Console& console) {
-  CARACAL_TRY(names, commNames(options.commKernels));
-  CARACAL_TRY(loaded, loadRun(options.paths, console));
-  if (options.showNames) {
-    console.out << namesText(*loaded.trace, names);
+  if (options.table == "list") {
+    console.out << tableList();
     return ExitCode::kOk;
   }
+  if (options.paths.empty()) return usageError(console, "analyze needs a trace file or a folder");
+  if (!options.output.empty() && options.table.empty())
+    return usageError(console, "-o writes a table: name it with --table (--table list)");
+  CARACAL_TRY(names, commNames(options.commKernels));
+  CARACAL_TRY(loaded, loadRun(options.paths, console));
+  if (!options.table.empty())
+    return runTable(options, {*loaded.trace, names, options.kernelGapNs}, console);
   const trace::Trace& trace = *loaded.trace;
   const Analysis analysis{
       loaded.trace, analysis::deviceFigures(trace, names),
@@ -150,13 +179,15 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
 
 VerbRun declareAnalyze(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  command.add_option("path", options->paths, "trace files, or folders of them, as one run")
-      ->required();
+  command.add_option("path", options->paths, "trace files, or folders of them, as one run");
   command.add_option(
       "--comm-kernels", options->commKernels,
       "JSON table of kernel names that are communication, in place of the shipped one");
-  command.add_flag("--table", options->showNames,
-                   "show that table and the kernels of this run it matches");
+  command.add_option("--table", options->table,
+                     "print one table instead of the overview; \"list\" names them");
+  command.add_option("-o,--output", options->output, "write the table into this CSV file");
+  command.add_option("--kernel-gap", options->kernelGapNs,
+                     "idle-breakdown: gaps below this many ns are launch overhead (30)");
   command.add_flag("--json", options->json, "print one JSON document");
   return [options](Console& console) { return runAnalyze(*options, console); };
 }

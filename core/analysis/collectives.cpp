@@ -1,7 +1,6 @@
 #include "core/analysis/collectives.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <set>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "core/analysis/lanes.h"
+#include "core/analysis/profiler_steps.h"
 
 namespace caracal::analysis {
 namespace {
@@ -39,51 +39,6 @@ struct CallKey {
 };
 
 using CallsOfRank = std::map<uint32_t, std::vector<EventIndex>>;  // each list in time order
-
-// Steps of a rank by its host annotations "ProfilerStep#N" (PyTorch), for events without a step.
-class ProfilerSteps {
- public:
-  explicit ProfilerSteps(const Trace& trace) : m_trace(trace), m_steps(trace.ranks().size()) {
-    constexpr std::string_view kPrefix = "ProfilerStep#";
-    for (const trace::Track& track : trace.tracks()) {
-      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-        if (trace.kind(e) != EventKind::kAnnotation) continue;
-        const std::string_view name = trace.name(e);
-        if (!name.starts_with(kPrefix)) continue;
-        int32_t number = -1;
-        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
-        m_steps[track.rank].push_back({trace.span(e), number});
-      }
-    }
-    for (auto& steps : m_steps) {
-      std::sort(steps.begin(), steps.end(),
-                [](const Step& a, const Step& b) { return a.span.beginNs < b.span.beginNs; });
-    }
-  }
-
-  int32_t stepOf(uint32_t rank, EventIndex event) const {
-    const EventIndex launch = m_trace.launch(event);
-    if (launch == kNoIndex) return -1;
-    const int64_t time = m_trace.beginNs(launch);
-    // One process may drive several devices: its threads belong to one of their ranks.
-    const uint32_t hostRank = m_trace.ranks()[rank].hostRank;
-    const std::vector<Step>& steps = m_steps[hostRank == kNoIndex ? rank : hostRank];
-    const auto after =
-        std::upper_bound(steps.begin(), steps.end(), time,
-                         [](int64_t t, const Step& s) { return t < s.span.beginNs; });
-    if (after == steps.begin()) return -1;
-    const Step& step = *std::prev(after);
-    return time < step.span.endNs ? step.number : -1;
-  }
-
- private:
-  struct Step {
-    Span span;
-    int32_t number = -1;
-  };
-  const Trace& m_trace;
-  std::vector<std::vector<Step>> m_steps;  // per rank, in time order
-};
 
 GroupKey groupOf(const Trace& trace, const trace::Track& track, const trace::EventArgs* args) {
   if (args != nullptr && args->group != kNoIndex) return {.group = args->group};

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/app/cli/run_caracal.h"
@@ -61,7 +62,7 @@ TEST(Analyze, figuresAreUnionsOfIntervals) {
 TEST(Analyze, theTableOfCommunicationNamesIsShownAndCanBeReplaced) {
   const TemporaryFolder folder;
   const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
-  const auto shown = runCaracal({"analyze", trace, "--table"});
+  const auto shown = runCaracal({"analyze", trace, "--table", "comm-kernels"});
   EXPECT_EQ(shown.exitCode, 0) << shown.err;
   EXPECT_THAT(shown.out, HasSubstr("nccl rccl"));
   EXPECT_THAT(shown.out, HasSubstr("ncclDevKernel_AllReduce_Sum_f32"));
@@ -69,6 +70,28 @@ TEST(Analyze, theTableOfCommunicationNamesIsShownAndCanBeReplaced) {
       folder.write("names.json", R"({"schema": "caracal.comm-kernels/1", "parts": ["gemm"]})");
   const json replaced = runCaracalJson({"analyze", trace, "--comm-kernels", table});
   EXPECT_EQ(replaced.at("ranks").at(0).at("commNs"), 10000);
+}
+
+TEST(Analyze, tablesComeAsTextJsonAndCsv) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const auto list = runCaracal({"analyze", "--table", "list"});
+  EXPECT_EQ(list.exitCode, 0);
+  EXPECT_THAT(list.out, HasSubstr("temporal-breakdown"));
+  const json table = runCaracalJson({"analyze", trace, "--table", "temporal-breakdown"});
+  EXPECT_EQ(table.at("schema"), "caracal.table/1");
+  EXPECT_EQ(table.at("rows").at(0).at("idleNs"), 6000);
+  const std::string csv = folder.path("out.csv");
+  EXPECT_EQ(runCaracal({"analyze", trace, "--table", "temporal-breakdown", "-o", csv}).exitCode, 0);
+  std::ifstream in(csv);
+  std::string header, row;
+  std::getline(in, header);
+  std::getline(in, row);
+  EXPECT_THAT(header, HasSubstr("rank,device,idleNs,computeNs"));
+  EXPECT_THAT(row, HasSubstr("0,0,6000,10000,6000,22000"));
+  EXPECT_EQ(runCaracal({"analyze", trace, "-o", csv}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"analyze"}).exitCode, 2);
+  EXPECT_EQ(runCaracal({"analyze", trace, "--table", "stragglers"}).exitCode, 4);
 }
 
 TEST(Compare, tracesWithoutStepsAreComparedByTheirDevices) {

@@ -11,6 +11,7 @@
 
 #include "core/analysis/collectives.h"
 #include "core/analysis/figures.h"
+#include "core/analysis/kernel_breakdown.h"
 #include "core/analysis/step_model.h"
 #include "core/base/statistics.h"
 #include "core/import/importer.h"
@@ -133,6 +134,16 @@ TEST_P(EveryRealTrace, hasFiguresThatFitTogether) {
       }
     }
   }
+  int64_t busyNs = 0;
+  for (const DeviceFigures& row : deviceFigures(*trace, CommNames{})) {
+    if (!row.device.empty()) busyNs += row.busyNs;
+  }
+  int64_t typesNs = 0;
+  for (const KernelTypeTime& row :
+       kernelTypeTimes(*trace, CommNames{}, MemoryOperations::kCounted)) {
+    typesNs += row.sumNs;
+  }
+  EXPECT_EQ(typesNs, busyNs);
   const auto model = buildStepModel(*trace);
   EXPECT_EQ(model.has_value(), GetParam().truth.contains("pipeline"));
   if (model) expectInvariants(*model);

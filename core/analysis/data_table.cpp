@@ -1,0 +1,98 @@
+#include "core/analysis/data_table.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace caracal::analysis {
+namespace {
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string field = "\"";
+  for (const char c : text) {
+    if (c == '"') field += '"';
+    field += c;
+  }
+  return field + '"';
+}
+
+std::string csvField(const Cell& cell) {
+  if (const auto* number = std::get_if<int64_t>(&cell)) return std::to_string(*number);
+  if (const auto* real = std::get_if<double>(&cell)) return fmt::format("{}", *real);
+  if (const auto* text = std::get_if<std::string>(&cell)) return quoted(*text);
+  return {};
+}
+
+nlohmann::ordered_json jsonValue(const Cell& cell) {
+  if (const auto* number = std::get_if<int64_t>(&cell)) return *number;
+  if (const auto* real = std::get_if<double>(&cell)) return *real;
+  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
+  return nullptr;
+}
+
+std::string textOf(const Cell& cell, Unit unit) {
+  if (const auto* number = std::get_if<int64_t>(&cell)) {
+    if (unit == Unit::kNs) return formatDuration(*number);
+    if (unit == Unit::kBytes) return formatBytes(*number);
+    return std::to_string(*number);
+  }
+  if (const auto* real = std::get_if<double>(&cell)) {
+    if (unit == Unit::kNs) return formatDuration(static_cast<int64_t>(*real));
+    if (unit == Unit::kPercent) return formatPercent(*real);
+    if (unit == Unit::kGigabytesPerSecond) return fmt::format("{:.2f} GB/s", *real);
+    return fmt::format("{:.4g}", *real);
+  }
+  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
+  return {};
+}
+
+// "idleNs" -> "idle": the unit stands at each number.
+std::string heading(const Column& column) {
+  static const std::string kSuffixes[] = {"", "Ns", "Bytes", "Pct", "GBps"};
+  const std::string& suffix = kSuffixes[static_cast<size_t>(column.unit)];
+  if (suffix.empty() || column.key.size() <= suffix.size() || !column.key.ends_with(suffix))
+    return column.key;
+  return column.key.substr(0, column.key.size() - suffix.size());
+}
+
+}  // namespace
+
+std::string toCsv(const DataTable& table) {
+  std::string text;
+  for (size_t c = 0; c < table.columns.size(); ++c)
+    text += (c > 0 ? "," : "") + quoted(table.columns[c].key);
+  text += "\r\n";
+  for (const auto& row : table.rows) {
+    for (size_t c = 0; c < row.size(); ++c) text += (c > 0 ? "," : "") + csvField(row[c]);
+    text += "\r\n";
+  }
+  return text;
+}
+
+nlohmann::ordered_json toJson(const DataTable& table) {
+  nlohmann::ordered_json document{{"name", table.name},
+                                  {"columns", nlohmann::ordered_json::array()},
+                                  {"rows", nlohmann::ordered_json::array()},
+                                  {"notes", table.notes}};
+  for (const Column& column : table.columns) document["columns"].push_back(column.key);
+  for (const auto& row : table.rows) {
+    nlohmann::ordered_json entry = nlohmann::ordered_json::object();
+    for (size_t c = 0; c < row.size(); ++c) entry[table.columns[c].key] = jsonValue(row[c]);
+    document["rows"].push_back(std::move(entry));
+  }
+  return document;
+}
+
+TextTable toText(const DataTable& table) {
+  TextTable text;
+  for (const Column& column : table.columns) text.header.push_back(heading(column));
+  for (const auto& row : table.rows) {
+    std::vector<std::string> cells;
+    for (size_t c = 0; c < row.size(); ++c) cells.push_back(textOf(row[c], table.columns[c].unit));
+    text.rows.push_back(std::move(cells));
+  }
+  return text;
+}
+
+}  // namespace caracal::analysis

@@ -1,0 +1,62 @@
+#include "core/analysis/tables.h"
+
+#include "core/analysis/hta_tables.h"
+
+namespace caracal::analysis {
+namespace {
+
+// Every kernel that was taken for communication, so that the user can check the table of names.
+Result<DataTable> commKernelsTable(const TableRequest& request) {
+  DataTable table{"comm-kernels", {{"calls"}, {"kernel"}}, {}, {}};
+  std::string parts = "communication is every kernel whose name holds one of:";
+  for (const std::string& part : request.comm.parts) parts += ' ' + part;
+  table.notes.push_back(std::move(parts));
+  CommKernelFilter filter(request.trace, request.comm);
+  std::vector<int64_t> calls(request.trace.names().size());
+  for (size_t e = 0; e < request.trace.eventCount(); ++e) {
+    const auto event = static_cast<trace::EventIndex>(e);
+    if (filter.isCommKernel(event)) ++calls[request.trace.nameId(event)];
+  }
+  for (trace::NameId id = 0; id < calls.size(); ++id) {
+    if (calls[id] > 0) table.rows.push_back({calls[id], std::string(request.trace.names()[id])});
+  }
+  return table;
+}
+
+}  // namespace
+
+const std::vector<TableKind>& tableKinds() {
+  static const std::vector<TableKind> kKinds{
+      {"temporal-breakdown", "per rank: idle, compute and other time of the GPU",
+       temporalBreakdownTable},
+      {"comm-overlap", "per rank: how much of communication ran beside computation", overlapTable},
+      {"kernel-types", "over all ranks: time in computation, communication, and both at once",
+       kernelTypesTable},
+      {"kernel-types-memory", "the same with copies, sets and whole graphs as types",
+       kernelTypesWithMemoryTable},
+      {"kernels", "per rank and name: calls, sum, mean, deviation, least and most of a kernel",
+       kernelsTable},
+      {"idle-breakdown",
+       "per stream: gaps that waited for the host, for the next kernel to start, or for other "
+       "things",
+       idleBreakdownTable},
+      {"stragglers", "per iteration: ranks that came last to the most uneven collective",
+       stragglersTable},
+      {"queue-length", "per stream: how many operations were launched and not yet begun",
+       queueLengthTable},
+      {"launches", "per rank: host calls that launch, short kernels, late starts", launchesTable},
+      {"comm-kernels", "the kernels that were taken for communication", commKernelsTable},
+  };
+  return kKinds;
+}
+
+Result<DataTable> makeTable(std::string_view name, const TableRequest& request) {
+  std::string known;
+  for (const TableKind& kind : tableKinds()) {
+    if (kind.name == name) return kind.make(request);
+    known += (known.empty() ? "" : ", ") + std::string(kind.name);
+  }
+  return fail(ErrorCode::kNotFound, "no table is called \"{}\"; there are: {}", name, known);
+}
+
+}  // namespace caracal::analysis

@@ -1,0 +1,33 @@
+// The tables that `caracal analyze --table NAME` and the app export, by name.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/analysis/comm_names.h"
+#include "core/analysis/data_table.h"
+#include "core/analysis/stream_gaps.h"
+#include "core/base/result.h"
+#include "core/trace/trace.h"
+
+namespace caracal::analysis {
+
+struct TableRequest {
+  const trace::Trace& trace;
+  const CommNames& comm;
+  int64_t kernelGapNs = kDefaultKernelGapNs;  // idle-breakdown: shorter gaps are kernel_wait
+};
+
+struct TableKind {
+  std::string_view name;
+  std::string_view sentence;  // what its rows are
+  Result<DataTable> (*make)(const TableRequest& request);
+};
+
+// In the order in which they are listed.
+const std::vector<TableKind>& tableKinds();
+// kNotFound names the tables that there are.
+Result<DataTable> makeTable(std::string_view name, const TableRequest& request);
+
+}  // namespace caracal::analysis
