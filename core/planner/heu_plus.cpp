@@ -13,7 +13,7 @@ Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::
   if (!heu.feasible()) return heu;
   if (heu.status == PlanStatus::kOptimal) heu.status = PlanStatus::kFeasible;
   const PipelineModel pipeline(profile, skeleton);
-  MixedPlan mixed = mixStages(profile, pipeline, heu, kQuickMix, {stop});
+  MixedPlan mixed = mixStages(pipeline, heu, kQuickMix, {stop});
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
   return std::move(mixed.candidate);
 }

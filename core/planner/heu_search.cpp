@@ -270,6 +270,13 @@ int64_t objectiveNs(const StageModel& model, const StageGaps& gaps, const PassTi
          gaps.steady.exposedNs(times.pipeNs) + gaps.tail.exposedNs(times.pipeTailNs);
 }
 
+StageGaps noGapsOf(const StageModel& model) {
+  const auto none = [](int64_t count) {
+    return GradientGaps(std::vector<int64_t>(static_cast<size_t>(count), 0));
+  };
+  return {none(model.steadyCount()), none(model.tailCount())};
+}
+
 HeuPolicy searchHeu(const StageModel& model, const StageGaps& gaps, const HeuRequest& request,
                     std::stop_token stop) {
   return HeuSearch(model, gaps, request, std::move(stop)).run();

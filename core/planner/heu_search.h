@@ -24,6 +24,9 @@ struct StageGaps {
   GradientGaps tail;    // the others
 };
 
+// Of a stage that never waits.
+StageGaps noGapsOf(const StageModel& model);
+
 enum class HeuGoal : uint8_t { kLeastTime, kLeastMemory };
 
 struct HeuRequest {

@@ -1,38 +1,54 @@
 #include "core/planner/mixed_plan.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace caracal::planner {
 namespace {
 
-Chain chainOf(const profile::Profile& profile, const plan::StagePlan& stage, VariantTable& table) {
-  Chain layers;
-  for (int32_t l = 0; l < stage.layerCount(); ++l) {
-    const auto kind =
-        static_cast<int32_t>(profile.layers[static_cast<size_t>(stage.firstLayer + l)]);
-    layers.push_back(table.add(kind, stage.layers[static_cast<size_t>(l)].placements));
+Chain chainOf(const StageModel& model, const std::vector<plan::LayerPolicy>& layers,
+              VariantTable& table) {
+  const plan::StageShape& shape = model.shape();
+  Chain chain;
+  for (size_t l = 0; l < layers.size(); ++l) {
+    const size_t layer = static_cast<size_t>(shape.firstLayer()) + l;
+    chain.push_back(
+        table.add(static_cast<int32_t>(shape.profile.layers[layer]), layers[l].placements));
   }
-  return layers;
+  return chain;
+}
+
+StageChoice choiceOf(const StageChain& chain, const VariantTable& table) {
+  StageChoice choice;
+  for (const VariantId layer : chain.layers) choice.layers.push_back({table.placements(layer)});
+  choice.times = chain.times;
+  choice.peakBytes = chain.peakBytes;
+  return choice;
 }
 
 }  // namespace
 
-MixedPlan mixStages(const profile::Profile& profile, const PipelineModel& pipeline,
-                    const Candidate& start, MixLimits limits, const MixStop& stop) {
+StageChoice mixStage(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes,
+                     const std::vector<plan::LayerPolicy>& start, MixLimits limits,
+                     const MixStop& stop) {
+  StageMix mix(model, gaps, budgetBytes, limits, stop);
+  StageChain first = mix.judge(chainOf(model, start, mix.table()));
+  return choiceOf(mix.search(std::move(first)), mix.table());
+}
+
+MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start, MixLimits limits,
+                    const MixStop& stop) {
   MixedPlan mixed{start, {}};
   std::vector<PassTimes> before;
   for (size_t s = 0; s < pipeline.size(); ++s) {
-    StageMix mix(pipeline.stage(s), pipeline.gaps(s), pipeline.budgetBytes(), limits, stop);
+    const StageModel& model = pipeline.stage(s);
     plan::StagePlan& stage = mixed.candidate.plan.stages[s];
-    StageChain first = mix.judge(chainOf(profile, stage, mix.table()));
-    before.push_back(first.times);
-    const StageChain best = mix.search(std::move(first));
-    for (size_t l = 0; l < best.layers.size(); ++l)
-      stage.layers[l].placements = mix.table().placements(best.layers[l]);
+    VariantTable table(model);
+    before.push_back(table.passTimes(chainOf(model, stage.layers, table)));
+    StageChoice best =
+        mixStage(model, pipeline.gaps(s), pipeline.budgetBytes(), stage.layers, limits, stop);
+    stage.layers = std::move(best.layers);
     mixed.candidate.peakBytes[s] = best.peakBytes;
-    mixed.candidate.loadNs[s] =
-        std::max(best.times.forwardNs, best.times.forwardFilledNs) + best.times.backwardNs;
+    mixed.candidate.loadNs[s] = loadNs(best.times);
     mixed.times.push_back(best.times);
   }
   mixed.candidate.stepNs = pipeline.stepNs(mixed.times);

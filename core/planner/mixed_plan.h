@@ -5,9 +5,16 @@
 
 #include "core/planner/candidate.h"
 #include "core/planner/pipeline_model.h"
+#include "core/planner/stage_choice.h"
 #include "core/planner/stage_mix.h"
 
 namespace caracal::planner {
+
+// One stage, starting from layers that fit the budget and keep their inputs: never worse for the
+// stage by itself (heu_search.h).
+StageChoice mixStage(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes,
+                     const std::vector<plan::LayerPolicy>& start, MixLimits limits,
+                     const MixStop& stop);
 
 struct MixedPlan {
   Candidate candidate;  // `start`, or one with a shorter step
@@ -15,7 +22,7 @@ struct MixedPlan {
 };
 
 // REQUIRES a feasible `start` without dropped layer inputs.
-MixedPlan mixStages(const profile::Profile& profile, const PipelineModel& pipeline,
-                    const Candidate& start, MixLimits limits, const MixStop& stop);
+MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start, MixLimits limits,
+                    const MixStop& stop);
 
 }  // namespace caracal::planner

@@ -36,7 +36,7 @@ Result<Candidate> optCandidate(const profile::Profile& profile, const plan::Plan
   CARACAL_TRY(plus, heuPlusCandidate(profile, skeleton, stop));
   if (!plus.feasible()) return plus;
   const PipelineModel pipeline(profile, skeleton);
-  MixedPlan mixed = mixStages(profile, pipeline, plus, kThoroughMix, mixStop);
+  MixedPlan mixed = mixStages(pipeline, plus, kThoroughMix, mixStop);
   Candidate& candidate = mixed.candidate;
   std::vector<int64_t> bounds;
   for (size_t s = 0; s < pipeline.size(); ++s) {

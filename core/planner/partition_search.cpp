@@ -239,6 +239,29 @@ Partition greedyPartition(StageSolver& solver, Partition start, const Progress& 
   return greedyPartition(evaluate, start, progress).value_or(start);
 }
 
+Result<Partition> climbedPartition(const EvaluatePartition& evaluate, Partition start,
+                                   const Progress& progress) {
+  constexpr size_t kFew = 3;  // stages of each end
+  CARACAL_TRY(first, evaluate(start));
+  PartitionValue best = std::move(first);
+  for (;;) {
+    report(progress, 0.9, "moving layers between stages");
+    PartitionValue next = best;
+    const std::vector<size_t> stages = fastestFirst(best);
+    for (size_t slow = 0; slow < std::min(kFew, stages.size()); ++slow) {
+      const size_t from = stages[stages.size() - 1 - slow];
+      if (best.layersOfStage[from] == 1) continue;
+      for (size_t fast = 0; fast < std::min(kFew, stages.size()); ++fast) {
+        if (stages[fast] == from) continue;
+        CARACAL_TRY(tried, evaluate(afterMove(best, from, stages[fast])));
+        if (tried.betterThan(next)) next = std::move(tried);
+      }
+    }
+    if (!next.betterThan(best)) return best.layersOfStage;
+    best = std::move(next);
+  }
+}
+
 std::vector<PartitionValue> searchPartitions(StageSolver& solver,
                                              const std::vector<Partition>& starts,
                                              const Progress& progress) {

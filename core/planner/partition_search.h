@@ -45,6 +45,12 @@ Result<std::vector<int32_t>> greedyPartition(const EvaluatePartition& evaluate,
 std::vector<int32_t> greedyPartition(StageSolver& solver, std::vector<int32_t> start,
                                      const Progress& progress = {});
 
+// Moves of one layer from one of the slowest stages to one of the fastest, a few of each, the best
+// first, until none makes the simulated step shorter: for partitions that take long to value.
+Result<std::vector<int32_t>> climbedPartition(const EvaluatePartition& evaluate,
+                                              std::vector<int32_t> start,
+                                              const Progress& progress = {});
+
 // Local search on the simulated step from several starts: the best single move of a layer between
 // any two stages, until none helps. Best first, without doubles.
 std::vector<PartitionValue> searchPartitions(StageSolver& solver,

@@ -20,11 +20,9 @@ PipelineModel::PipelineModel(const profile::Profile& profile, const plan::Plan& 
   for (size_t s = 0; s < m_models.size(); ++s) {
     const auto& waits = times.gradientWaitNs[s];
     const auto steady = static_cast<std::ptrdiff_t>(m_models[s].steadyCount());
-    const auto tail = static_cast<size_t>(m_models[s].tailCount());
     m_gaps.push_back({GradientGaps({waits.begin(), waits.begin() + steady}),
                       GradientGaps({waits.begin() + steady, waits.end()})});
-    m_noGaps.push_back({GradientGaps(std::vector<int64_t>(static_cast<size_t>(steady), 0)),
-                        GradientGaps(std::vector<int64_t>(tail, 0))});
+    m_noGaps.push_back(noGapsOf(m_models[s]));
     m_nobodyWaits &=
         std::all_of(waits.begin(), waits.end(), [](int64_t wait) { return wait == 0; });
   }

@@ -12,7 +12,8 @@
 #include "core/planner/operator_budget.h"
 #include "core/planner/opt.h"
 #include "core/planner/partition.h"
-#include "core/planner/partition_search.h"
+#include "core/planner/planned_partitions.h"
+#include "core/planner/scheduled_plan.h"
 #include "core/planner/stage_solver.h"
 #include "core/profile/profile_json.h"
 
@@ -26,22 +27,6 @@ Result<void> checkRequest(const profile::Profile& profile, const PlanRequest& re
   return {};
 }
 
-struct PlanningTask {
-  const profile::Profile& profile;
-  const PlanRequest& request;
-  const plan::Schedule& schedule;
-  int64_t budgetBytes = 0;
-  std::stop_token stop;
-
-  bool is1F1B() const { return schedule.name.kind == plan::ScheduleKind::k1F1B; }
-  bool oneChunkPerDevice() const {
-    return std::all_of(schedule.chunksOf.begin(), schedule.chunksOf.end(),
-                       [](const auto& chunks) { return chunks.size() == 1; });
-  }
-};
-
-using MakeCandidate = Result<Candidate> (*)(const PlanningTask& task, plan::Plan skeleton);
-
 enum class Schedules : uint8_t { kAny, k1F1B };
 
 struct PolicyEntry {
@@ -49,13 +34,6 @@ struct PolicyEntry {
   Schedules schedules;
   MakeCandidate make;
 };
-
-plan::Plan skeletonOf(const PlanningTask& task, const std::vector<int32_t>& layersOfStage) {
-  plan::Plan plan =
-      skeletonPlan(task.profile, layersOfStage, task.budgetBytes, task.request.policy);
-  plan.schedule = plan::toText(task.schedule.name);
-  return plan;
-}
 
 Result<Candidate> makeBaseline(const PlanningTask& task, plan::Plan skeleton) {
   CARACAL_TRY(baseline, baselineFromName(task.request.policy));
@@ -109,6 +87,8 @@ Result<Candidate> makeKnapsack(const PlanningTask& task, plan::Plan skeleton) {
 }
 
 Result<Candidate> makeCheckmate(const PlanningTask& task, plan::Plan skeleton) {
+  if (!task.is1F1B())
+    return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kCheckmate, task.stop);
   CARACAL_TRY(candidate, makeStagewise(task, std::move(skeleton)));
   if (!candidate.feasible()) return candidate;
   if (candidate.notes.empty()) {  // the search was complete
@@ -121,10 +101,14 @@ Result<Candidate> makeCheckmate(const PlanningTask& task, plan::Plan skeleton) {
 }
 
 Result<Candidate> makeHeu(const PlanningTask& task, plan::Plan skeleton) {
+  if (!task.is1F1B())
+    return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kHeu, task.stop);
   return heuCandidate(task.profile, skeleton, task.stop);
 }
 
 Result<Candidate> makeHeuPlus(const PlanningTask& task, plan::Plan skeleton) {
+  if (!task.is1F1B())
+    return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kHeuPlus, task.stop);
   return heuPlusCandidate(task.profile, skeleton, task.stop);
 }
 
@@ -154,15 +138,15 @@ const std::vector<PolicyEntry>& entries() {
        Schedules::kAny,
        &makeKnapsack},
       {{"checkmate", "Recompute as little as the memory allows, on demand; exact per stage."},
-       Schedules::k1F1B,
+       Schedules::kAny,
        &makeCheckmate},
       {{"heu",
         "Choose per tensor: keep it, rebuild it in a communication window, or on demand; exact per "
         "stage."},
-       Schedules::k1F1B,
+       Schedules::kAny,
        &makeHeu},
       {{"heu+", "As heu, but the layers of a stage may differ: memory that is left over is used."},
-       Schedules::k1F1B,
+       Schedules::kAny,
        &makeHeuPlus},
       {{"opt", "As heu+, searched thoroughly, with a proven bound on the step."},
        Schedules::k1F1B,
@@ -194,73 +178,14 @@ Result<MakeCandidate> makerOf(const PlanningTask& task) {
     if (const auto baseline = baselineFromName(policy); !baseline)
       return tl::unexpected(baseline.error());
     if (entry.schedules == Schedules::k1F1B && !task.is1F1B()) {
-      return fail(
-          ErrorCode::kUnsupported,
-          "policy {} counts on the windows and the micro-batches in flight of 1F1B and cannot "
-          "plan {} yet; {} can",
-          policy, plan::toText(task.schedule.name), namesOf(Schedules::kAny));
+      return fail(ErrorCode::kUnsupported,
+                  "policy {} proves its bound with the passes of 1F1B and cannot plan {}; {} can",
+                  policy, plan::toText(task.schedule.name), namesOf(Schedules::kAny));
     }
     return entry.make;
   }
   return fail(ErrorCode::kInvalidInput, "unknown policy `{}`; known are {}", policy,
               namesOf(std::nullopt));
-}
-
-// Single layers move while the simulated step becomes shorter; for schedules without a StageSolver.
-Result<std::vector<int32_t>> greedyBySimulation(const PlanningTask& task, MakeCandidate make,
-                                                const std::vector<int32_t>& start,
-                                                const Progress& progress) {
-  const auto evaluate = [&](const std::vector<int32_t>& layersOfStage) -> Result<PartitionValue> {
-    CARACAL_TRY(candidate, make(task, skeletonOf(task, layersOfStage)));
-    return PartitionValue{layersOfStage, candidate.excessBytes(task.budgetBytes), candidate.stepNs,
-                          candidate.loadNs, candidate.peakBytes};
-  };
-  return greedyPartition(evaluate, start, progress);
-}
-
-// Partitions worth planning in full, the most promising first. The searches value a stage by itself
-// (stage_solver.h); the policy has the last word.
-using Partitions = std::vector<std::vector<int32_t>>;
-
-Result<Partitions> searchedFor(const PlanningTask& task, const std::vector<int32_t>& even,
-                               const Progress& progress) {
-  StageSolver solver(task.profile, task.request.policy, task.budgetBytes, task.stop);
-  Partitions partitions;
-  if (task.request.partition == PartitionMode::kGreedy) {
-    partitions = {greedyPartition(solver, even, progress)};
-  } else if (task.request.partition == PartitionMode::kDp) {
-    partitions = {minimaxPartition(solver, progress)};
-  } else {
-    const std::vector<int32_t> dp = minimaxPartition(solver, progress);
-    const std::vector<int32_t> greedy = greedyPartition(solver, even, progress);
-    for (const PartitionValue& value : searchPartitions(solver, {dp, greedy, even}, progress))
-      partitions.push_back(value.layersOfStage);
-  }
-  if (task.stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
-  return partitions;
-}
-
-Result<Partitions> partitionsFor(const PlanningTask& task, MakeCandidate make,
-                                 const Progress& progress) {
-  const PlanRequest& request = task.request;
-  const auto layers = static_cast<int32_t>(task.profile.layers.size());
-  const int32_t stages = task.schedule.chunks;
-  if (request.partition == PartitionMode::kGiven) {
-    CARACAL_CHECK_OK(checkPartition(request.layersOfStage, layers, stages));
-    return Partitions{request.layersOfStage};
-  }
-  CARACAL_TRY(even, evenPartition(layers, stages));
-  if (request.partition == PartitionMode::kEven) return Partitions{even};
-  if (task.is1F1B()) return searchedFor(task, even, progress);
-  if (request.partition != PartitionMode::kGreedy || !task.oneChunkPerDevice()) {
-    return fail(
-        ErrorCode::kUnsupported,
-        "partitions for {} cannot be searched this way yet; use even{}, or give the layers of "
-        "its {} stages",
-        plan::toText(task.schedule.name), task.oneChunkPerDevice() ? ", greedy" : "", stages);
-  }
-  CARACAL_TRY(greedy, greedyBySimulation(task, make, even, progress));
-  return Partitions{greedy};
 }
 
 std::string partitionNote(const PlanRequest& request, const plan::Plan& plan) {
@@ -369,7 +294,9 @@ Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest&
       request.budgetBytes > 0 ? request.budgetBytes : profile.memory.capacityBytes;
   const PlanningTask task{profile, request, schedule, budgetBytes, stop};
   CARACAL_TRY(make, makerOf(task));
-  CARACAL_TRY(partitions, partitionsFor(task, make, progress));
+  // Where partitions are searched by planning each of them, heu says what heu+ would make of it.
+  const MakeCandidate quick = make == &makeHeuPlus ? &makeHeu : make;
+  CARACAL_TRY(partitions, partitionsFor(task, quick, progress));
   // opt takes long: heu+ says which partition it is for.
   const bool manyForOpt = make == &makeOpt && partitions.size() > 1;
   CARACAL_TRY(best, bestOf(task, manyForOpt ? &makeHeuPlus : make, partitions, progress));

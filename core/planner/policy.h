@@ -71,9 +71,8 @@ struct PlanOutcome {
 std::optional<double> gapOf(const PlanOutcome& outcome);
 
 // Fails only for bad requests (unknown policy, impossible partition or schedule) and for what
-// cannot be planned yet (kUnsupported, with what can); "nothing fits" is an outcome. Schedules
-// other than 1F1B take the policies that never look at windows, and partitions that are even,
-// given, or, with one chunk per device, greedy.
+// cannot be planned (kUnsupported, with what can); "nothing fits" is an outcome. Schedules other
+// than 1F1B take every policy but opt, and every partition but dp.
 Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest& request,
                              std::stop_token stop = {}, const Progress& progress = {});
 

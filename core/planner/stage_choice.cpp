@@ -22,6 +22,17 @@ int64_t loadNs(const PassTimes& times) {
   return std::max(times.forwardNs, times.forwardFilledNs) + times.backwardNs;
 }
 
+int64_t recomputeNs(const plan::StageShape& shape, const std::vector<plan::LayerPolicy>& layers) {
+  int64_t total = 0;
+  for (size_t l = 0; l < layers.size(); ++l) {
+    const auto& operators = shape.operators(shape.firstLayer() + static_cast<int32_t>(l));
+    for (size_t op = 0; op < operators.size(); ++op) {
+      if (layers[l].placements[op].recomputed()) total += operators[op].forwardNs;
+    }
+  }
+  return total;
+}
+
 Candidate candidateOf(const profile::Profile& profile, plan::Plan skeleton,
                       std::vector<StageChoice> choices) {
   Candidate candidate;

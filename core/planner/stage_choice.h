@@ -27,6 +27,9 @@ StageChoice choiceOf(const StageModel& model, const KindPolicies& policies);
 // Forward and backward of one micro-batch, recomputation included: a stage's share of the step.
 int64_t loadNs(const PassTimes& times);
 
+// What these layers of a stage, bottom first, rebuild in a micro-batch, hidden or not.
+int64_t recomputeNs(const plan::StageShape& shape, const std::vector<plan::LayerPolicy>& layers);
+
 // A 1F1B plan of these choices. Infeasible when one of them is; the bound is left to the policy.
 Candidate candidateOf(const profile::Profile& profile, plan::Plan skeleton,
                       std::vector<StageChoice> choices);

@@ -6,6 +6,7 @@
 
 #include "core/planner/baselines.h"
 #include "core/planner/checkmate.h"
+#include "core/planner/heu_choice.h"
 #include "core/planner/heu_search.h"
 #include "core/planner/operator_budget.h"
 #include "core/planner/stage_model.h"
@@ -44,17 +45,6 @@ int64_t peakFromProgram(const plan::StageShape& shape,
   return simulated ? simulated->stages[own].peakBytes : kNoLimit;
 }
 
-int64_t recomputeNs(const plan::StageShape& shape, const std::vector<plan::LayerPolicy>& layers) {
-  int64_t total = 0;
-  for (size_t l = 0; l < layers.size(); ++l) {
-    const auto& operators = shape.operators(shape.firstLayer() + static_cast<int32_t>(l));
-    for (size_t op = 0; op < operators.size(); ++op) {
-      if (layers[l].placements[op].recomputed()) total += operators[op].forwardNs;
-    }
-  }
-  return total;
-}
-
 StageChoice baselineChoice(const StageModel& model, const Baseline& baseline) {
   const plan::StageShape& shape = model.shape();
   StageChoice choice;
@@ -74,23 +64,6 @@ StageChoice baselineChoice(const StageModel& model, const Baseline& baseline) {
   choice.times = model.plainTimes();
   choice.times.backwardNs += recomputeNs(shape, choice.layers);
   choice.peakBytes = peakFromProgram(shape, choice.layers);
-  return choice;
-}
-
-// Enough for layers of today's operators, and an end to a search that meets others.
-constexpr int64_t kHeuNodes = 200'000;
-
-StageChoice heuChoice(const StageModel& model, int64_t budgetBytes, const std::stop_token& stop) {
-  const auto none = [](int64_t count) {
-    return GradientGaps(std::vector<int64_t>(static_cast<size_t>(count), 0));
-  };
-  const StageGaps gaps{none(model.steadyCount()), none(model.tailCount())};
-  HeuPolicy found = searchHeu(model, gaps, {budgetBytes, HeuGoal::kLeastTime, kHeuNodes}, stop);
-  if (!found.found) {
-    found = searchHeu(model, gaps, {kNoLimit, HeuGoal::kLeastMemory, kHeuNodes}, stop);
-  }
-  StageChoice choice = choiceOf(model, found.policies);
-  choice.complete = found.complete;
   return choice;
 }
 
@@ -116,7 +89,9 @@ StageSolver::StageSolver(const profile::Profile& profile, const std::string& pol
     m_solve = [this, knapsack = std::make_shared<OperatorBudgetPolicy>(profile)](
                   const StageModel& model) { return knapsack->solve(model, m_budgetBytes); };
   } else {
-    m_solve = [this](const StageModel& model) { return heuChoice(model, m_budgetBytes, m_stop); };
+    m_solve = [this](const StageModel& model) {
+      return heuChoice(model, noGapsOf(model), m_budgetBytes, m_stop);
+    };
   }
 }
 

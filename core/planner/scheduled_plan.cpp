@@ -1,0 +1,223 @@
+#include "core/planner/scheduled_plan.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/planner/baselines.h"
+#include "core/planner/checkmate.h"
+#include "core/planner/heu_choice.h"
+#include "core/planner/mixed_plan.h"
+#include "core/planner/schedule_model.h"
+
+namespace caracal::planner {
+namespace {
+
+// What a policy makes of one chunk under a budget of its own; what needs least memory where nothing
+// fits.
+using ChooseChunk = std::function<StageChoice(size_t chunk, int64_t budgetBytes)>;
+
+// A choice for every chunk, and what the simulator makes of them.
+struct Trial {
+  std::vector<StageChoice> chunks;
+  Candidate candidate;
+};
+
+// Finds the largest fraction of their memory that the chunks of each group may use.
+class MemorySharing {
+ public:
+  MemorySharing(const profile::Profile& profile, const plan::Plan& skeleton,
+                const ScheduleModel& model, std::stop_token stop)
+      : m_profile(profile),
+        m_skeleton(skeleton),
+        m_model(model),
+        m_budgetBytes(skeleton.stages.front().budgetBytes),
+        m_stop(std::move(stop)) {}
+
+  // Infeasible when not even the least memory fits.
+  Result<Trial> run(const ChooseChunk& choose) const {
+    CARACAL_TRY(most, simulated(everyChunk(choose, kNoLimit)));
+    if (most.candidate.feasible()) return std::move(most);
+    CARACAL_TRY(least, simulated(everyChunk(choose, 0)));
+    if (!least.candidate.feasible()) return std::move(least);
+    return between(choose, least, most);
+  }
+
+ private:
+  // Fractions of the way from the least to the most memory of a group's chunks.
+  struct Range {
+    double fits = 0, exceeds = 1;
+    double tried = 1;
+    bool open() const { return fits < 1; }
+  };
+
+  Result<Trial> between(const ChooseChunk& choose, const Trial& least, const Trial& most) const {
+    constexpr int kHalvings = 8;
+    std::vector<Range> ranges(m_model.groups().size());
+    std::vector<StageChoice> best = least.chunks;
+    keepWhatFits(most, ranges, best);
+    for (int step = 0; step < kHalvings; ++step) {
+      std::vector<StageChoice> chunks = best;
+      for (size_t g = 0; g < ranges.size(); ++g) {
+        if (!ranges[g].open()) continue;
+        ranges[g].tried = (ranges[g].fits + ranges[g].exceeds) / 2;
+        for (const size_t c : m_model.groups()[g].chunks)
+          chunks[c] = choose(c, bytesAt(ranges[g].tried, least.chunks[c], most.chunks[c]));
+      }
+      CARACAL_TRY(trial, simulated(std::move(chunks)));
+      keepWhatFits(trial, ranges, best);
+    }
+    return simulated(std::move(best));
+  }
+
+  static int64_t bytesAt(double fraction, const StageChoice& least, const StageChoice& most) {
+    return least.peakBytes +
+           static_cast<int64_t>(fraction * static_cast<double>(most.peakBytes - least.peakBytes));
+  }
+
+  void keepWhatFits(const Trial& trial, std::vector<Range>& ranges,
+                    std::vector<StageChoice>& best) const {
+    for (size_t g = 0; g < ranges.size(); ++g) {
+      if (!ranges[g].open()) continue;
+      const MemoryGroup& group = m_model.groups()[g];
+      const bool fits = std::all_of(group.devices.begin(), group.devices.end(), [&](size_t device) {
+        return trial.candidate.peakBytes[device] <= m_budgetBytes;
+      });
+      (fits ? ranges[g].fits : ranges[g].exceeds) = ranges[g].tried;
+      if (!fits) continue;
+      for (const size_t c : group.chunks) best[c] = trial.chunks[c];
+    }
+  }
+
+  std::vector<StageChoice> everyChunk(const ChooseChunk& choose, int64_t budgetBytes) const {
+    std::vector<StageChoice> chunks;
+    for (size_t c = 0; c < m_model.chunks(); ++c) chunks.push_back(choose(c, budgetBytes));
+    return chunks;
+  }
+
+  Result<Trial> simulated(std::vector<StageChoice> chunks) const {
+    if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    plan::Plan plan = m_skeleton;
+    for (size_t c = 0; c < chunks.size(); ++c) plan.stages[c].layers = chunks[c].layers;
+    CARACAL_TRY(candidate, simulatedCandidate(m_profile, std::move(plan), m_stop));
+    return Trial{std::move(chunks), std::move(candidate)};
+  }
+
+  const profile::Profile& m_profile;
+  const plan::Plan& m_skeleton;
+  const ScheduleModel& m_model;
+  int64_t m_budgetBytes;
+  std::stop_token m_stop;
+};
+
+class ScheduledPlanner {
+ public:
+  ScheduledPlanner(const profile::Profile& profile, const plan::Plan& skeleton,
+                   const ScheduleModel& model, std::stop_token stop)
+      : m_profile(profile),
+        m_skeleton(skeleton),
+        m_model(model),
+        m_stop(std::move(stop)),
+        m_sharing(profile, skeleton, model, m_stop) {}
+
+  Result<Candidate> run(ChunkPolicy policy) {
+    if (policy == ChunkPolicy::kCheckmate) {
+      const CheckmatePolicy checkmate(m_profile);
+      CARACAL_CHECK_OK(consider([&](size_t chunk, int64_t budgetBytes) {
+        return checkmate.solve(m_model.chunk(chunk), budgetBytes, m_stop);
+      }));
+    } else {
+      CARACAL_CHECK_OK(considerHeu());
+    }
+    if (policy == ChunkPolicy::kHeuPlus && m_best->feasible() && !isPlain())
+      CARACAL_CHECK_OK(consider(
+          [&](size_t chunk, int64_t budgetBytes) { return mixedChoice(chunk, budgetBytes); }));
+    CARACAL_CHECK_OK(considerBaselines());
+    return finished();
+  }
+
+ private:
+  // Nothing is shorter than a step without recomputation.
+  bool isPlain() const { return m_best->stepNs == m_model.plainStepNs(); }
+
+  Result<void> considerHeu() {
+    CARACAL_CHECK_OK(consider([&](size_t chunk, int64_t budgetBytes) {
+      return heuChoice(m_model.chunk(chunk), m_model.gaps(chunk), budgetBytes, m_stop);
+    }));
+    if (!m_best->feasible() || isPlain()) return {};
+    return consider([&](size_t chunk, int64_t budgetBytes) {
+      return heuChoice(m_model.chunk(chunk), m_model.noGaps(chunk), budgetBytes, m_stop);
+    });
+  }
+
+  StageChoice mixedChoice(size_t chunk, int64_t budgetBytes) const {
+    const StageModel& model = m_model.chunk(chunk);
+    const StageGaps& gaps = m_model.gaps(chunk);
+    StageChoice heu = heuChoice(model, gaps, budgetBytes, m_stop);
+    if (!heu.fits || budgetBytes == kNoLimit) return heu;
+    return mixStage(model, gaps, budgetBytes, heu.layers, kQuickMix, {m_stop});
+  }
+
+  Result<void> consider(const ChooseChunk& choose) {
+    CARACAL_TRY(trial, m_sharing.run(choose));
+    trial.candidate.loadNs.clear();
+    for (const StageChoice& chunk : trial.chunks)
+      trial.candidate.loadNs.push_back(loadNs(chunk.times));
+    keepBetter(std::move(trial.candidate));
+    return {};
+  }
+
+  Result<void> considerBaselines() {
+    for (const BaselineKind kind : {BaselineKind::kFull, BaselineKind::kSelective}) {
+      CARACAL_TRY(candidate, baselineCandidate(m_profile, {kind}, m_skeleton, m_stop));
+      if (m_best->feasible() && candidate.feasible() && candidate.stepNs < m_best->stepNs)
+        candidate.notes.push_back("a plain baseline makes the step shorter than what was found");
+      keepBetter(std::move(candidate));
+    }
+    return {};
+  }
+
+  void keepBetter(Candidate candidate) {
+    if (!m_best) {
+      m_best = std::move(candidate);
+      return;
+    }
+    const int64_t budgetBytes = m_skeleton.stages.front().budgetBytes;
+    const auto value = [&](const Candidate& c) {
+      return std::pair(c.excessBytes(budgetBytes), c.stepNs);
+    };
+    if (value(candidate) < value(*m_best)) m_best = std::move(candidate);
+  }
+
+  Candidate finished() {
+    Candidate candidate = std::move(*m_best);
+    if (candidate.feasible()) {
+      candidate.boundNs = m_model.plainStepNs();
+      if (candidate.stepNs == candidate.boundNs) candidate.status = PlanStatus::kOptimal;
+    } else {
+      candidate.notes.push_back(fmt::format(
+          "{} is planned chunk by chunk; the smallest budget is one that suffices, less may do",
+          m_skeleton.schedule));
+    }
+    return candidate;
+  }
+
+  const profile::Profile& m_profile;
+  const plan::Plan& m_skeleton;
+  const ScheduleModel& m_model;
+  std::stop_token m_stop;
+  MemorySharing m_sharing;
+  std::optional<Candidate> m_best;
+};
+
+}  // namespace
+
+Result<Candidate> scheduledCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
+                                     ChunkPolicy policy, std::stop_token stop) {
+  CARACAL_TRY(model, ScheduleModel::of(profile, skeleton, stop));
+  return ScheduledPlanner(profile, skeleton, *model, std::move(stop)).run(policy);
+}
+
+}  // namespace caracal::planner
