@@ -40,8 +40,9 @@ struct CallKey {
 
 using CallsOfRank = std::map<uint32_t, std::vector<EventIndex>>;  // each list in time order
 
-GroupKey groupOf(const Trace& trace, const trace::Track& track, const trace::EventArgs* args) {
-  if (args != nullptr && args->group != kNoIndex) return {.group = args->group};
+GroupKey groupOf(const Trace& trace, const trace::Track& track,
+                 const std::optional<trace::EventArgs>& args) {
+  if (args && args->group != kNoIndex) return {.group = args->group};
   const trace::Rank& rank = trace.ranks()[track.rank];
   const Lane lane = laneOf(track);
   if (rank.stage < 0 || (lane != Lane::kTensor && lane != Lane::kData)) return {};
@@ -49,17 +50,16 @@ GroupKey groupOf(const Trace& trace, const trace::Track& track, const trace::Eve
 }
 
 // A tracer's collective that names neither its group nor its number could belong to anybody.
-bool isAnonymous(EventKind kind, const trace::EventArgs* args) {
-  return kind == EventKind::kComm &&
-         (args == nullptr || (args->group == kNoIndex && args->sequence < 0));
+bool isAnonymous(EventKind kind, const std::optional<trace::EventArgs>& args) {
+  return kind == EventKind::kComm && (!args || (args->group == kNoIndex && args->sequence < 0));
 }
 
 // kNone for what is not a collective.
 CollectiveKind kindOf(const Trace& trace, EventIndex event, CommKernelFilter& filter) {
   const bool kernel = filter.isCommKernel(event);
   if (!kernel && trace.kind(event) != EventKind::kComm) return CollectiveKind::kNone;
-  const trace::EventArgs* args = trace.args(event);
-  CollectiveKind kind = args != nullptr ? args->collective : CollectiveKind::kNone;
+  const auto args = trace.args(event);
+  CollectiveKind kind = args ? args->collective : CollectiveKind::kNone;
   if (kind == CollectiveKind::kNone && kernel) kind = collectiveOfKernel(trace.name(event));
   switch (kind) {
     case CollectiveKind::kSend:
@@ -86,13 +86,13 @@ Calls collectCalls(const Trace& trace, const CommNames& comm) {
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const CollectiveKind kind = kindOf(trace, e, filter);
       if (kind == CollectiveKind::kNone) continue;
-      const trace::EventArgs* args = trace.args(e);
+      const auto args = trace.args(e);
       if (isAnonymous(trace.kind(e), args)) {
         ++calls.anonymous;
         continue;
       }
-      CallKey key{groupOf(trace, track, args), kind, -1, args != nullptr ? args->sequence : -1};
-      if (args != nullptr && args->step >= 0) key.step = args->step;
+      CallKey key{groupOf(trace, track, args), kind, -1, args ? args->sequence : -1};
+      if (args && args->step >= 0) key.step = args->step;
       // A sequence number needs no step, and a kernel launched near a step's edge could spoil it.
       else if (key.sequence < 0)
         key.step = steps.stepOf(track.rank, e);
@@ -139,7 +139,7 @@ MatchedCollective makeMatch(const Trace& trace, const CallKey& key,
       match.lastRankIndex = rank;
     }
     firstEnd = std::min(firstEnd, trace.endNs(event));
-    if (const auto* args = trace.args(event)) match.bytes = std::max(match.bytes, args->bytes);
+    if (const auto args = trace.args(event)) match.bytes = std::max(match.bytes, args->bytes);
   }
   match.lastStartNs = lastStart;
   match.transferNs = std::max<int64_t>(0, firstEnd - lastStart);

@@ -87,8 +87,8 @@ std::vector<RankContent> contentOfRanks(const Trace& trace) {
       if (kind == EventKind::kRecompute) rank.operators = true;
       // An optimizer alone is no operator of a pass: op-level tracers have one beside their passes.
       if (kind == EventKind::kCompute) {
-        const trace::EventArgs* args = trace.args(e);
-        rank.operators = rank.operators || args == nullptr || args->pass != trace::Pass::kOptimizer;
+        const auto args = trace.args(e);
+        rank.operators = rank.operators || !args || args->pass != trace::Pass::kOptimizer;
       }
     });
   }

@@ -21,8 +21,8 @@ std::vector<std::optional<int32_t>> stagesOfPasses(const Trace& trace) {
   for (const Track& track : trace.tracks()) {
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (trace.kind(e) != EventKind::kPass) continue;
-      const trace::EventArgs* args = trace.args(e);
-      if (!stages[track.rank]) stages[track.rank] = args != nullptr ? args->stage : -1;
+      const auto args = trace.args(e);
+      if (!stages[track.rank]) stages[track.rank] = args ? args->stage : -1;
       break;
     }
   }
@@ -80,8 +80,8 @@ void addFacts(const Trace& trace, PipelineLayout& layout) {
 std::map<int32_t, Span> extentsOfSteps(const Trace& trace) {
   std::map<int32_t, Span> extents;
   for (EventIndex e = 0; e < trace.eventCount(); ++e) {
-    const trace::EventArgs* args = trace.args(e);
-    if (args == nullptr || args->step < 0) continue;
+    const auto args = trace.args(e);
+    if (!args || args->step < 0) continue;
     const auto [entry, isNew] = extents.try_emplace(args->step, trace.span(e));
     if (isNew) continue;
     entry->second.beginNs = std::min(entry->second.beginNs, trace.beginNs(e));

@@ -47,8 +47,7 @@ class ActivityReader {
   void read(const Track& track) {
     const Lane lane = laneOf(track);
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      static const EventArgs kNoArgs;
-      const EventArgs& args = m_trace.args(e) != nullptr ? *m_trace.args(e) : kNoArgs;
+      const EventArgs args = m_trace.args(e).value_or(EventArgs{});
       switch (m_trace.kind(e)) {
         case EventKind::kPass:
           readPass(e, args);

@@ -51,6 +51,10 @@ class JointProgress {
   double m_reported = -1;
 };
 
+tl::unexpected<Error> cancelled() {
+  return fail(ErrorCode::kCancelled, "loading was cancelled");
+}
+
 void nameFileInNotes(TraceBuilder& builder, const std::string& path) {
   const std::string file = std::filesystem::path(path).filename().string();
   for (std::string& note : builder.report().notes) note = file + ": " + note;
@@ -61,7 +65,10 @@ Result<TraceBuilder> readFile(const InputFile& file, const LoadOptions& options,
                               std::stop_token stop, const Progress& progress) {
   try {
     auto builder = file.importer->read(file.path, options, stop, progress);
-    if (builder) nameFileInNotes(*builder, file.path);
+    if (builder) {
+      nameFileInNotes(*builder, file.path);
+      if (!builder->pack(stop)) return cancelled();
+    }
     return builder;
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kOutOfMemory,
@@ -113,10 +120,6 @@ std::vector<Result<TraceBuilder>> readAll(const std::vector<InputFile>& files,
   return all;
 }
 
-tl::unexpected<Error> cancelled() {
-  return fail(ErrorCode::kCancelled, "loading was cancelled");
-}
-
 tl::unexpected<Error> nothingReadable(const std::vector<std::string>& paths,
                                       const std::vector<Error>& reasons) {
   if (reasons.empty())
@@ -156,8 +159,8 @@ Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadO
 
   report(progress, kReadingShare, "merging");
   numberRanks(builders);
-  loaded.trace = TraceBuilder::merge(std::move(builders));
-  if (stop.stop_requested()) return cancelled();
+  loaded.trace = TraceBuilder::merge(std::move(builders), stop);
+  if (!loaded.trace) return cancelled();
   report(progress, 1.0, "loaded");
   loaded.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -50,8 +50,8 @@ class Gatherer {
   void forEachEvent(Visit visit) const {
     for (const trace::Track& track : m_trace.tracks()) {
       for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-        const trace::EventArgs* args = m_trace.args(e);
-        if (args != nullptr && args->step >= m_firstStep) visit(track, e, *args);
+        const auto args = m_trace.args(e);
+        if (args && args->step >= m_firstStep) visit(track, e, *args);
       }
     }
   }

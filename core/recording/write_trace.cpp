@@ -60,8 +60,7 @@ OperatorRow operatorRow(const Trace& trace, const Track& track, int32_t rank, Ev
 }
 
 void addEvent(StepRecords& records, const Trace& trace, const Track& track, EventIndex event) {
-  static const EventArgs kNoArgs;
-  const EventArgs& args = trace.args(event) ? *trace.args(event) : kNoArgs;
+  const EventArgs args = trace.args(event).value_or(EventArgs{});
   const int32_t rank = trace.ranks()[track.rank].rank;
   const int64_t begin = trace.beginNs(event), end = trace.endNs(event);
   if (trace::isScheduleWork(trace.kind(event))) {
@@ -81,7 +80,7 @@ std::vector<StepRow> stepRows(const Trace& trace, int64_t peakBytes) {
   for (const Track& track : trace.tracks()) {
     if (track.rank != 0) continue;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      const EventArgs* args = trace.args(e);
+      const auto args = trace.args(e);
       if (trace.kind(e) != EventKind::kAnnotation || !args || args->step < 0) continue;
       rows.push_back({args->step, trace.beginNs(e), trace.endNs(e), kNoLoss, peakBytes});
     }

@@ -31,4 +31,9 @@ NameId StringTable::find(std::string_view text) const {
   return m_slots[slotOf(text)];
 }
 
+void StringTable::shrink() {
+  m_text.shrink_to_fit();
+  m_begins.shrink_to_fit();
+}
+
 }  // namespace caracal::trace

@@ -23,7 +23,11 @@ class StringTable {
   std::string_view operator[](NameId id) const {
     return std::string_view(m_text).substr(m_begins[id], m_begins[id + 1] - m_begins[id]);
   }
+  // Gives memory beyond the texts back.
+  void shrink();
   size_t size() const { return m_begins.size() - 1; }
+  // Size of all texts together.
+  size_t textBytes() const { return m_text.size(); }
   size_t memoryBytes() const {
     return m_text.capacity() + m_begins.capacity() * sizeof(uint64_t) +
            m_slots.capacity() * sizeof(NameId);

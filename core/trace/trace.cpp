@@ -9,6 +9,15 @@ namespace {
 constexpr std::array<std::string_view, 4> kTagNames{"measured", "emulated", "simulated",
                                                     "estimated"};
 
+// What a std::map of texts takes for a pair beside the texts.
+constexpr size_t kMapNode = 4 * sizeof(void*) + 2 * sizeof(std::string);
+
+// Memory outside of the string itself; short texts need none.
+size_t textOf(const std::string& text) {
+  static const size_t kInside = std::string().capacity();
+  return text.capacity() > kInside ? text.capacity() + 1 : 0;
+}
+
 template <class T>
 size_t bytesOf(const std::vector<T>& column) {
   return column.capacity() * sizeof(T);
@@ -26,50 +35,51 @@ std::optional<Tag> tagFromName(std::string_view text) {
   return static_cast<Tag>(found - kTagNames.begin());
 }
 
-std::string_view name(EventKind kind) {
-  static constexpr std::array<std::string_view, 18> kNames{
-      "kernel",          "memcpy",     "memset",  "graph",   "sync",
-      "gpu annotation",  "cuda event", "cpu op",  "runtime", "annotation",
-      "python function", "overhead",   "instant", "pass",    "compute",
-      "recompute",       "comm",       "other"};
-  return kNames[static_cast<size_t>(kind)];
-}
-
-std::string_view name(Pass pass) {
-  static constexpr std::array<std::string_view, 6> kNames{"", "F", "B", "W", "R", "optimizer"};
-  return kNames[static_cast<size_t>(pass)];
-}
-
-std::string_view name(CollectiveKind kind) {
-  static constexpr std::array<std::string_view, 13> kNames{
-      "",         "AllReduce", "AllGather", "ReduceScatter", "Broadcast", "Reduce", "AllToAll",
-      "SendRecv", "Send",      "Recv",      "Barrier",       "Wait",      "Generic"};
-  return kNames[static_cast<size_t>(kind)];
+std::vector<TrackEvents> trackEventsOf(const std::vector<Track>& tracks) {
+  std::vector<TrackEvents> events;
+  events.reserve(tracks.size());
+  for (const Track& track : tracks) events.push_back({track.firstEvent, track.eventCount});
+  return events;
 }
 
 TrackIndex Trace::trackOf(EventIndex e) const {
   // Tracks without events share their firstEvent with the next one: take the last that begins at or
   // before e.
   const auto after =
-      std::upper_bound(m_tracks.begin(), m_tracks.end(), e,
+      std::upper_bound(m.tracks.begin(), m.tracks.end(), e,
                        [](EventIndex event, const Track& t) { return event < t.firstEvent; });
-  return static_cast<TrackIndex>(after - m_tracks.begin() - 1);
+  return static_cast<TrackIndex>(after - m.tracks.begin() - 1);
+}
+
+int64_t Trace::countOf(EventKind wanted) const {
+  int64_t count = 0;
+  for (EventIndex e = 0; e < eventCount(); ++e) count += kind(e) == wanted ? 1 : 0;
+  return count;
 }
 
 std::string Trace::metaOr(const std::string& key, const std::string& fallback) const {
-  const auto found = m_meta.find(key);
-  return found == m_meta.end() ? fallback : found->second;
+  const auto found = m.meta.find(key);
+  return found == m.meta.end() ? fallback : found->second;
 }
 
 size_t Trace::memoryBytes() const {
-  size_t bytes = sizeof(Trace) + bytesOf(m_begin) + bytesOf(m_duration) + bytesOf(m_name) +
-                 bytesOf(m_launch) + bytesOf(m_argsOf) + bytesOf(m_kind) + bytesOf(m_args) +
-                 bytesOf(m_tracks) + bytesOf(m_ranks) + bytesOf(m_groups) + bytesOf(m_flows) +
-                 m_names.memoryBytes();
-  for (const Track& track : m_tracks) bytes += track.label.capacity();
-  for (const CounterSeries& series : m_counters) {
-    bytes += sizeof(series) + bytesOf(series.timesNs) + bytesOf(series.values);
+  size_t bytes = sizeof(Trace) + m.events.memoryBytes() + m.activity.memoryBytes() +
+                 m.names.memoryBytes() + bytesOf(m.tracks) + bytesOf(m.ranks) + bytesOf(m.groups) +
+                 bytesOf(m.counters) + bytesOf(m.flows) + bytesOf(m.report.notes) +
+                 textOf(m.format);
+  for (const Track& track : m.tracks) bytes += textOf(track.label);
+  for (const Rank& rank : m.ranks) {
+    bytes += textOf(rank.deviceKey) + textOf(rank.deviceName) + textOf(rank.host) +
+             textOf(rank.file) + textOf(rank.foundBy);
   }
+  for (const ProcessGroup& group : m.groups)
+    bytes += textOf(group.name) + textOf(group.description) + bytesOf(group.ranks);
+  for (const CounterSeries& series : m.counters) {
+    bytes += textOf(series.name) + textOf(series.unit) + bytesOf(series.timesNs) +
+             bytesOf(series.values);
+  }
+  for (const auto& [key, value] : m.meta) bytes += kMapNode + textOf(key) + textOf(value);
+  for (const std::string& note : m.report.notes) bytes += textOf(note);
   return bytes;
 }
 

@@ -8,102 +8,26 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/intervals.h"
+#include "core/trace/activity.h"
+#include "core/trace/event_store.h"
 #include "core/trace/import_report.h"
 #include "core/trace/string_table.h"
 
 namespace caracal::trace {
 
-using EventIndex = uint32_t;
-using TrackIndex = uint32_t;
-inline constexpr uint32_t kNoIndex = std::numeric_limits<uint32_t>::max();
-
 // Where every figure of a trace comes from (contracts.md section 3); also how it is drawn.
 enum class Tag : uint8_t { kMeasured, kEmulated, kSimulated, kEstimated };
 std::string_view name(Tag tag);
 std::optional<Tag> tagFromName(std::string_view text);
-
-enum class EventKind : uint8_t {
-  // Work of a GPU: what "busy" is the union of.
-  kKernel,
-  kMemcpy,
-  kMemset,
-  kGraph,
-  // Shown on a GPU's streams, but no work.
-  kSync,
-  kGpuAnnotation,
-  kCudaEvent,
-  // The host.
-  kCpuOp,
-  kRuntime,
-  kAnnotation,
-  kPythonFunction,
-  kOverhead,
-  kInstant,
-  // What schedules are made of: op-level tracers, Caracal's CPU backend and simulator.
-  kPass,       // one F, B or W of a micro-batch on a stage (args: pass, microBatch, stage)
-  kCompute,    // an operator on a stage's compute stream
-  kRecompute,  // an operator run again (args: placement in `window`)
-  kComm,       // a collective or transfer on a communication lane; its duration includes waiting
-  kOther,
-};
-std::string_view name(EventKind kind);
-constexpr bool isGpuWork(EventKind kind) {
-  return kind <= EventKind::kGraph;
-}
-constexpr bool isScheduleWork(EventKind kind) {
-  return kind == EventKind::kCompute || kind == EventKind::kRecompute || kind == EventKind::kComm;
-}
-
-enum class Pass : uint8_t { kNone, kForward, kBackward, kWeight, kRecompute, kOptimizer };
-std::string_view name(Pass pass);  // "F", "B", "W", "R", "optimizer", ""
-
-enum class CollectiveKind : uint8_t {
-  kNone,
-  kAllReduce,
-  kAllGather,
-  kReduceScatter,
-  kBroadcast,
-  kReduce,
-  kAllToAll,
-  kSendRecv,
-  kSend,
-  kRecv,
-  kBarrier,
-  kWait,
-  kGeneric
-};
-std::string_view name(CollectiveKind kind);  // "AllReduce", ..., "SendRecv", "Generic"
-
-// What analysis needs of an event's arguments, typed. One per event that has any; fields that do
-// not apply keep their defaults.
-struct EventArgs {
-  int64_t bytes = -1;         // payload of a copy or a collective (input side), -1 unknown
-  int64_t sequence = -1;      // collective sequence number in its group
-  uint64_t externalId = 0;    // Kineto "External id", 0 = none
-  uint32_t group = kNoIndex;  // index into Trace::processGroups()
-  NameId dtype = 0;           // as the source writes it
-  NameId detail = 0;          // free text for the details panel ("grid 12x1x1 block 256"), 0 = none
-  int32_t peer = -1;          // rank of the other side of a send or recv
-  int32_t step = -1;
-  int32_t microBatch = -1;
-  int32_t stage = -1;
-  int32_t chunk = -1;  // model chunk of interleaved schedules
-  int32_t layer = -1;  // global layer index, -1: not of a layer
-  CollectiveKind collective = CollectiveKind::kNone;
-  Pass pass = Pass::kNone;
-  uint8_t window = 0;  // plan::WindowId + 1 of a collective or recompute; 0 = none
-  bool operator==(const EventArgs&) const = default;
-};
 
 enum class TrackKind : uint8_t {
   kGpuStream,
@@ -171,69 +95,84 @@ struct Flow {
   bool operator==(const Flow&) const = default;
 };
 
+std::vector<TrackEvents> trackEventsOf(const std::vector<Track>& tracks);
+
+// All of a Trace. Made by TraceBuilder, or read from a trace file (trace_file.h).
+struct TraceData {
+  EventStore events;
+  Activity activity;
+  std::vector<Track> tracks;
+  std::vector<Rank> ranks;
+  std::vector<ProcessGroup> groups;
+  std::vector<CounterSeries> counters;
+  std::vector<Flow> flows;  // sorted by `from`
+  StringTable names;
+  ImportReport report;
+  std::map<std::string, std::string> meta;
+  Tag tag = Tag::kMeasured;
+  std::string format;
+  Span range;
+};
+
 class Trace {
  public:
-  size_t eventCount() const { return m_begin.size(); }
-  int64_t beginNs(EventIndex e) const { return m_begin[e]; }
-  int64_t durationNs(EventIndex e) const { return m_duration[e]; }
-  int64_t endNs(EventIndex e) const { return m_begin[e] + m_duration[e]; }
-  Span span(EventIndex e) const { return {m_begin[e], endNs(e)}; }
-  EventKind kind(EventIndex e) const { return m_kind[e]; }
-  NameId nameId(EventIndex e) const { return m_name[e]; }
-  std::string_view name(EventIndex e) const { return m_names[m_name[e]]; }
+  explicit Trace(TraceData data) : m(std::move(data)) {}
+
+  size_t eventCount() const { return m.events.size(); }
+  int64_t beginNs(EventIndex e) const { return m.events.begin[e]; }
+  int64_t durationNs(EventIndex e) const { return m.events.duration[e]; }
+  int64_t endNs(EventIndex e) const { return m.events.endNs(e); }
+  Span span(EventIndex e) const {
+    const int64_t begin = beginNs(e);
+    return {begin, begin + durationNs(e)};
+  }
+  EventKind kind(EventIndex e) const { return static_cast<EventKind>(m.events.kind[e]); }
+  NameId nameId(EventIndex e) const { return static_cast<NameId>(m.events.name[e]); }
+  std::string_view name(EventIndex e) const { return m.names[nameId(e)]; }
   // The host call that launched a GPU event, or kNoIndex.
-  EventIndex launch(EventIndex e) const { return m_launch[e]; }
-  // Typed arguments, or nullptr.
-  const EventArgs* args(EventIndex e) const {
-    return m_argsOf[e] == kNoIndex ? nullptr : &m_args[m_argsOf[e]];
+  EventIndex launch(EventIndex e) const {
+    return static_cast<EventIndex>(m.events.launch[e] - 1);  // 0, none, becomes kNoIndex
+  }
+  bool hasArgs(EventIndex e) const { return m.events.argsRow[e] != 0; }
+  // Typed arguments, put together from their columns; nothing when the event has none.
+  std::optional<EventArgs> args(EventIndex e) const {
+    const int64_t row = m.events.argsRow[e];
+    if (row == 0) return std::nullopt;
+    return m.events.args[static_cast<size_t>(row - 1)];
   }
   TrackIndex trackOf(EventIndex e) const;
+  int64_t countOf(EventKind kind) const;
 
-  // The columns themselves, for loops over many events.
-  std::span<const int64_t> begins() const { return m_begin; }
-  std::span<const int64_t> durations() const { return m_duration; }
-  std::span<const NameId> nameIds() const { return m_name; }
-  std::span<const EventKind> kinds() const { return m_kind; }
+  // Busy time, longest event and longest gap of a track's span (activity.h).
+  SpanSummary activity(TrackIndex track, Span span) const {
+    return m.activity.over(m.events, track, span);
+  }
+  std::vector<SpanSummary> activityBins(TrackIndex track, Span span, size_t count) const {
+    return m.activity.bins(m.events, track, span, count);
+  }
 
-  const std::vector<Track>& tracks() const { return m_tracks; }
-  const std::vector<Rank>& ranks() const { return m_ranks; }
-  const std::vector<ProcessGroup>& processGroups() const { return m_groups; }
-  const std::vector<CounterSeries>& counters() const { return m_counters; }
-  const std::vector<Flow>& flows() const { return m_flows; }  // sorted by `from`
-  const StringTable& names() const { return m_names; }
-  const ImportReport& report() const { return m_report; }
+  const std::vector<Track>& tracks() const { return m.tracks; }
+  const std::vector<Rank>& ranks() const { return m.ranks; }
+  const std::vector<ProcessGroup>& processGroups() const { return m.groups; }
+  const std::vector<CounterSeries>& counters() const { return m.counters; }
+  const std::vector<Flow>& flows() const { return m.flows; }  // sorted by `from`
+  const StringTable& names() const { return m.names; }
+  const ImportReport& report() const { return m.report; }
   // Run facts in words: "planHash", "clock", "tool", "profile", "link.tp.bytesPerSecond", ...
-  const std::map<std::string, std::string>& meta() const { return m_meta; }
+  const std::map<std::string, std::string>& meta() const { return m.meta; }
   std::string metaOr(const std::string& key, const std::string& fallback) const;
-  Tag tag() const { return m_tag; }
-  const std::string& format() const {
-    return m_format;
-  }  // "kineto", "nsys", "pipeline", "caracal", "simulated"
+  Tag tag() const { return m.tag; }
+  // "kineto", "nsys", "pipeline", "caracal", "simulated"
+  const std::string& format() const { return m.format; }
   // First begin to last end over all events; {0, 0} when there are none.
-  Span range() const { return m_range; }
-  // Everything held: columns, arguments, names, counters.
+  Span range() const { return m.range; }
+  // Everything held: columns, arguments, names, activity, counters, flows. Of a trace that was read
+  // from the cache the columns lie in the mapped file and count all the same.
   size_t memoryBytes() const;
+  const TraceData& data() const { return m; }
 
  private:
-  friend class TraceBuilder;
-  std::vector<int64_t> m_begin;      // 8 bytes an event
-  std::vector<int64_t> m_duration;   // 8
-  std::vector<NameId> m_name;        // 4
-  std::vector<EventIndex> m_launch;  // 4
-  std::vector<uint32_t> m_argsOf;    // 4
-  std::vector<EventKind> m_kind;     // 1
-  std::vector<EventArgs> m_args;
-  std::vector<Track> m_tracks;
-  std::vector<Rank> m_ranks;
-  std::vector<ProcessGroup> m_groups;
-  std::vector<CounterSeries> m_counters;
-  std::vector<Flow> m_flows;
-  StringTable m_names;
-  ImportReport m_report;
-  std::map<std::string, std::string> m_meta;
-  Tag m_tag = Tag::kMeasured;
-  std::string m_format;
-  Span m_range;
+  TraceData m;
 };
 
 }  // namespace caracal::trace

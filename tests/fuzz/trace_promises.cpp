@@ -20,8 +20,7 @@ void requireSoundTrace(const trace::Trace& trace) {
       require(e == track.firstEvent || trace.beginNs(e - 1) <= trace.beginNs(e),
               "events are sorted by begin");
       require(trace.nameId(e) < trace.names().size(), "every name is interned");
-      if (const trace::EventArgs* args = trace.args(e);
-          args != nullptr && args->group != trace::kNoIndex) {
+      if (const auto args = trace.args(e); args && args->group != trace::kNoIndex) {
         require(args->group < trace.processGroups().size(), "a collective's group exists");
       }
     }

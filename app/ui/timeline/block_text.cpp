@@ -92,7 +92,7 @@ void describeEvent(Facts& facts, const SceneRun& run, trace::EventIndex event) {
   facts.add(tr("duration"), exactDuration(trace.durationNs(event)));
   facts.add(tr("start"), exactDuration(trace.beginNs(event) + run.shiftNs));
   facts.add(tr("end"), exactDuration(trace.endNs(event) + run.shiftNs));
-  if (const EventArgs* args = trace.args(event)) addArgs(facts, trace, *args, trace.kind(event));
+  if (const auto args = trace.args(event)) addArgs(facts, trace, *args, trace.kind(event));
   if (const trace::EventIndex launch = trace.launch(event); launch != trace::kNoIndex) {
     facts.add(tr("launched by"), trace.name(launch));
     facts.add(tr("launch to start"), exactDuration(trace.beginNs(event) - trace.beginNs(launch)));
@@ -138,8 +138,8 @@ std::string_view blockText(const Scene& scene, uint32_t row, const Block& block,
                            std::string& buffer) {
   if (isBubble(block.style.paint)) return analysis::label(causeOf(block.style.paint));
   const trace::Trace& trace = *scene.runOf(row).trace;
-  const EventArgs* args = trace.args(block.source);
-  if (trace.kind(block.source) != EventKind::kPass || args == nullptr || args->microBatch < 0) {
+  const auto args = trace.args(block.source);
+  if (trace.kind(block.source) != EventKind::kPass || !args || args->microBatch < 0) {
     return shortName(trace.name(block.source));
   }
   buffer = std::string(trace::name(args->pass));

@@ -156,8 +156,8 @@ Paint paintOfKind(EventKind kind) {
 
 BlockStyle styleWith(const trace::Trace& trace, EventIndex event, CommKernels& comm) {
   const EventKind kind = trace.kind(event);
-  const trace::EventArgs* args = trace.args(event);
-  if (args != nullptr && (kind == EventKind::kPass || kind == EventKind::kCompute) &&
+  const auto args = trace.args(event);
+  if (args && (kind == EventKind::kPass || kind == EventKind::kCompute) &&
       args->pass != trace::Pass::kNone) {
     return passStyle(args->pass, args->microBatch);
   }

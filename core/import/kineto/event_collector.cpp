@@ -151,7 +151,7 @@ EventIndex EventCollector::addGpu(const ChromeEvent& event, EventTime time, Even
   if (kind == EventKind::kKernel) {
     addKernelArgs(index, event, arguments);
   } else if (const auto bytes = chrome::signedInteger(withoutQuotes(arguments.bytes))) {
-    m_builder.shareArgs(index, {.bytes = *bytes});
+    m_builder.setArgs(index, {.bytes = *bytes});
   }
   return index;
 }
@@ -165,7 +165,7 @@ void EventCollector::addKernelArgs(EventIndex kernel, const ChromeEvent& event,
     m_builder.setArgs(kernel, *args);
     return;
   }
-  if (detail != 0) m_builder.shareArgs(kernel, {.detail = detail});
+  if (detail != 0) m_builder.setArgs(kernel, {.detail = detail});
   if (looksLikeCollective(event.name) && !arguments.externalId.empty()) {
     m_bareCollectives.emplace_back(kernel, idOf(arguments.externalId));
   }

@@ -95,7 +95,7 @@ TEST_F(KinetoFile, collectivesCarryKindBytesGroupAndSequence) {
      "args":{"device":0,"stream":21,"Collective name":"send","In msg nelems":3,"dtype":"Float","Dst Rank":6}}
     ], "distributedInfo": {"rank":4,"pg_config":[{"pg_name":"0","pg_desc":"default_pg","pg_size":8,"ranks":"[0, 1, 2, 3, 4, 5, 6, 7]"},
                                                 {"pg_name":"13","pg_desc":"TENSOR_MODEL_PARALLEL_GROUP","pg_size":2,"ranks":[4,5]}]}})json");
-  const trace::EventArgs& gather = *trace->args(find(*trace, "ncclDevKernel_AllGather_RING_LL"));
+  const trace::EventArgs gather = *trace->args(find(*trace, "ncclDevKernel_AllGather_RING_LL"));
   EXPECT_EQ(gather.collective, trace::CollectiveKind::kAllGather);
   EXPECT_EQ(gather.bytes, 2000);
   EXPECT_EQ(gather.sequence, 17);
@@ -105,7 +105,7 @@ TEST_F(KinetoFile, collectivesCarryKindBytesGroupAndSequence) {
   EXPECT_EQ(group.description, "TENSOR_MODEL_PARALLEL_GROUP");
   EXPECT_EQ(group.ranks, (std::vector<int32_t>{4, 5}));
   ASSERT_EQ(trace->processGroups().size(), 2u);
-  const trace::EventArgs& send = *trace->args(find(*trace, "ncclDevKernel_SendRecv"));
+  const trace::EventArgs send = *trace->args(find(*trace, "ncclDevKernel_SendRecv"));
   EXPECT_EQ(send.collective, trace::CollectiveKind::kSend);
   EXPECT_EQ(send.peer, 6);
 }
@@ -116,7 +116,7 @@ TEST_F(KinetoFile, kernelsWithoutMetadataTakeThatOfTheOperatorThatLaunchedThem) 
      "args":{"External id":77,"Collective name":"allreduce","In msg nelems":10,"dtype":"Float"}},
     {"ph":"X","cat":"kernel","name":"ncclDevKernel_Generic","pid":0,"tid":4,"ts":5,"dur":5,"args":{"External id":77,"device":0,"stream":4}}
   ])json");
-  const trace::EventArgs& args = *trace->args(find(*trace, "ncclDevKernel_Generic"));
+  const trace::EventArgs args = *trace->args(find(*trace, "ncclDevKernel_Generic"));
   EXPECT_EQ(args.collective, trace::CollectiveKind::kAllReduce);
   EXPECT_EQ(args.bytes, 40);
 }

@@ -53,10 +53,6 @@ int64_t baseOf(const Trace& trace) {
   return std::stoll(trace.metaOr("baseTimeNanoseconds", "0"));
 }
 
-int64_t countOf(const Trace& trace, EventKind kind) {
-  return std::count(trace.kinds().begin(), trace.kinds().end(), kind);
-}
-
 // What truth.json counts per device, from a Trace.
 std::map<std::string, TruthDevice> devicesOf(const Trace& trace) {
   std::map<std::string, TruthDevice> devices;
@@ -91,14 +87,14 @@ TEST_P(KinetoTruth, countsOfEveryKindAreExact) {
   ASSERT_EQ(trace->ranks().size(), 1u);
   EXPECT_EQ(trace->format(), "kineto");
   EXPECT_EQ(trace->ranks()[0].sourceRecords, truth.events);
-  EXPECT_EQ(countOf(*trace, EventKind::kKernel), truth.kernels);
-  EXPECT_EQ(countOf(*trace, EventKind::kPythonFunction), truth.pythonFunctions);
-  EXPECT_EQ(countOf(*trace, EventKind::kAnnotation), truth.userAnnotations);
-  EXPECT_EQ(countOf(*trace, EventKind::kGpuAnnotation), truth.gpuUserAnnotations);
+  EXPECT_EQ(trace->countOf(EventKind::kKernel), truth.kernels);
+  EXPECT_EQ(trace->countOf(EventKind::kPythonFunction), truth.pythonFunctions);
+  EXPECT_EQ(trace->countOf(EventKind::kAnnotation), truth.userAnnotations);
+  EXPECT_EQ(trace->countOf(EventKind::kGpuAnnotation), truth.gpuUserAnnotations);
   // truth.json counts CUDA's calls only; the host calls of other devices' runtimes are ours to add.
   const auto others = truth.byCategory.find("mtia_runtime");
   const int64_t otherRuntimes = others == truth.byCategory.end() ? 0 : others->second;
-  EXPECT_EQ(countOf(*trace, EventKind::kRuntime), truth.runtimeCalls + otherRuntimes);
+  EXPECT_EQ(trace->countOf(EventKind::kRuntime), truth.runtimeCalls + otherRuntimes);
   EXPECT_EQ(trace->report().of(trace::Defect::kNegativeDuration), truth.negativeDurations);
   EXPECT_EQ(trace->report().of(trace::Defect::kMissingDuration), truth.missingDurations);
 }

@@ -113,7 +113,7 @@ TEST_F(CaracalRecording, collectivesCarryGroupAndSequenceTransfersTheirPeer) {
   std::vector<std::string> calls;
   for (trace::EventIndex e = 0; e < trace->eventCount(); ++e) {
     if (trace->kind(e) != EventKind::kComm) continue;
-    const trace::EventArgs& args = *trace->args(e);
+    const trace::EventArgs args = *trace->args(e);
     std::string where = args.group == trace::kNoIndex ? "peer " + std::to_string(args.peer)
                                                       : trace->processGroups()[args.group].name;
     calls.push_back(fmt::format("{} {} {} #{} {}", trace->ranks()[trackOf(*trace, e).rank].rank,
@@ -278,7 +278,7 @@ TEST_F(CaracalRecording, aPredictionThatWasWrittenComesBackAsItWas) {
   const auto all = [](const trace::Trace& trace) {
     std::vector<std::string> events;
     for (trace::EventIndex e = 0; e < trace.eventCount(); ++e) {
-      const trace::EventArgs& a = *trace.args(e);
+      const trace::EventArgs a = *trace.args(e);
       events.push_back(fmt::format(
           "{} {} {} [{}, {}) {} step {} mb {} stage {} layer {} pass {} window {} bytes {} {}",
           trackOf(trace, e).rank, trackOf(trace, e).label, trace::name(trace.kind(e)),

@@ -104,7 +104,7 @@ TEST(PipelineImport, rowNamesAtTheEndPlaceEveryRowInTheGrid) {
   EXPECT_EQ(trace.args(receive)->collective, trace::CollectiveKind::kRecv);
   EXPECT_EQ(trace.tracks()[trace.trackOf(receive)].label, "pp-comm");
 
-  const trace::EventArgs& reduce = *trace.args(find(trace, "grads-reduce-scatter", 0));
+  const trace::EventArgs reduce = *trace.args(find(trace, "grads-reduce-scatter", 0));
   EXPECT_EQ(trace.processGroups()[reduce.group].ranks, (std::vector<int32_t>{0, 4}));
   EXPECT_EQ(trace.args(find(trace, "optimizer", 0))->pass, trace::Pass::kOptimizer);
 }

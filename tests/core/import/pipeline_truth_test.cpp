@@ -40,7 +40,7 @@ std::map<std::string, TruthStage> stagesOf(const Trace& trace) {
       steps;  // (step, replica) -> stage
   for (EventIndex e = 0; e < trace.eventCount(); ++e) {
     if (trace.kind(e) != EventKind::kPass) continue;
-    const trace::EventArgs& args = *trace.args(e);
+    const trace::EventArgs args = *trace.args(e);
     const trace::Rank& rank = trace.ranks()[trace.tracks()[trace.trackOf(e)].rank];
     EXPECT_EQ(args.stage, rank.stage);
     Passes& passes = steps[{args.step, rank.dataIndex}][rank.stage];

@@ -15,7 +15,7 @@ inline void copyStep(const trace::Trace& from, int32_t step, int64_t offsetNs, i
   for (trace::TrackIndex t = 0; t < from.tracks().size(); ++t) {
     const trace::Track& track = from.tracks()[t];
     for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      trace::EventArgs args = from.args(e) != nullptr ? *from.args(e) : trace::EventArgs{};
+      trace::EventArgs args = from.args(e).value_or(trace::EventArgs{});
       args.step = step;
       to.add({t, from.kind(e), to.intern(from.name(e)), offsetNs + stretch * from.beginNs(e),
               stretch * from.durationNs(e)},

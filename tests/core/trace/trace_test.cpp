@@ -79,19 +79,69 @@ TEST(Trace, twoInputsOfOneRankAreBothKeptAndCounted) {
   EXPECT_EQ(trace->report().of(Defect::kDuplicateRank), 1);
 }
 
-TEST(Trace, sharedArgumentsAreHeldOnceAndChangedForOneEventOnly) {
+TEST(Trace, equalArgumentsAreHeldOnceAndChangedForOneEventOnly) {
   TraceBuilder builder;
   const TrackIndex track = builder.addTrack({.rank = builder.addRank({})});
   std::vector<EventIndex> events;
   for (int i = 0; i < 4; ++i) events.push_back(builder.add({track, EventKind::kKernel, 0, i, 1}));
   for (EventIndex e : events)
-    builder.shareArgs(e, {.detail = builder.intern(e < 2 ? "grid 1x1x1" : "grid 2x1x1")});
+    builder.setArgs(e, {.detail = builder.intern(e < 2 ? "grid 1x1x1" : "grid 2x1x1")});
   builder.setArgs(events[1], {.bytes = 5});
   const auto trace = std::move(builder).finish();
   EXPECT_EQ(trace->names()[trace->args(0)->detail], "grid 1x1x1");
   EXPECT_EQ(trace->args(1)->bytes, 5);
   EXPECT_EQ(trace->args(2), trace->args(3));
   EXPECT_EQ(trace->names()[trace->args(2)->detail], "grid 2x1x1");
+  EXPECT_EQ(trace->data().events.args.size(), 3u);
+}
+
+TEST(Trace, argumentsComeBackAsTheyWereGiven) {
+  TraceBuilder builder;
+  const TrackIndex track = builder.addTrack({.rank = builder.addRank({})});
+  EventArgs all{.bytes = int64_t{1} << 40,
+                .sequence = 7,
+                .externalId = 10159970886766084423u,
+                .group = builder.addGroup({.name = "tp"}),
+                .dtype = builder.intern("BFloat16"),
+                .detail = builder.intern("grid 1x1x1"),
+                .peer = 3,
+                .step = 12,
+                .microBatch = 4,
+                .stage = 2,
+                .chunk = 1,
+                .layer = -3,
+                .collective = CollectiveKind::kGeneric,
+                .pass = Pass::kOptimizer,
+                .window = 8};
+  builder.add({track, EventKind::kComm, 0, 0, 1}, all);
+  builder.add({track, EventKind::kComm, 0, 1, 1}, {});
+  builder.add({track, EventKind::kComm, 0, 2, 1});
+  const auto trace = std::move(builder).finish();
+  EXPECT_EQ(trace->args(0), all);
+  EXPECT_EQ(trace->args(1), EventArgs{});
+  EXPECT_EQ(trace->args(2), std::nullopt);
+  EXPECT_FALSE(trace->hasArgs(2));
+}
+
+TEST(Trace, mergingStopsWhenAsked) {
+  std::stop_source stop;
+  stop.request_stop();
+  std::vector<TraceBuilder> builders;
+  builders.push_back(oneRank(0, "a", 1000));
+  builders.push_back(oneRank(1, "b", 1000));
+  for (TraceBuilder& builder : builders) builder.pack();
+  EXPECT_EQ(TraceBuilder::merge(std::move(builders), stop.get_token()), nullptr);
+  EXPECT_FALSE(oneRank(0, "a", 1000).pack(stop.get_token()));
+}
+
+TEST(Trace, manyEventsInAnyOrderAreSorted) {
+  TraceBuilder builder;
+  const TrackIndex track = builder.addTrack({.rank = builder.addRank({})});
+  constexpr int64_t kCount = 200'000;  // more than one run of the sort
+  for (int64_t i = 0; i < kCount; ++i)
+    builder.add({track, EventKind::kCpuOp, 0, i * 7919 % kCount, 1});
+  const auto trace = std::move(builder).finish();
+  for (EventIndex e = 0; e < trace->eventCount(); ++e) ASSERT_EQ(trace->beginNs(e), e);
 }
 
 TEST(Trace, anEmptyTraceHasAnEmptyRange) {

@@ -1,0 +1,157 @@
+// TraceBuilder::merge: packed builders put one behind the other.
+#include <algorithm>
+#include <set>
+
+#include "core/trace/polled_sort.h"
+#include "core/trace/trace_builder.h"
+
+namespace caracal::trace {
+namespace {
+
+int32_t firstRankOf(const TraceData& data) {
+  return data.ranks.empty() ? std::numeric_limits<int32_t>::max() : data.ranks.front().rank;
+}
+
+// A repeated rank number gets the next free one.
+void makeRanksUnique(TraceData& whole) {
+  std::set<int32_t> taken;
+  for (Rank& rank : whole.ranks) {
+    if (taken.count(rank.rank)) {
+      whole.report.count(Defect::kDuplicateRank);
+      while (taken.count(rank.rank)) ++rank.rank;
+    }
+    taken.insert(rank.rank);
+  }
+}
+
+class Merger {
+ public:
+  // False: stopped. The part is spent and its memory given back.
+  bool append(TraceData part, const std::stop_token& stop);
+  TraceData finish() &&;
+
+ private:
+  bool appendEvents(const TraceData& part, const std::stop_token& stop);
+  void appendTables(TraceData& part);
+  void appendFacts(TraceData& part);
+
+  TraceData m_whole;
+  EventPacker m_events;
+  ActivityParts m_activity;
+  bool m_isFirst = true;
+  std::vector<NameId> m_names;     // new id of each of the part's names
+  std::vector<uint32_t> m_groups;  // new index of each of the part's groups
+};
+
+bool Merger::appendEvents(const TraceData& part, const std::stop_token& stop) {
+  const auto firstEvent = static_cast<EventIndex>(m_events.size());
+  const EventStore& from = part.events;
+  uint32_t firstRow = 0;
+  for (size_t row = 0; row < from.args.size(); ++row) {
+    if (row % kBetweenPolls == 0 && stop.stop_requested()) return false;
+    EventArgs args = from.args[row];
+    args.dtype = m_names[args.dtype];
+    args.detail = m_names[args.detail];
+    if (args.group != kNoIndex) args.group = m_groups[args.group];
+    const uint32_t added = m_events.pushArgs(args);
+    if (row == 0) firstRow = added;
+  }
+  const auto moved = [](int64_t plusOne, uint32_t by) {
+    return plusOne == 0 ? kNoIndex : static_cast<uint32_t>(plusOne - 1) + by;
+  };
+  for (EventIndex e = 0; e < from.size(); ++e) {
+    if (e % kBetweenPolls == 0 && stop.stop_requested()) return false;
+    m_events.push({.beginNs = from.begin[e],
+                   .durationNs = from.duration[e],
+                   .name = m_names[static_cast<size_t>(from.name[e])],
+                   .kind = static_cast<EventKind>(from.kind[e]),
+                   .launch = moved(from.launch[e], firstEvent),
+                   .argsRow = moved(from.argsRow[e], firstRow)});
+  }
+  return true;
+}
+
+void Merger::appendTables(TraceData& part) {
+  const auto firstEvent = static_cast<EventIndex>(m_events.size());
+  const auto firstRank = static_cast<uint32_t>(m_whole.ranks.size());
+  for (Rank& rank : part.ranks) {
+    if (rank.hostRank != kNoIndex) rank.hostRank += firstRank;
+    m_whole.ranks.push_back(std::move(rank));
+  }
+  for (Track& track : part.tracks) {
+    track.rank += firstRank;
+    track.firstEvent += firstEvent;
+    m_whole.tracks.push_back(std::move(track));
+  }
+  for (CounterSeries& series : part.counters) {
+    series.rank += firstRank;
+    m_whole.counters.push_back(std::move(series));
+  }
+  for (const Flow& flow : part.flows)
+    m_whole.flows.push_back({flow.from + firstEvent, flow.to + firstEvent, flow.kind});
+  m_names.resize(part.names.size());
+  for (NameId id = 0; id < m_names.size(); ++id) m_names[id] = m_whole.names.intern(part.names[id]);
+  m_groups.clear();
+  for (ProcessGroup& group : part.groups) m_groups.push_back(addGroup(m_whole, std::move(group)));
+}
+
+void Merger::appendFacts(TraceData& part) {
+  m_whole.report.add(part.report);
+  m_whole.meta.merge(part.meta);
+  if (m_isFirst) {
+    m_whole.tag = part.tag;
+    m_whole.format = part.format;
+    m_isFirst = false;
+  } else if (m_whole.format != part.format) {
+    m_whole.format = "mixed";
+  }
+  if (part.events.size() == 0) return;
+  if (m_events.size() == 0) m_whole.range = part.range;
+  m_whole.range = {std::min(m_whole.range.beginNs, part.range.beginNs),
+                   std::max(m_whole.range.endNs, part.range.endNs)};
+}
+
+bool Merger::append(TraceData part, const std::stop_token& stop) {
+  appendFacts(part);
+  appendTables(part);
+  // Of a track, so they hold wherever it stands.
+  m_activity.leaves.insert(m_activity.leaves.end(), part.activity.leaves().begin(),
+                           part.activity.leaves().end());
+  m_activity.nodes.insert(m_activity.nodes.end(), part.activity.nodes().begin(),
+                          part.activity.nodes().end());
+  return appendEvents(part, stop);
+}
+
+TraceData Merger::finish() && {
+  m_whole.events = std::move(m_events).finish();
+  m_whole.activity = {trackEventsOf(m_whole.tracks), SharedArray(std::move(m_activity.leaves)),
+                      SharedArray(std::move(m_activity.nodes))};
+  makeRanksUnique(m_whole);
+  return std::move(m_whole);
+}
+
+}  // namespace
+
+std::shared_ptr<const Trace> TraceBuilder::merge(std::vector<TraceBuilder> builders,
+                                                 const std::stop_token& stop) {
+  for (TraceBuilder& builder : builders) {
+    if (!builder.pack(stop)) return nullptr;
+  }
+  std::stable_sort(builders.begin(), builders.end(),
+                   [](const TraceBuilder& a, const TraceBuilder& b) {
+                     return firstRankOf(a.m_data) < firstRankOf(b.m_data);
+                   });
+  if (builders.size() == 1) {
+    makeRanksUnique(builders.front().m_data);
+    return std::move(builders.front()).finish();
+  }
+  Merger merger;
+  for (TraceBuilder& builder : builders) {
+    if (!merger.append(std::exchange(builder.m_data, {}), stop)) return nullptr;
+  }
+  TraceData whole = std::move(merger).finish();
+  whole.names.shrink();
+  return std::make_shared<const Trace>(std::move(whole));
+}
+
+}  // namespace caracal::trace

@@ -1,0 +1,50 @@
+// A stable sort that notices a request to stop within milliseconds, also of a hundred million
+// values.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <stop_token>
+#include <vector>
+
+namespace caracal::trace {
+
+inline constexpr size_t kBetweenPolls = size_t{1} << 16;
+
+// Merges the sorted runs [first, middle) and [middle, last) of `from` into `to`. False: stopped.
+template <class T, class Less>
+bool mergeRuns(const std::vector<T>& from, std::vector<T>& to, size_t first, size_t middle,
+               size_t last, const Less& less, const std::stop_token& stop) {
+  size_t left = first, right = middle;
+  for (size_t out = first; out < last; ++out) {
+    if (out % kBetweenPolls == 0 && stop.stop_requested()) return false;
+    const bool takeRight = left == middle || (right < last && less(from[right], from[left]));
+    to[out] = from[takeRight ? right++ : left++];
+  }
+  return true;
+}
+
+// False: stopped; the order of `values` is then unspecified.
+template <class T, class Less>
+bool polledStableSort(std::vector<T>& values, const Less& less, const std::stop_token& stop) {
+  if (std::is_sorted(values.begin(), values.end(), less)) return !stop.stop_requested();
+  for (size_t first = 0; first < values.size(); first += kBetweenPolls) {
+    if (stop.stop_requested()) return false;
+    const size_t last = std::min(first + kBetweenPolls, values.size());
+    std::stable_sort(values.begin() + static_cast<std::ptrdiff_t>(first),
+                     values.begin() + static_cast<std::ptrdiff_t>(last), less);
+  }
+  if (values.size() <= kBetweenPolls) return true;
+  std::vector<T> other(values.size());
+  for (size_t run = kBetweenPolls; run < values.size(); run *= 2) {
+    for (size_t first = 0; first < values.size(); first += 2 * run) {
+      const size_t middle = std::min(first + run, values.size());
+      const size_t last = std::min(first + 2 * run, values.size());
+      if (!mergeRuns(values, other, first, middle, last, less, stop)) return false;
+    }
+    values.swap(other);
+  }
+  return true;
+}
+
+}  // namespace caracal::trace
