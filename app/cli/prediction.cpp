@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/base/format.h"
@@ -23,6 +24,7 @@ ordered_json stageJson(const StageResult& stage) {
           {"bubbleNs", stage.bubbleNs},
           {"exposedRecomputeNs", stage.exposedRecomputeNs},
           {"hiddenRecomputeNs", stage.hiddenRecomputeNs},
+          {"exposedReduceNs", stage.exposedReduceNs},
           {"staticBytes", stage.staticBytes},
           {"peakBytes", stage.peakBytes},
           {"budgetBytes", stage.budgetBytes}};
@@ -32,6 +34,14 @@ std::string budgetText(const StageResult& stage) {
   if (stage.budgetBytes == 0) return "no limit";
   return formatBytes(stage.budgetBytes) +
          (stage.peakBytes > stage.budgetBytes ? " (exceeded)" : "");
+}
+
+std::string exposedText(const sim::SimResult& result, const char* what,
+                        int64_t StageResult::*exposedNs) {
+  int64_t mostNs = 0;
+  for (const StageResult& stage : result.stages) mostNs = std::max(mostNs, stage.*exposedNs);
+  if (mostNs == 0) return {};
+  return fmt::format("{}: up to {} a stage\n", what, formatDuration(mostNs));
 }
 
 }  // namespace
@@ -67,7 +77,8 @@ std::string predictionText(const sim::SimResult& result, std::string_view tag) {
   }
   return fmt::format("step {} ({}), bubbles {}\n", formatDuration(result.stepNs), tag,
                      formatPercent(result.bubblePct)) +
-         table.render();
+         table.render() +
+         exposedText(result, "data-parallel reduction waited for", &StageResult::exposedReduceNs);
 }
 
 ordered_json replayJson(const std::optional<planner::ReplayError>& replay) {

@@ -141,7 +141,6 @@ class ActivityReader {
       }
     } else {
       m_raw.synchronisation.push_back(span);
-      m_raw.windows.push_back(span);
     }
   }
 

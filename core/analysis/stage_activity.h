@@ -47,7 +47,7 @@ struct StageActivity {
   std::vector<Transfer> sends;
   SpanSet collectiveSkew;      // tensor collectives, own entry to the last rank's
   SpanSet collectiveTransfer;  // and the rest of them
-  SpanSet collectiveWindows;   // tensor and data collectives that recomputation may hide in
+  SpanSet collectiveWindows;   // tensor collectives that recomputation may hide in
   SpanSet synchronisation;     // data-parallel collectives and the optimizer
   SpanSet copies;              // copies and sets of the device
 };

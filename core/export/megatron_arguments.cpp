@@ -43,6 +43,7 @@ Arguments megatronArguments(const plan::Plan& plan, const MegatronRecompute& rec
   if (parallel.context > 1)
     append(arguments, {"--context-parallel-size", std::to_string(parallel.context)});
   if (parallel.sequenceParallel) append(arguments, {"--sequence-parallel"});
+  if (parallel.reducesInBackward()) append(arguments, {"--overlap-grad-reduce"});
   if (parallel.pipeline > 1)
     append(arguments, {"--pipeline-model-parallel-layout", layoutText(plan.partition())});
   appendRecompute(recompute, arguments);

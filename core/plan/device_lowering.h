@@ -13,10 +13,19 @@ namespace caracal::plan {
 // Fails when the plan has other than the schedule's number of chunks.
 Result<void> checkChunks(const Schedule& schedule, const Plan& plan);
 
-// Appends the passes of `order`, then the end of the step, and fills in the releases. `hosted`, as
-// hostedMicroBatches() gives it, is aligned with `order`. REQUIRES a `program` without items whose
-// chunks are the device's.
-Result<void> lowerDevice(const DeviceShape& device, const PassOrder& order,
-                         const std::vector<int32_t>& hosted, StageProgram& program);
+// What passes do beside their own work, aligned with their order.
+struct PassRoles {
+  std::vector<int32_t> hosted;  // as hostedMicroBatches()
+  std::vector<bool> reduces;  // starts the reduction of each layer's gradients behind its backward
+};
+
+// As the order implies: a chunk's gradients are reduced in the pass that completes them, where the
+// job overlaps reductions with backward.
+PassRoles rolesOf(const profile::ParallelShape& parallel, const PassOrder& order);
+
+// Appends the passes of `order`, then the end of the step, and fills in the releases. REQUIRES a
+// `program` without items whose chunks are the device's.
+Result<void> lowerDevice(const DeviceShape& device, const PassOrder& order, const PassRoles& roles,
+                         StageProgram& program);
 
 }  // namespace caracal::plan

@@ -180,11 +180,12 @@ void PassLowering::forwardLayer(int32_t layer, int32_t microBatch) {
     forwardOperator(layer, op, microBatch);
 }
 
-void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split) {
+void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split, Reduce reduce) {
   m_pass = Pass::kBackward;
   m_passMicroBatch = microBatch;
   m_hosted = hosted;
   m_split = split;
+  m_reduce = reduce;
   for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer) {
     recompute(layer, microBatch, Slot::kPipe);
   }
@@ -207,6 +208,7 @@ void PassLowering::backwardEnd(int32_t end, int32_t microBatch) {
   for (int16_t op = graph.last(); op >= 0; --op) {
     if (!graph.operators[op].collective) add(Action::kBackward, end, op, microBatch);
   }
+  reduceGradients(end);
 }
 
 void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
@@ -223,6 +225,7 @@ void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
     if (links.backwardWindow >= 0) backwardCollective(layer, links.backwardWindow, microBatch);
     if (op == graph.mlpBegin) recompute(layer, microBatch, Slot::kOnDemandAttn);
   }
+  reduceGradients(layer);
 }
 
 void PassLowering::backwardCollective(int32_t layer, int8_t window, int32_t microBatch) {
@@ -236,10 +239,11 @@ void PassLowering::backwardCollective(int32_t layer, int8_t window, int32_t micr
   waitCollective(layer, -1, microBatch, window, collective);
 }
 
-void PassLowering::weightGradients(int32_t microBatch) {
+void PassLowering::weightGradients(int32_t microBatch, Reduce reduce) {
   m_pass = Pass::kWeight;
   m_passMicroBatch = microBatch;
   m_split = true;
+  m_reduce = reduce;
   if (m_shape.isLast()) weightsOf(kLastEnd, microBatch);
   for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer)
     weightsOf(layer, microBatch);
@@ -251,6 +255,11 @@ void PassLowering::weightsOf(int32_t layer, int32_t microBatch) {
   for (int16_t op = graph.last(); op >= 0; --op) {
     if (graph.operators[op].weights) add(Action::kWeightGradient, layer, op, microBatch);
   }
+  reduceGradients(layer);
+}
+
+void PassLowering::reduceGradients(int32_t layer) {
+  if (m_reduce == Reduce::kEachLayer) add(Action::kReduceStart, layer, -1, m_passMicroBatch);
 }
 
 }  // namespace caracal::plan

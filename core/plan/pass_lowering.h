@@ -17,6 +17,9 @@ enum class Hosted : uint8_t {
   kNowhere,    // no forward hosts them: they run with the backward pass
 };
 
+// Whether a pass starts the data-parallel reduction of each layer's gradients behind its backward.
+enum class Reduce : uint8_t { kNothing, kEachLayer };
+
 class PassLowering {
  public:
   // Appends to `program`; collectives are numbered through all chunks of it.
@@ -29,8 +32,8 @@ class PassLowering {
   // `hosted`: the micro-batch whose `fwd.*` recomputations this pass hides; -1: none.
   void forward(int32_t microBatch, int32_t hosted);
   // `split`: input gradients only.
-  void backward(int32_t microBatch, Hosted hosted, bool split);
-  void weightGradients(int32_t microBatch);
+  void backward(int32_t microBatch, Hosted hosted, bool split, Reduce reduce);
+  void weightGradients(int32_t microBatch, Reduce reduce);
 
  private:
   using OperatorsBySlot = std::array<std::vector<int16_t>, static_cast<size_t>(Slot::kNone)>;
@@ -54,6 +57,7 @@ class PassLowering {
   void backwardLayer(int32_t layer, int32_t microBatch);
   void backwardCollective(int32_t layer, int8_t window, int32_t microBatch);
   void weightsOf(int32_t layer, int32_t microBatch);
+  void reduceGradients(int32_t layer);
 
   const StageShape& m_shape;
   StageProgram& m_program;
@@ -68,6 +72,7 @@ class PassLowering {
   int32_t m_hostedMicroBatch = -1;
   Hosted m_hosted = Hosted::kNowhere;
   bool m_split = false;
+  Reduce m_reduce = Reduce::kNothing;
 };
 
 }  // namespace caracal::plan

@@ -49,14 +49,15 @@ void addEndOfStep(const profile::Profile& profile, StageProgram& program) {
   item.pass = trace::Pass::kOptimizer;
   item.layer = kNoLayer;
   item.microBatch = item.passMicroBatch = -1;
-  item.action = Action::kGradientReduce;
+  item.action =
+      profile.parallel.reducesInBackward() ? Action::kReduceWait : Action::kGradientReduce;
   if (profile.parallel.gradientReplicas() > 1) program.items.push_back(item);
   item.action = Action::kOptimizer;
   program.items.push_back(item);
 }
 
-void lowerPasses(const PassOrder& order, const std::vector<int32_t>& hosted,
-                 std::vector<PassLowering>& chunks, const DeviceShape& device) {
+void lowerPasses(const PassOrder& order, const PassRoles& roles, std::vector<PassLowering>& chunks,
+                 const DeviceShape& device) {
   std::vector<std::vector<bool>> isHosted(chunks.size());  // per micro-batch
   const int32_t microBatches = device.chunks.front().profile.parallel.microBatches;
   for (auto& ofChunk : isHosted) ofChunk.resize(static_cast<size_t>(microBatches));
@@ -65,19 +66,20 @@ void lowerPasses(const PassOrder& order, const std::vector<int32_t>& hosted,
     const size_t slot = device.slotOf(pass.chunk);
     PassLowering& chunk = chunks[slot];
     const auto microBatch = static_cast<size_t>(pass.microBatch);
+    const Reduce reduce = roles.reduces[i] ? Reduce::kEachLayer : Reduce::kNothing;
     switch (pass.kind) {
       case PassKind::kForward:
-        chunk.forward(pass.microBatch, hosted[i]);
-        if (hosted[i] >= 0) isHosted[slot][static_cast<size_t>(hosted[i])] = true;
+        chunk.forward(pass.microBatch, roles.hosted[i]);
+        if (roles.hosted[i] >= 0) isHosted[slot][static_cast<size_t>(roles.hosted[i])] = true;
         break;
       case PassKind::kBackward:
       case PassKind::kInputGradient:
         chunk.backward(pass.microBatch,
                        isHosted[slot][microBatch] ? Hosted::kInForward : Hosted::kNowhere,
-                       pass.kind == PassKind::kInputGradient);
+                       pass.kind == PassKind::kInputGradient, reduce);
         break;
       case PassKind::kWeightGradient:
-        chunk.weightGradients(pass.microBatch);
+        chunk.weightGradients(pass.microBatch, reduce);
         break;
     }
   }
@@ -85,21 +87,25 @@ void lowerPasses(const PassOrder& order, const std::vector<int32_t>& hosted,
 
 }  // namespace
 
-Result<void> lowerDevice(const DeviceShape& device, const PassOrder& order,
-                         const std::vector<int32_t>& hosted, StageProgram& program) {
+PassRoles rolesOf(const profile::ParallelShape& parallel, const PassOrder& order) {
+  PassRoles roles{hostedMicroBatches(order), std::vector<bool>(order.size(), false)};
+  if (parallel.reducesInBackward()) roles.reduces = completesGradients(order);
+  return roles;
+}
+
+Result<void> lowerDevice(const DeviceShape& device, const PassOrder& order, const PassRoles& roles,
+                         StageProgram& program) {
   uint32_t collectives = 0;
   std::vector<PassLowering> chunks;
   for (const StageShape& chunk : device.chunks) {
     chunks.emplace_back(chunk, program, collectives);
     CARACAL_CHECK_OK(chunks.back().resolve());
   }
-  lowerPasses(order, hosted, chunks, device);
+  lowerPasses(order, roles, chunks, device);
   addEndOfStep(device.chunks.front().profile, program);
   addReleases(device, program);
   return {};
 }
-
-namespace {}  // namespace
 
 Result<void> checkChunks(const Schedule& schedule, const Plan& plan) {
   if (static_cast<int32_t>(plan.stages.size()) == schedule.chunks) return {};
@@ -135,7 +141,7 @@ Result<Program> lower(const profile::Profile& profile, const Plan& plan) {
     StageProgram& stage = program.stages.emplace_back(emptyProgram(schedule, device));
     const PassOrder& order = schedule.orders[static_cast<size_t>(device)];
     CARACAL_CHECK_OK(lowerDevice(deviceShape(profile, graphs, plan, stage), order,
-                                 hostedMicroBatches(order), stage));
+                                 rolesOf(profile.parallel, order), stage));
   }
   return program;
 }

@@ -4,9 +4,10 @@
 //
 // The passes of a device follow its schedule's order (schedule.h; in 1F1B: N_s - 1 warm-up
 // forwards, then forward/backward pairs, then N_s - 1 cool-down backwards), then come
-// kGradientReduce (when dp > 1) and kOptimizer. A device holds one chunk of the model in most
-// schedules; where it holds several, "stage" below means one chunk, and a stage whose neighbour is
-// on the same device neither sends to it nor receives from it.
+// kGradientReduce (when dp > 1; kReduceWait where the job reduces in backward) and kOptimizer. A
+// device holds one chunk of the model in most schedules; where it holds several, "stage" below
+// means one chunk, and a stage whose neighbour is on the same device neither sends to it nor
+// receives from it.
 //
 // Forward of micro-batch q: kRecvForward (first stage: the operators of kFirstEnd), the layers,
 // then kSendForward (last stage: the operators of kLastEnd). A layer runs its operators in order; a
@@ -26,6 +27,10 @@
 // Schedules with weight-gradient passes split backward: kBackward then makes the input gradient
 // only (Item::split), and a pass of its own runs kWeightGradient of every operator that has
 // weights, from the top.
+//
+// In a job that reduces gradients in backward, the last pass of a chunk that makes weight gradients
+// has a kReduceStart behind each layer and end of the model. Reductions run one after the other on
+// the device's data-parallel stream, beside everything else.
 //
 // Where a window does not exist its recomputations move (recompute_slots.h): `prev.*` of a stage's
 // top layer run on demand, `fwd.*` of micro-batches that no forward hosts (in 1F1B the last N_s -
@@ -72,6 +77,8 @@ enum class Action : uint8_t {
   kGradientReduce,  // data-parallel, end of step
   kOptimizer,
   kWeightGradient,  // the part of an operator's backward that a split backward leaves out
+  kReduceStart,     // data-parallel, of one layer's gradients; does not block compute
+  kReduceWait,      // end of step: until every reduction that was started is done
 };
 
 // Layers of the model ends in Item::layer.

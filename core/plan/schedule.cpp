@@ -211,4 +211,15 @@ bool splitsBackward(const PassOrder& order) {
   });
 }
 
+std::vector<bool> completesGradients(const PassOrder& order) {
+  std::vector<bool> completes(order.size(), false);
+  std::set<int32_t> complete;
+  for (size_t i = order.size(); i-- > 0;) {
+    const PassKind kind = order[i].kind;
+    if (kind != PassKind::kBackward && kind != PassKind::kWeightGradient) continue;
+    completes[i] = complete.insert(order[i].chunk).second;
+  }
+  return completes;
+}
+
 }  // namespace caracal::plan

@@ -98,4 +98,8 @@ int32_t hostedCount(const PassOrder& order, int32_t chunk);
 // Whether weight gradients are passes of their own.
 bool splitsBackward(const PassOrder& order);
 
+// For every pass: whether it is the last of its chunk that makes weight gradients, so that after it
+// the chunk's gradients of the step are complete.
+std::vector<bool> completesGradients(const PassOrder& order);
+
 }  // namespace caracal::plan

@@ -117,8 +117,9 @@ Result<void> checkWindow(const LayerView& view, int16_t op) {
     return {};  // where no gradient is waited for, it is on demand and charged
   if (window == WindowId::kDataParallel) {
     return wrong(view.where(op),
-                 "the data-parallel window (dp) cannot hide recomputation yet; choose another "
-                 "window or onDemand",
+                 "the data-parallel window (dp) hides nothing: compute waits for a reduction only "
+                 "after the last backward, when nothing is left to rebuild; choose another window "
+                 "or onDemand",
                  ErrorCode::kUnsupported);
   }
   // A stage's top layer has no layer above; it may use that policy all the same and pays for it.

@@ -16,6 +16,7 @@
 #include "core/planner/scheduled_plan.h"
 #include "core/planner/stage_solver.h"
 #include "core/profile/profile_json.h"
+#include "core/sim/simulator.h"
 
 namespace caracal::planner {
 namespace {
@@ -232,13 +233,22 @@ bool better(const Candidate& a, const Candidate& b, int64_t budgetBytes) {
          std::tuple(b.excessBytes(budgetBytes), b.stepNs);
 }
 
+// How much of reductions beside backward is left for the end is known only when the passes are; the
+// policies count the least (StageModel).
+Result<Candidate> madeWhole(const PlanningTask& task, Result<Candidate> made) {
+  if (!made || !task.profile.parallel.reducesInBackward()) return made;
+  CARACAL_TRY(result, sim::simulate(task.profile, made->plan, {}, task.stop));
+  made->stepNs = result.stepNs;
+  return made;
+}
+
 // REQUIRES at least one partition.
 Result<Candidate> bestOf(const PlanningTask& task, MakeCandidate make, const Partitions& partitions,
                          const Progress& progress) {
   std::optional<Candidate> best;
   for (const std::vector<int32_t>& partition : partitions) {
     report(progress, 0.9, "planning the stages");
-    CARACAL_TRY(candidate, make(task, skeletonOf(task, partition)));
+    CARACAL_TRY(candidate, madeWhole(task, make(task, skeletonOf(task, partition))));
     if (!best || better(candidate, *best, task.budgetBytes)) best = std::move(candidate);
   }
   return std::move(*best);

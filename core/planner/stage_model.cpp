@@ -102,8 +102,13 @@ void StageModel::sumPlainTimes() {
   plan::Item item;
   item.action = plan::Action::kOptimizer;
   m_plain.endNs = sim::aloneNs(m_shape, item);
-  item.action = plan::Action::kGradientReduce;
-  if (m_shape.profile.parallel.gradientReplicas() > 1) m_plain.endNs += sim::aloneNs(m_shape, item);
+  const profile::ParallelShape& parallel = m_shape.profile.parallel;
+  if (parallel.gradientReplicas() <= 1) return;
+  // What is reduced beside backward depends on the last pass; the bottom's is never hidden.
+  item.action =
+      parallel.reducesInBackward() ? plan::Action::kReduceStart : plan::Action::kGradientReduce;
+  item.layer = m_shape.isFirst() ? plan::kFirstEnd : m_shape.firstLayer();
+  m_plain.endNs += sim::aloneNs(m_shape, item);
 }
 
 LayerVariant StageModel::variantOf(int32_t kind, int32_t above,

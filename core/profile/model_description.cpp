@@ -48,6 +48,7 @@ ParallelShape readParallel(JsonNode& root) {
   shape.context = root.integer32Or("contextParallel", 1, 1);
   shape.microBatches = root.integer32Or("microBatches", 1, 1);
   shape.sequenceParallel = root.booleanOr("sequenceParallel", false);
+  shape.overlapGradientReduce = root.booleanOr("overlapGradientReduce", false);
   return shape;
 }
 
@@ -160,40 +161,42 @@ Result<ModelDescription> modelFromJson(std::string_view text) {
 
 std::string modelToJson(const ModelDescription& model) {
   const Architecture& design = model.architecture;
-  nlohmann::ordered_json document = {{"schema", kModelSchema},
-                                     {"name", model.name},
-                                     {"layers", model.shape.layers},
-                                     {"hidden", model.shape.hidden},
-                                     {"ffnHidden", model.shape.ffnHidden},
-                                     {"heads", model.shape.heads},
-                                     {"sequence", model.shape.sequence},
-                                     {"vocabulary", model.shape.vocabulary},
-                                     {"microBatchSize", model.shape.microBatchSize},
-                                     {"bytesPerElement", model.shape.bytesPerElement},
-                                     {"dropout", model.shape.dropout},
-                                     {"tp", model.parallel.tensor},
-                                     {"pp", model.parallel.pipeline},
-                                     {"dp", model.parallel.data},
-                                     {"microBatches", model.parallel.microBatches},
-                                     {"sequenceParallel", model.parallel.sequenceParallel},
-                                     {"gpu", model.gpu},
-                                     {"attention", model.fusedAttention ? "fused" : "unfused"},
-                                     {"contextParallel", model.parallel.context},
-                                     {"kvHeads", design.kvHeads},
-                                     {"gatedMlp", design.gatedMlp},
-                                     {"biases", design.biases},
-                                     {"rmsNorm", design.rmsNorm},
-                                     {"rotary", design.rotary},
-                                     {"tiedEmbeddings", design.tiedEmbeddings},
-                                     {"experts", design.experts},
-                                     {"topK", design.topK},
-                                     {"moeEvery", design.moeEvery},
-                                     {"expertParallel", design.expertParallel},
-                                     {"distributedOptimizer", model.distributedOptimizer},
-                                     {"staticBytesPerParameter", model.staticBytesPerParameter},
-                                     {"dropoutMaskBytes", model.dropoutMaskBytes},
-                                     {"reserveBytes", model.reserveBytes},
-                                     {"overlapsWeightGradients", model.overlapsWeightGradients}};
+  nlohmann::ordered_json document = {
+      {"schema", kModelSchema},
+      {"name", model.name},
+      {"layers", model.shape.layers},
+      {"hidden", model.shape.hidden},
+      {"ffnHidden", model.shape.ffnHidden},
+      {"heads", model.shape.heads},
+      {"sequence", model.shape.sequence},
+      {"vocabulary", model.shape.vocabulary},
+      {"microBatchSize", model.shape.microBatchSize},
+      {"bytesPerElement", model.shape.bytesPerElement},
+      {"dropout", model.shape.dropout},
+      {"tp", model.parallel.tensor},
+      {"pp", model.parallel.pipeline},
+      {"dp", model.parallel.data},
+      {"microBatches", model.parallel.microBatches},
+      {"sequenceParallel", model.parallel.sequenceParallel},
+      {"overlapGradientReduce", model.parallel.overlapGradientReduce},
+      {"gpu", model.gpu},
+      {"attention", model.fusedAttention ? "fused" : "unfused"},
+      {"contextParallel", model.parallel.context},
+      {"kvHeads", design.kvHeads},
+      {"gatedMlp", design.gatedMlp},
+      {"biases", design.biases},
+      {"rmsNorm", design.rmsNorm},
+      {"rotary", design.rotary},
+      {"tiedEmbeddings", design.tiedEmbeddings},
+      {"experts", design.experts},
+      {"topK", design.topK},
+      {"moeEvery", design.moeEvery},
+      {"expertParallel", design.expertParallel},
+      {"distributedOptimizer", model.distributedOptimizer},
+      {"staticBytesPerParameter", model.staticBytesPerParameter},
+      {"dropoutMaskBytes", model.dropoutMaskBytes},
+      {"reserveBytes", model.reserveBytes},
+      {"overlapsWeightGradients", model.overlapsWeightGradients}};
   if (!model.table.empty()) document["table"] = model.table;
   return prettyJson(document);
 }

@@ -117,10 +117,14 @@ struct ParallelShape {
   int32_t context = 1;  // ranks that share each sequence
   bool sequenceParallel = false;
   int32_t microBatches = 1;  // per step and data-parallel replica
+  // Each layer's gradients are reduced as soon as they are complete, beside backward; otherwise all
+  // at the end of the step.
+  bool overlapGradientReduce = false;
   bool operator==(const ParallelShape&) const = default;
   int32_t ranks() const { return tensor * pipeline * context * data; }
   // Ranks that hold the same parameters and reduce their gradients.
   int32_t gradientReplicas() const { return context * data; }
+  bool reducesInBackward() const { return overlapGradientReduce && gradientReplicas() > 1; }
 };
 
 // bytesPerSecond 0: unknown; a transfer of n bytes takes latencyNs + n / bytesPerSecond.

@@ -23,6 +23,7 @@ nlohmann::ordered_json shapeJson(const ParallelShape& shape) {
                                      {"sequenceParallel", shape.sequenceParallel},
                                      {"microBatches", shape.microBatches}};
   if (shape.context > 1) document["context"] = shape.context;
+  if (shape.overlapGradientReduce) document["overlapGradientReduce"] = true;
   return document;
 }
 
@@ -50,6 +51,7 @@ ParallelShape readParallelShape(JsonNode node) {
   shape.context = node.integer32Or("context", 1, 1);
   shape.sequenceParallel = node.boolean("sequenceParallel");
   shape.microBatches = node.integer32("microBatches", 1);
+  shape.overlapGradientReduce = node.booleanOr("overlapGradientReduce", false);
   node.finish();
   return shape;
 }

@@ -42,6 +42,10 @@ class FigureCounter {
         else
           m_window = {time.beginNs, time.endNs};
         break;
+      case Action::kGradientReduce:
+      case Action::kReduceWait:
+        m_figures.exposedReduceNs += ns;
+        break;
       case Action::kCollectiveWait:
         if (item.window != plan::kRepeatedCollective) m_window = {};
         break;
@@ -87,7 +91,7 @@ class FigureCounter {
 
   // A pass opens with what follows its receive, or with its first item where nothing is received.
   void extendPass(const Item& item, const ItemTime& time) {
-    if (item.chunk < 0) return;
+    if (item.chunk < 0 || item.action == Action::kReduceStart) return;
     const bool receives =
         item.action == Action::kRecvForward || item.action == Action::kRecvBackward;
     if (!passIsOpen(item)) {

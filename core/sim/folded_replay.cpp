@@ -21,7 +21,7 @@ class FoldedDevice {
                const std::vector<ChunkCosts>& costs, FoldedStage& result)
       : m_shape(shape),
         m_order(order),
-        m_hosted(plan::hostedMicroBatches(order)),
+        m_roles(plan::rolesOf(shape.chunks.front().profile.parallel, order)),
         m_costs(costs),
         m_profile(shape.chunks.front().profile),
         m_result(result),
@@ -63,9 +63,7 @@ class FoldedDevice {
     item.action = plan::Action::kOptimizer;
     const int64_t optimizerNs = aloneNs(m_shape, item);
     m_result.figures.busyNs += optimizerNs;
-    item.action = plan::Action::kGradientReduce;
-    return m_nowNs + optimizerNs +
-           (m_profile.parallel.gradientReplicas() > 1 ? aloneNs(m_shape, item) : 0);
+    return m_nowNs + reduceAtTheEnd() + optimizerNs;
   }
 
  private:
@@ -73,6 +71,19 @@ class FoldedDevice {
     FoldedDevice* device = nullptr;
     size_t begin = 0;  // of its chunk's arrivals
   };
+
+  // What is left of the reductions, or all of them.
+  int64_t reduceAtTheEnd() {
+    plan::Item item;
+    item.action = plan::Action::kGradientReduce;
+    int64_t leftNs = 0;
+    if (m_profile.parallel.reducesInBackward())
+      leftNs = std::max(m_reducedNs - m_nowNs, leftNs);
+    else if (m_profile.parallel.gradientReplicas() > 1)
+      leftNs = aloneNs(m_shape, item);
+    m_result.figures.exposedReduceNs = leftNs;
+    return leftNs;
+  }
 
   bool run(const ScheduledPass& pass) {
     const size_t slot = m_shape.slotOf(pass.chunk);
@@ -111,7 +122,8 @@ class FoldedDevice {
   }
 
   void forward(const ScheduledPass& pass, size_t slot) {
-    add(pass, trace::Pass::kForward, m_costs[slot].forward(pass.microBatch, m_hosted[m_next]));
+    add(pass, trace::Pass::kForward,
+        m_costs[slot].forward(pass.microBatch, m_roles.hosted[m_next]));
   }
 
   // What runs before the gradient is there is hidden; the rest of it is exposed.
@@ -127,6 +139,7 @@ class FoldedDevice {
   }
 
   void add(const ScheduledPass& pass, trace::Pass kind, const PassCost& cost) {
+    if (m_roles.reduces[m_next]) reduce(cost);
     if (!cost.runs) return;
     StageFigures& figures = m_result.figures;
     const Span span{m_nowNs, m_nowNs + cost.durationNs};
@@ -139,9 +152,14 @@ class FoldedDevice {
     m_nowBytes += cost.memory.netBytes;
   }
 
+  void reduce(const PassCost& cost) {
+    for (const Reduction& reduction : cost.reductions)
+      m_reducedNs = std::max(m_reducedNs, m_nowNs + reduction.readyNs) + reduction.ns;
+  }
+
   const plan::DeviceShape& m_shape;
   const plan::PassOrder& m_order;
-  std::vector<int32_t> m_hosted;
+  plan::PassRoles m_roles;
   const std::vector<ChunkCosts>& m_costs;
   const profile::Profile& m_profile;
   FoldedStage& m_result;
@@ -150,6 +168,7 @@ class FoldedDevice {
   std::vector<Port> m_before, m_after;              // per chunk
   size_t m_next = 0;
   int64_t m_nowNs = 0;
+  int64_t m_reducedNs = 0;  // the end of the last reduction so far
   int64_t m_nowBytes = 0;
 };
 

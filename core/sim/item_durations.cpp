@@ -17,6 +17,12 @@ int64_t sumOverStage(const plan::StageShape& shape, OfLayer ofLayer, OfEnd ofEnd
   return total;
 }
 
+int64_t reductionNs(const profile::Profile& profile, int32_t layer) {
+  if (layer == plan::kFirstEnd) return profile.first.gradientReduceNs;
+  if (layer == plan::kLastEnd) return profile.last.gradientReduceNs;
+  return profile.kindOf(layer).gradientReduceNs;
+}
+
 }  // namespace
 
 int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item) {
@@ -42,6 +48,8 @@ int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item) {
       return sumOverStage(
           shape, [](const auto& kind) { return kind.gradientReduceNs; },
           [](const auto& end) { return end.gradientReduceNs; });
+    case Action::kReduceStart:
+      return reductionNs(shape.profile, item.layer);
     case Action::kOptimizer:
       return sumOverStage(
           shape, [](const auto& kind) { return kind.optimizerNs; },

@@ -92,8 +92,8 @@ class MemoryCounter {
 };
 
 bool occupiesCompute(const Item& item) {
-  return item.action != Action::kCollectiveStart && item.action != Action::kSendForward &&
-         item.action != Action::kSendBackward;
+  return item.action != Action::kCollectiveStart && item.action != Action::kReduceStart &&
+         item.action != Action::kSendForward && item.action != Action::kSendBackward;
 }
 
 }  // namespace

@@ -178,11 +178,22 @@ std::vector<size_t> passBegins(const PassOrder& order, const plan::StageProgram&
   return begins;
 }
 
+// Of the items [begin, end), a pass that began at beginNs.
+std::vector<Reduction> reductionsOf(const plan::StageProgram& program, const StageTimes& times,
+                                    size_t begin, size_t end, int64_t beginNs) {
+  std::vector<Reduction> reductions;
+  for (size_t i = begin; i < end; ++i) {
+    const ItemTime& time = times.items[i];
+    if (program.items[i].action == plan::Action::kReduceStart)
+      reductions.push_back({time.beginNs - beginNs, time.endNs - time.beginNs});
+  }
+  return reductions;
+}
+
 // Times of one pass, from its items [begin, end).
 void fillTimes(const plan::StageProgram& program, const StageTimes& times, size_t begin, size_t end,
                PassCost& cost) {
-  cost.runs = end > begin;
-  if (!cost.runs) return;
+  if (begin == end) return;
   const auto at = [](size_t i) { return static_cast<std::ptrdiff_t>(i); };
   plan::StageProgram part;
   part.chunks = program.chunks;
@@ -191,13 +202,27 @@ void fillTimes(const plan::StageProgram& program, const StageTimes& times, size_
   partTimes.gradientArrivalNs = times.gradientArrivalNs;
   partTimes.items.assign(times.items.begin() + at(begin), times.items.begin() + at(end));
   const StageFigures figures = figuresOf(part, partTimes);
-  const Span span = figures.passes.front().span;
+  cost.runs = !figures.passes.empty();
+  const Span span =
+      cost.runs ? figures.passes.front().span : Span{partTimes.items.front().beginNs, 0};
+  cost.reductions = reductionsOf(program, times, begin, end, span.beginNs);
+  if (!cost.runs) return;
   cost.pipeNs = span.beginNs - partTimes.items.front().beginNs;
   cost.durationNs = span.lengthNs();
   cost.hiddenNs = figures.hiddenRecomputeNs;
   cost.exposedNs = figures.exposedRecomputeNs - cost.pipeNs;
   cost.busyNs = figures.busyNs;
   cost.pipeBusyNs = figures.pipeRecomputeNs;
+}
+
+// Any pass that makes weight gradients may be the one that completes them.
+std::vector<bool> reducingPasses(const profile::Profile& profile, const PassOrder& order) {
+  std::vector<bool> reduces;
+  for (const ScheduledPass& pass : order) {
+    reduces.push_back(profile.parallel.reducesInBackward() &&
+                      (pass.kind == PassKind::kBackward || pass.kind == PassKind::kWeightGradient));
+  }
+  return reduces;
 }
 
 // Lowers and replays the sample, and stores what each of its passes cost.
@@ -208,7 +233,8 @@ Result<void> runSample(const profile::Profile& profile, const plan::Plan& plan,
   const plan::ProfileGraphs graphs(sized);
   plan::StageProgram program = device;
   const plan::DeviceShape shape = plan::deviceShape(sized, graphs, plan, program);
-  CARACAL_CHECK_OK(plan::lowerDevice(shape, sample.order(), sample.hosted(), program));
+  CARACAL_CHECK_OK(plan::lowerDevice(
+      shape, sample.order(), {sample.hosted(), reducingPasses(profile, sample.order())}, program));
   const StageTimes times = replayAlone(shape, program);
   const std::vector<size_t> begins = passBegins(sample.order(), program);
   const std::vector<MemoryChange> changes = memoryChangesOf(shape, program, begins);

@@ -17,6 +17,12 @@
 
 namespace caracal::sim {
 
+// A layer's gradient reduction in a pass that completes the chunk's gradients.
+struct Reduction {
+  int64_t readyNs = 0;  // after the pass began
+  int64_t ns = 0;
+};
+
 struct PassCost {
   bool runs = false;       // has items
   int64_t pipeNs = 0;      // recomputation before the gradient is waited for
@@ -27,6 +33,8 @@ struct PassCost {
   int64_t busyNs = 0;      // of the compute stream
   int64_t pipeBusyNs = 0;  // the part of it before the gradient: no repeated collectives
   MemoryChange memory;
+  // Of passes that make weight gradients, where the job reduces in backward; in order.
+  std::vector<Reduction> reductions;
 };
 
 struct LifeCosts {

@@ -48,6 +48,7 @@ class DeviceReplay {
     }
     m_before.resize(m_program.chunks.size());
     m_after.resize(m_program.chunks.size());
+    m_alone = true;
     advance();
   }
 
@@ -115,6 +116,12 @@ class DeviceReplay {
       case Action::kOptimizer:
         m_nowNs += aloneNs(m_shape, item);
         break;
+      case Action::kReduceStart:
+        time = reduction(aloneNs(m_shape, item));
+        return true;
+      case Action::kReduceWait:
+        m_nowNs = std::max(m_nowNs, m_reducedNs);
+        break;
       case Action::kRecompute:
         recompute(m_operators.of(item).forwardNs);
         break;
@@ -151,6 +158,12 @@ class DeviceReplay {
     m_nowNs = std::max(m_nowNs, arrivalNs);
     time.endNs = m_nowNs;
     return true;
+  }
+
+  ItemTime reduction(int64_t ns) {
+    const int64_t beginNs = m_alone ? m_nowNs : std::max(m_nowNs, m_reducedNs);
+    m_reducedNs = beginNs + ns;
+    return {beginNs, m_reducedNs};
   }
 
   void recompute(int64_t ns) {
@@ -201,6 +214,8 @@ class DeviceReplay {
   int64_t m_windowBeginNs = 0;
   ItemTime* m_windowItem = nullptr;  // of the open window's Start
   int64_t m_repeatedEndNs = 0;
+  bool m_alone = false;
+  int64_t m_reducedNs = 0;  // the end of the last reduction so far
   size_t m_next = 0;
   int64_t m_nowNs = 0;
   StageTimes m_times;

@@ -131,6 +131,7 @@ class StageWriter {
         writeCollective(item, span, args);
         return;
       case Action::kCollectiveWait:
+      case Action::kReduceWait:
         return;
       case Action::kRecvForward:
         writeTransfer(item, "recv.fwd", activationTransfer(item), held(item).before);
@@ -146,6 +147,9 @@ class StageWriter {
         return;
       case Action::kGradientReduce:
         args.layer = kNoLayer;
+        [[fallthrough]];
+      case Action::kReduceStart:
+        args.pass = Pass::kOptimizer;
         args.collective = trace::CollectiveKind::kAllReduce;
         add(m_reductions, EventKind::kComm, "dp.reduce", span, args);
         return;

@@ -32,6 +32,7 @@ StageResult resultOf(const plan::DeviceShape& device, const StageFigures& figure
   result.busyNs = figures.busyNs;
   result.exposedRecomputeNs = figures.exposedRecomputeNs;
   result.hiddenRecomputeNs = figures.hiddenRecomputeNs;
+  result.exposedReduceNs = figures.exposedReduceNs;
   result.staticBytes = staticBytes(device);
   result.budgetBytes = device.chunks.front().plan.budgetBytes;
   result.peakBytes = peakBytes;

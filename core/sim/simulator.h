@@ -43,6 +43,7 @@ struct StageResult {
   int64_t bubbleNs = 0;            // pipeline window - union of F, B, W and recompute work
   int64_t exposedRecomputeNs = 0;  // per step
   int64_t hiddenRecomputeNs = 0;   // per step
+  int64_t exposedReduceNs = 0;     // data-parallel reduction that the optimizer waits for
   int64_t staticBytes = 0;
   int64_t peakBytes = 0;             // over time, static + workspace + reserve included
   int64_t budgetBytes = 0;           // 0: no limit

@@ -139,6 +139,10 @@ void eightBit(const WhatIf& whatIf, Profile& profile) {
   });
 }
 
+void overlapGradients(const WhatIf&, Profile& profile) {
+  profile.parallel.overlapGradientReduce = true;
+}
+
 void nothing(const WhatIf&, Profile&) {}
 
 struct Entry {
@@ -159,6 +163,11 @@ const std::vector<Entry>& entries() {
         "are not charged.",
         "EControl, arXiv 2311.05645"},
        compressedGradients},
+      {{"overlap-gradients", 0, 0, 0, "",
+        "Each layer's gradients are reduced as soon as the last micro-batch's backward has made "
+        "them, beside what is left of backward. That this slows backward is not charged.",
+        "PyTorch DDP, arXiv 2006.15704; Megatron-LM --overlap-grad-reduce"},
+       overlapGradients},
       {{"low-rank-optimizer", 0.338, 0, 1, "part of Adam's moments that is saved",
         "Adam's second moment as low-rank factors: 33.8 % of both moments (8 of 18 bytes a "
         "parameter) is the least that was published. Factorising is not charged.",

@@ -84,6 +84,8 @@ class RankRecorder {
       case Action::kSendBackward:
         return "send.bwd";
       case Action::kGradientReduce:
+      case Action::kReduceStart:
+      case Action::kReduceWait:
         return "dp.reduce";
       case Action::kOptimizer:
         return "optimizer";
@@ -102,6 +104,8 @@ class RankRecorder {
       case Action::kSendBackward:
         return "pp-comm";
       case Action::kGradientReduce:
+      case Action::kReduceStart:
+      case Action::kReduceWait:
         return "dp-comm";
       default:
         return "compute";
@@ -154,6 +158,8 @@ class RankRecorder {
       case Action::kSendForward:
       case Action::kSendBackward:
       case Action::kGradientReduce:
+      case Action::kReduceStart:
+      case Action::kReduceWait:
       case Action::kOptimizer:
         return;
       default:

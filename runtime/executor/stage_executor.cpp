@@ -60,6 +60,9 @@ Result<void> StageExecutor::run(const Item& item, Label label, int32_t step) {
       return m_device.updateWeights(label, step);
     case Action::kWeightGradient:
       return fail(ErrorCode::kUnsupported, "weight gradients cannot run apart from their backward");
+    case Action::kReduceStart:
+    case Action::kReduceWait:
+      return fail(ErrorCode::kUnsupported, "gradients cannot be reduced beside backward");
   }
   return {};
 }

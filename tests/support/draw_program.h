@@ -44,6 +44,10 @@ inline std::string drawItem(const profile::Profile& profile, const plan::Item& i
       return "send";
     case Action::kGradientReduce:
       return "reduce";
+    case Action::kReduceStart:
+      return "{" + std::string(item.layer < 0 ? id : std::to_string(item.layer));
+    case Action::kReduceWait:
+      return "}";
     case Action::kOptimizer:
       return "optimizer";
     case Action::kWeightGradient:

@@ -101,8 +101,10 @@ TEST(PlanValidate, refusesWhatIsNotThereWhenARecomputationRuns) {
             "residual1 no later or retain it"},
       {"ln1=offload",
        at + "ln1: offloading to host memory is not supported yet; retain or recompute the tensor"},
-      {"ln1=dp", at + "ln1: the data-parallel window (dp) cannot hide recomputation yet; choose "
-                      "another window or onDemand"},
+      {"ln1=dp",
+       at + "ln1: the data-parallel window (dp) hides nothing: compute waits for a reduction only "
+            "after the last backward, when nothing is left to rebuild; choose another window or "
+            "onDemand"},
   };
   for (const auto& [text, expected] : cases)
     EXPECT_EQ(verdict(profile, withLayer2(profile, text)), expected);

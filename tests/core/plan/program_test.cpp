@@ -237,6 +237,33 @@ TEST(Program, dataParallelReplicasReduceGradientsBeforeTheOptimizer) {
   EXPECT_EQ(drawPass(profile, program.stages[0], "end"), "reduce optimizer");
 }
 
+TEST(Program, gradientsAreReducedBehindTheLastBackwardOfEachLayer) {
+  auto profile = makeProfile(tinyLayer(), 2, 1, 2);
+  profile.parallel.overlapGradientReduce = true;
+  const auto plan = makePlanOf(profile, {keepAll(profile.kinds[0])});
+  EXPECT_EQ(drawPass(profile, lowered(profile, plan).stages[0], "end"), "optimizer")
+      << "one replica has nothing to reduce";
+  profile.parallel.data = 2;
+  const Program program = lowered(profile, plan);
+  const std::string layer = "~residual2 ~act ~fc1 [bwd.mlp ] ~residual1 ~attn ~ln1 [bwd.attn ]";
+  EXPECT_EQ(drawPass(profile, program.stages[0], "B0"),
+            "~loss ~head " + layer + " " + layer + " ~embed");
+  EXPECT_EQ(drawPass(profile, program.stages[0], "B1"),
+            "~loss ~head {input " + layer + " {1 " + layer + " {0 ~embed {input");
+  EXPECT_EQ(drawPass(profile, program.stages[0], "end"), "} optimizer");
+}
+
+TEST(Program, aSplitBackwardReducesWhereWeightGradientsAreMade) {
+  auto profile = makeProfile(tinyLayer(), 2, 2, 2);
+  profile.parallel.data = 2;
+  profile.parallel.overlapGradientReduce = true;
+  const Program program =
+      lowered(profile, makePlanOf(profile, {keepAll(profile.kinds[0])}, "zb-h1"));
+  EXPECT_EQ(drawPasses(program.stages[1]), "F0 B0 F1 W0 B1 W1 end");
+  EXPECT_EQ(drawPass(profile, program.stages[1], "W0"), "*head *fc1");
+  EXPECT_EQ(drawPass(profile, program.stages[1], "W1"), "*head {input *fc1 {1");
+}
+
 // Executes a program's lifetimes one by one: the slow, obvious reading of program.h.
 class LifetimeCheck {
  public:

@@ -199,6 +199,28 @@ TEST(Schedule, forwardsHostTheMicroBatchWhoseBackwardComesNext) {
   }
 }
 
+TEST(Schedule, oneLastPassOfEachChunkCompletesItsGradients) {
+  test::Random random(7);
+  for (const std::string& name : test::scheduleNames()) {
+    const test::SizedSchedule sized = test::randomSizes(random, name, 4);
+    const auto schedule = makeSchedule(name, sized.devices, sized.microBatches);
+    ASSERT_TRUE(schedule.has_value()) << name;
+    for (size_t d = 0; d < schedule->orders.size(); ++d) {
+      const PassOrder& order = schedule->orders[d];
+      const std::vector<bool> completes = completesGradients(order);
+      std::set<int32_t> complete;
+      for (size_t i = 0; i < order.size(); ++i) {
+        const bool makes =
+            order[i].kind == PassKind::kBackward || order[i].kind == PassKind::kWeightGradient;
+        EXPECT_FALSE(makes && complete.contains(order[i].chunk)) << name << " pass " << i;
+        if (!completes[i]) continue;
+        EXPECT_TRUE(makes && complete.insert(order[i].chunk).second) << name;
+      }
+      EXPECT_EQ(complete.size(), schedule->chunksOf[d].size()) << name;
+    }
+  }
+}
+
 TEST(Schedule, aHostLiesBetweenForwardAndBackwardOfItsGuest) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     test::Random random(seed);

@@ -117,6 +117,22 @@ TEST(Policies, everyListedPolicyCanBePlanned) {
   }
 }
 
+TEST(Policies, stepsOfJobsThatReduceInBackwardAreSimulated) {
+  auto profile = tinyProfile(4, 2, 3);
+  profile.kinds[0].gradientReduceNs = 30;
+  profile.first.gradientReduceNs = 25;
+  profile.parallel.data = 2;
+  const int64_t serialNs = planned(profile, {"none"}).stepNs;
+  profile.parallel.overlapGradientReduce = true;
+  for (const char* policy : {"none", "full", "checkmate", "heu", "heu+", "opt"}) {
+    SCOPED_TRACE(policy);
+    const PlanOutcome outcome = planned(profile, {policy});
+    EXPECT_EQ(outcome.stepNs, sim::simulate(profile, outcome.plan)->stepNs);
+    EXPECT_LE(outcome.boundNs, outcome.stepNs);
+  }
+  EXPECT_LT(planned(profile, {"none"}).stepNs, serialNs);
+}
+
 TEST(Policies, nothingFitsIsAnOutcomeWithTheSmallestBudgetThatWould) {
   const auto profile = tinyProfile(6, 3, 4);
   for (const char* policy : {"none", "full", "selective", "uniform:2", "block:1", "heu", "heu+"}) {

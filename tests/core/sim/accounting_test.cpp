@@ -114,6 +114,37 @@ TEST(Accounting, theOptimizerEndsTheStepAndIsNoPipelineWork) {
   EXPECT_EQ(after.stages[0].busyNs, before.stages[0].busyNs + 37);
 }
 
+// Backward of the last micro-batch: head and loss 7, two layers of 54, embed 1. Buckets in order:
+// head, upper layer, lower layer, embed.
+TEST(Accounting, reductionsBesideBackwardExposeOnlyWhatIsLeft) {
+  auto profile = makeProfile(tinyLayer(), 2, 1, 2);
+  profile.parallel.data = 2;
+  profile.parallel.overlapGradientReduce = true;
+  const auto plan = makePlanOf(profile, {test::keepAll(profile.kinds[0])});
+  const int64_t before = run(profile, plan).stepNs;
+  profile.last.gradientReduceNs = 50;      // from 7 to 57
+  profile.kinds[0].gradientReduceNs = 40;  // from 61 to 101, then, though ready at 115, to 155
+  profile.first.gradientReduceNs = 3;      // to 158; backward ends at 116
+  const SimResult beside = run(profile, plan);
+  EXPECT_EQ(beside.stages[0].exposedReduceNs, 158 - 116);
+  EXPECT_EQ(beside.stepNs, before + 158 - 116);
+  profile.parallel.overlapGradientReduce = false;
+  const SimResult after = run(profile, plan);
+  EXPECT_EQ(after.stages[0].exposedReduceNs, 50 + 2 * 40 + 3);
+  EXPECT_EQ(after.stepNs, before + 133);
+}
+
+TEST(Accounting, aReductionInABubbleIsFree) {
+  auto profile = makeProfile(tinyLayer(), 2, 2, 2);
+  profile.parallel.data = 2;
+  profile.parallel.overlapGradientReduce = true;
+  profile.kinds[0].gradientReduceNs = 20;
+  const SimResult result = run(profile, makePlanOf(profile, {test::keepAll(profile.kinds[0])}));
+  EXPECT_EQ(result.stages[1].exposedReduceNs, 20) << "it cannot start before its layer's backward";
+  EXPECT_EQ(result.stages[0].exposedReduceNs, 20 - 1) << "embed's backward is beside it";
+  EXPECT_EQ(result.stepNs, result.pipelineNs + 20 - 1) << "stage 1's is over before";
+}
+
 TEST(Accounting, budgetsAreComparedWithThePeakOverTime) {
   const auto profile = makeProfile(tinyLayer(), 2, 2, 2);
   auto plan = makePlanOf(profile, {test::keepAll(profile.kinds[0])});

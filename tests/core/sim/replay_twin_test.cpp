@@ -52,6 +52,7 @@ class Twin {
     size_t next = 0;
     int64_t freeAt = 0;        // compute
     int64_t streamFreeAt = 0;  // communication
+    int64_t reducedAt = 0;     // data-parallel stream
     std::map<uint32_t, int64_t> collectiveEnd;
   };
 
@@ -86,6 +87,12 @@ class Twin {
         break;
       case Action::kCollectiveWait:
         finishAt(stage, std::max(now, stage.collectiveEnd.at(item.collective)));
+        break;
+      case Action::kReduceStart:
+        stage.reducedAt = std::max(stage.reducedAt, now) + aloneNs(shape, item);
+        break;
+      case Action::kReduceWait:
+        finishAt(stage, std::max(now, stage.reducedAt));
         break;
       default:
         finishAt(stage, now + aloneNs(shape, item));
@@ -168,8 +175,14 @@ Case randomCase(uint64_t seed) {
       {}};
   result.profile.sendForwardNs = test::pick(random, 0, 60);
   result.profile.sendBackwardNs = test::pick(random, 0, 60);
+  result.profile.parallel.data = static_cast<int32_t>(test::pick(random, 1, 2));
+  result.profile.parallel.overlapGradientReduce = test::pick(random, 0, 1) == 1;
+  result.profile.first.gradientReduceNs = test::pick(random, 0, 40);
+  result.profile.last.gradientReduceNs = test::pick(random, 0, 40);
   result.profile.memory = {0, test::pick(random, 0, 100), test::pick(random, 0, 100)};
   result.profile.kinds.push_back(test::randomLayer(random, 2));
+  for (profile::LayerKind& kind : result.profile.kinds)
+    kind.gradientReduceNs = test::pick(random, 0, 150);
   for (uint32_t& kind : result.profile.layers)
     kind = static_cast<uint32_t>(test::pick(random, 0, 1));
   result.plan = test::makePlanOf(result.profile,
@@ -227,7 +240,6 @@ TEST(FoldedReplay, givesTheFiguresOfAReplayOfEveryOperator) {
     SCOPED_TRACE("seed " + std::to_string(seed) + ", " + c.plan.schedule);
     c.profile.kappa = 1.0 + static_cast<double>(seed % 3) / 4;
     c.profile.rho = 1.0 + static_cast<double>(seed % 4) / 8;
-    c.profile.parallel.data = 1 + static_cast<int32_t>(seed % 2);
     const auto folded = simulate(c.profile, c.plan, {TraceDetail::kNone});
     const auto whole = simulate(c.profile, c.plan, {TraceDetail::kPasses});
     ASSERT_TRUE(folded.has_value() && whole.has_value());
@@ -246,6 +258,7 @@ TEST(FoldedReplay, givesTheFiguresOfAReplayOfEveryOperator) {
       EXPECT_EQ(a.bubbleNs, b.bubbleNs);
       EXPECT_EQ(a.exposedRecomputeNs, b.exposedRecomputeNs);
       EXPECT_EQ(a.hiddenRecomputeNs, b.hiddenRecomputeNs);
+      EXPECT_EQ(a.exposedReduceNs, b.exposedReduceNs);
       EXPECT_EQ(a.staticBytes, b.staticBytes);
       EXPECT_EQ(a.peakBytes, b.peakBytes) << "device " << s;
     }

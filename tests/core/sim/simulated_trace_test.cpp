@@ -82,6 +82,30 @@ TEST(SimulatedTrace, operatorsTransfersAndCollectivesAreShown) {
       << collectives;
 }
 
+TEST(SimulatedTrace, reductionsBesideBackwardAreShownLayerByLayer) {
+  auto profile = test::makeProfile(test::tinyLayer(), 2, 1, 2);
+  profile.parallel.data = 2;
+  profile.parallel.overlapGradientReduce = true;
+  profile.kinds[0].gradientReduceNs = 60;
+  const auto plan = test::makePlanOf(profile, {test::keepAll(profile.kinds[0])});
+  const auto result = simulate(profile, plan, {TraceDetail::kOperators});
+  ASSERT_TRUE(result.has_value());
+  const trace::Trace& trace = *result->trace;
+  const trace::Track* track = trackOf(trace, 0, "dp-comm");
+  ASSERT_NE(track, nullptr);
+  std::string layers;
+  int64_t lastEndNs = 0;
+  for (uint32_t i = 0; i < track->eventCount; ++i) {
+    const trace::EventIndex event = track->firstEvent + i;
+    EXPECT_EQ(trace.name(event), "dp.reduce");
+    EXPECT_GE(trace.beginNs(event), lastEndNs) << "one after the other";
+    lastEndNs = trace.endNs(event);
+    if (trace.durationNs(event) > 0) layers += std::to_string(trace.args(event)->layer) + " ";
+  }
+  EXPECT_EQ(layers, "1 0 ");
+  EXPECT_EQ(lastEndNs, result->stepNs) << "no optimizer time here";
+}
+
 TEST(SimulatedTrace, bothSidesOfATransferShowTheSameSpan) {
   const SimResult result = simulated(TraceDetail::kOperators);
   const trace::Trace& trace = *result.trace;

@@ -83,6 +83,15 @@ TEST(WhatIf, compressedGradientsShortenTheReductionButNotItsLatency) {
   EXPECT_EQ(simulated(job()).stepNs - simulated(with("compressed-gradients")).stepNs, 2 * 90);
 }
 
+TEST(WhatIf, overlappedGradientsLeaveTheReductionThatNothingIsBeside) {
+  const SimResult before = simulated(job()), after = simulated(with("overlap-gradients"));
+  EXPECT_EQ(before.stages[1].exposedReduceNs, 2 * 110);
+  EXPECT_LT(after.stages[1].exposedReduceNs, 2 * 110);
+  EXPECT_GE(after.stages[1].exposedReduceNs, 110) << "the lowest layer's comes last";
+  EXPECT_LT(after.stepNs, before.stepNs);
+  EXPECT_EQ(after.pipelineNs, before.pipelineNs);
+}
+
 TEST(WhatIf, lowRankMomentsSaveAPartOfEightOfEighteenBytes) {
   const profile::Profile profile = with("low-rank-optimizer=0.5");
   EXPECT_EQ(profile.kinds[0].staticBytes, 1800 - 400);
