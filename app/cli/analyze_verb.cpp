@@ -12,7 +12,10 @@
 #include "app/cli/step_report.h"
 #include "app/cli/verbs.h"
 #include "core/analysis/collective_summary.h"
+#include "core/analysis/critical_tables.h"
 #include "core/analysis/figures.h"
+#include "core/analysis/prepared_run.h"
+#include "core/analysis/rank_tables.h"
 #include "core/analysis/step_model.h"
 #include "core/analysis/tables.h"
 #include "core/base/files.h"
@@ -28,14 +31,15 @@ using nlohmann::ordered_json;
 struct Options {
   std::vector<std::string> paths;
   std::string commKernels;
-  std::string table;   // empty: the overview
-  std::string output;  // CSV file of the table
+  std::string table;                // empty: the overview
+  std::vector<std::string> whatIf;  // a table of its own
+  std::string output;               // CSV file of the table
   int64_t kernelGapNs = analysis::kDefaultKernelGapNs;
   bool json = false;
 };
 
 struct Analysis {
-  std::shared_ptr<const trace::Trace> trace;
+  analysis::PreparedRun run;
   std::vector<DeviceFigures> devices;
   std::vector<CollectiveSummary> collectives;
   Result<analysis::StepModel> steps;
@@ -50,14 +54,39 @@ ordered_json collectiveJson(const CollectiveSummary& row) {
           {"waitNs", row.waitNs},
           {"transferNs", row.transferNs},
           {"latestRank", row.latestRank},
-          {"latestCalls", row.latestCalls}};
+          {"latestCalls", row.latestCalls},
+          {"untoldCalls", row.untoldCalls},
+          {"algorithmGBps", row.algorithmGBps},
+          {"busGBps", row.busGBps}};
+}
+
+ordered_json clockJson(const analysis::PreparedRun& run) {
+  ordered_json json{{"resolutionNs", run.clocks.resolutionNs},
+                    {"observations", run.clocks.observations},
+                    {"recordings", run.clocks.recordings},
+                    {"reasons", run.clocks.reasons},
+                    {"ranks", ordered_json::array()}};
+  for (size_t i = 0; i < run.clocks.ranks.size(); ++i) {
+    const analysis::RankClock& clock = run.clocks.ranks[i];
+    json["ranks"].push_back({{"rank", run.trace->ranks()[i].rank},
+                             {"recording", clock.recording},
+                             {"observations", clock.observations},
+                             {"offsetNs", clock.offset.offset},
+                             {"pivotNs", clock.offset.pivot},
+                             {"driftPpm", clock.offset.slope * 1e6},
+                             {"corrected", clock.corrected},
+                             {"residualP50Ns", clock.residualP50Ns},
+                             {"residualP90Ns", clock.residualP90Ns},
+                             {"residualP99Ns", clock.residualP99Ns}});
+  }
+  return json;
 }
 
 ordered_json toJson(const Analysis& analysis) {
   ordered_json document{{"schema", "caracal.analyze/1"},
-                        {"format", analysis.trace->format()},
-                        {"tag", trace::name(analysis.trace->tag())},
-                        {"clock", analysis.trace->metaOr("clock", "")},
+                        {"format", analysis.run.trace->format()},
+                        {"tag", trace::name(analysis.run.trace->tag())},
+                        {"clock", analysis.run.trace->metaOr("clock", "")},
                         {"ranks", ordered_json::array()},
                         {"collectives", ordered_json::array()}};
   for (const DeviceFigures& row : analysis.devices)
@@ -65,6 +94,7 @@ ordered_json toJson(const Analysis& analysis) {
   for (const CollectiveSummary& row : analysis.collectives) {
     document["collectives"].push_back(collectiveJson(row));
   }
+  document["clockFit"] = clockJson(analysis.run);
   if (analysis.steps) {
     document.update(stepsJson(*analysis.steps));
   } else {
@@ -87,16 +117,18 @@ std::string deviceTable(const std::vector<DeviceFigures>& devices) {
 
 // Wait is the mean over all members, the last one's zero included.
 std::string collectiveTable(const std::vector<CollectiveSummary>& collectives) {
-  TextTable table{
-      {"collective", "group", "ranks", "calls", "bytes", "mean wait", "mean transfer", "came last"},
-      {}};
+  TextTable table{{"collective", "group", "ranks", "calls", "bytes", "mean wait", "mean transfer",
+                   "bus", "came last"},
+                  {}};
   for (const CollectiveSummary& row : collectives) {
-    table.rows.push_back({std::string(trace::name(row.kind)), row.group,
-                          std::to_string(row.members), std::to_string(row.calls),
-                          row.bytes > 0 ? formatBytes(row.bytes) : "",
-                          formatDuration(row.waitNs / row.calls / std::max(row.members, 1)),
-                          formatDuration(row.transferNs / row.calls),
-                          fmt::format("rank {} in {}", row.latestRank, row.latestCalls)});
+    table.rows.push_back(
+        {std::string(trace::name(row.kind)), row.group, std::to_string(row.members),
+         std::to_string(row.calls), row.bytes > 0 ? formatBytes(row.bytes) : "",
+         formatDuration(row.waitNs / row.calls / std::max(row.members, 1)),
+         formatDuration(row.transferNs / row.calls),
+         row.busGBps > 0 ? fmt::format("{:.1f} GB/s", row.busGBps) : "",
+         row.latestRank < 0 ? "cannot tell"
+                            : fmt::format("rank {} in {}", row.latestRank, row.latestCalls)});
   }
   return "collectives matched across ranks\n" + table.render();
 }
@@ -127,9 +159,22 @@ void printTable(const analysis::DataTable& table, const Options& options, Consol
   for (const std::string& note : table.notes) console.out << note << '\n';
 }
 
+Result<analysis::DataTable> makeTable(const Options& options,
+                                      const analysis::TableRequest& request) {
+  if (options.whatIf.empty()) return analysis::makeTable(options.table, request);
+  std::vector<analysis::WhatIf> questions;
+  for (const std::string& text : options.whatIf) {
+    CARACAL_TRY(question, analysis::parseWhatIf(text));
+    questions.push_back(question);
+  }
+  return analysis::whatIfTable(request, questions);
+}
+
 Result<ExitCode> runTable(const Options& options, const analysis::TableRequest& request,
                           Console& console) {
-  CARACAL_TRY(table, analysis::makeTable(options.table, request));
+  auto made = makeTable(options, request);
+  if (!made) return tl::unexpected(made.error());
+  const analysis::DataTable& table = *made;
   if (!options.output.empty()) {
     CARACAL_CHECK_OK(writeCsv(table, options.output));
     if (!options.json) return ExitCode::kOk;
@@ -139,9 +184,11 @@ Result<ExitCode> runTable(const Options& options, const analysis::TableRequest& 
 }
 
 void print(const Analysis& analysis, Console& console) {
-  console.out << fmt::format("{} ({}{})\n\n", analysis.trace->format(),
-                             trace::name(analysis.trace->tag()), clockText(*analysis.trace))
+  console.out << fmt::format("{} ({}{})\n\n", analysis.run.trace->format(),
+                             trace::name(analysis.run.trace->tag()), clockText(*analysis.run.trace))
               << deviceTable(analysis.devices) << '\n';
+  for (const std::string& sentence : analysis::clockSentences(analysis.run.clocks))
+    console.out << sentence << '\n';
   if (!analysis.collectives.empty()) console.out << collectiveTable(analysis.collectives) << '\n';
   if (analysis.steps) {
     console.out << stepsText(*analysis.steps);
@@ -156,17 +203,22 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
     return ExitCode::kOk;
   }
   if (options.paths.empty()) return usageError(console, "analyze needs a trace file or a folder");
-  if (!options.output.empty() && options.table.empty())
+  const bool wantsTable = !options.table.empty() || !options.whatIf.empty();
+  if (!options.output.empty() && !wantsTable)
     return usageError(console, "-o writes a table: name it with --table (--table list)");
+  for (const std::string& text : options.whatIf) {
+    if (const auto question = analysis::parseWhatIf(text); !question)
+      return usageError(console, question.error().message);
+  }
   CARACAL_TRY(names, commNames(options.commKernels));
   CARACAL_TRY(loaded, loadRun(options.paths, console));
-  if (!options.table.empty())
-    return runTable(options, {*loaded.trace, names, options.kernelGapNs}, console);
-  const trace::Trace& trace = *loaded.trace;
-  const Analysis analysis{
-      loaded.trace, analysis::deviceFigures(trace, names),
-      analysis::summarizeCollectives(trace, analysis::matchCollectives(trace, names)),
-      analysis::buildStepModel(trace)};
+  analysis::PreparedRun run = analysis::prepareRun(loaded.trace, names);
+  if (wantsTable) return runTable(options, {run, names, options.kernelGapNs}, console);
+  const trace::Trace& trace = *run.trace;
+  auto collectives =
+      analysis::summarizeCollectives(trace, run.collectives, run.clocks.resolutionNs);
+  const Analysis analysis{run, analysis::deviceFigures(trace, names), std::move(collectives),
+                          analysis::buildStepModel(trace)};
   if (options.json) {
     printJson(console, toJson(analysis));
   } else {
@@ -185,6 +237,8 @@ VerbRun declareAnalyze(CLI::App& command) {
       "JSON table of kernel names that are communication, in place of the shipped one");
   command.add_option("--table", options->table,
                      "print one table instead of the overview; \"list\" names them");
+  command.add_option("--what-if", options->whatIf,
+                     "what the run would take if a kind of work were faster: send-recv=2x");
   command.add_option("-o,--output", options->output, "write the table into this CSV file");
   command.add_option("--kernel-gap", options->kernelGapNs,
                      "idle-breakdown: gaps below this many ns are launch overhead (30)");

@@ -21,11 +21,27 @@ struct CollectiveSummary {
   int64_t transferNs = 0;   // sum over calls
   int32_t latestRank = -1;  // the rank that came last most often ...
   int64_t latestCalls = 0;  // ... and in how many calls
+  int64_t untoldCalls = 0;  // calls in which the last two came closer together than clocks can tell
+  // Over the calls whose size is known and whose transfer is longer than clocks can tell: data that
+  // the collective moves by transfer time, and the same times busFactor(). 0: no such call.
+  double algorithmGBps = 0;
+  double busGBps = 0;
   bool operator==(const CollectiveSummary&) const = default;
 };
 
-// In order of waitNs + transferNs, largest first.
+// What one member must send and receive over the wire, in bytes of the collective's size, so that
+// bandwidths of any number of ranks compare with the link's: 2 (n - 1) / n for an all-reduce,
+// (n - 1) / n for all-gather, reduce-scatter and all-to-all, 1 for broadcast and reduce. Source:
+// NVIDIA/nccl-tests, doc/PERFORMANCE.md. 0 where the kind is not known.
+double busFactor(trace::CollectiveKind kind, int32_t members);
+
+// The bytes that nccl-tests divides by time: the whole buffer, which for an all-gather is the
+// payload of all members. -1: not known.
+int64_t sizeOf(const MatchedCollective& call);
+
+// In order of waitNs + transferNs, largest first. resolutionNs: ClockModel::resolutionNs.
 std::vector<CollectiveSummary> summarizeCollectives(const trace::Trace& trace,
-                                                    const CollectiveMatching& matching);
+                                                    const CollectiveMatching& matching,
+                                                    int64_t resolutionNs);
 
 }  // namespace caracal::analysis

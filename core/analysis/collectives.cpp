@@ -7,8 +7,10 @@
 #include <tuple>
 #include <utility>
 
+#include "core/analysis/call_alignment.h"
 #include "core/analysis/lanes.h"
 #include "core/analysis/profiler_steps.h"
+#include "core/analysis/recordings.h"
 
 namespace caracal::analysis {
 namespace {
@@ -21,11 +23,12 @@ using trace::Trace;
 
 // A process group of the trace, or the neighbours that a schedule's lane implies.
 struct GroupKey {
+  uint32_t recording = 0;
   uint32_t group = kNoIndex;
   Lane lane = Lane::kNone;
   int32_t stage = -1;
   int32_t index = -1;  // of the replica (tensor lanes) or of the tensor rank (data lanes)
-  auto tie() const { return std::tie(group, lane, stage, index); }
+  auto tie() const { return std::tie(recording, group, lane, stage, index); }
   bool operator<(const GroupKey& other) const { return tie() < other.tie(); }
 };
 
@@ -41,12 +44,14 @@ struct CallKey {
 using CallsOfRank = std::map<uint32_t, std::vector<EventIndex>>;  // each list in time order
 
 GroupKey groupOf(const Trace& trace, const trace::Track& track,
-                 const std::optional<trace::EventArgs>& args) {
-  if (args && args->group != kNoIndex) return {.group = args->group};
+                 const std::optional<trace::EventArgs>& args, uint32_t recording) {
+  if (args && args->group != kNoIndex) return {.recording = recording, .group = args->group};
   const trace::Rank& rank = trace.ranks()[track.rank];
   const Lane lane = laneOf(track);
-  if (rank.stage < 0 || (lane != Lane::kTensor && lane != Lane::kData)) return {};
-  return {kNoIndex, lane, rank.stage, lane == Lane::kTensor ? rank.dataIndex : rank.tensorIndex};
+  if (rank.stage < 0 || (lane != Lane::kTensor && lane != Lane::kData))
+    return {.recording = recording};
+  return {recording, kNoIndex, lane, rank.stage,
+          lane == Lane::kTensor ? rank.dataIndex : rank.tensorIndex};
 }
 
 // A tracer's collective that names neither its group nor its number could belong to anybody.
@@ -82,6 +87,7 @@ Calls collectCalls(const Trace& trace, const CommNames& comm) {
   Calls calls;
   CommKernelFilter filter(trace, comm);
   const ProfilerSteps steps(trace);
+  const Recordings recordings = findRecordings(trace);
   for (const trace::Track& track : trace.tracks()) {
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const CollectiveKind kind = kindOf(trace, e, filter);
@@ -91,7 +97,8 @@ Calls collectCalls(const Trace& trace, const CommNames& comm) {
         ++calls.anonymous;
         continue;
       }
-      CallKey key{groupOf(trace, track, args), kind, -1, args ? args->sequence : -1};
+      CallKey key{groupOf(trace, track, args, recordings.recordingOfRank[track.rank]), kind, -1,
+                  args ? args->sequence : -1};
       if (args && args->step >= 0) key.step = args->step;
       // A sequence number needs no step, and a kernel launched near a step's edge could spoil it.
       else if (key.sequence < 0)
@@ -101,47 +108,30 @@ Calls collectCalls(const Trace& trace, const CommNames& comm) {
     }
   }
   for (auto& [key, ofRank] : calls.byKey) {
-    for (auto& [rank, events] : ofRank) {
-      std::sort(events.begin(), events.end(),
-                [&](EventIndex a, EventIndex b) { return trace.beginNs(a) < trace.beginNs(b); });
-    }
+    for (auto& [rank, events] : ofRank) sortByBegin(trace, events);
   }
   return calls;
-}
-
-// How many of a rank's first calls to leave out so that the ends of the next `count` fit the
-// reference.
-size_t bestOffset(const Trace& trace, const std::vector<EventIndex>& calls,
-                  const std::vector<EventIndex>& reference) {
-  size_t best = 0;
-  int64_t bestError = std::numeric_limits<int64_t>::max();
-  for (size_t offset = 0; offset + reference.size() <= calls.size(); ++offset) {
-    int64_t error = 0;
-    for (size_t i = 0; i < reference.size(); ++i) {
-      error += std::abs(trace.endNs(calls[offset + i]) - trace.endNs(reference[i]));
-    }
-    if (error < bestError) {
-      bestError = error;
-      best = offset;
-    }
-  }
-  return best;
 }
 
 MatchedCollective makeMatch(const Trace& trace, const CallKey& key,
                             const std::vector<std::pair<uint32_t, EventIndex>>& calls) {
   MatchedCollective match{.kind = key.kind, .group = key.group.group, .step = key.step};
   int64_t lastStart = std::numeric_limits<int64_t>::min();
+  int64_t previousStart = lastStart;
   int64_t firstEnd = std::numeric_limits<int64_t>::max();
   for (const auto& [rank, event] : calls) {
     if (trace.beginNs(event) > lastStart) {
+      previousStart = lastStart;
       lastStart = trace.beginNs(event);
       match.lastRankIndex = rank;
+    } else {
+      previousStart = std::max(previousStart, trace.beginNs(event));
     }
     firstEnd = std::min(firstEnd, trace.endNs(event));
     if (const auto args = trace.args(event)) match.bytes = std::max(match.bytes, args->bytes);
   }
   match.lastStartNs = lastStart;
+  match.marginNs = lastStart - previousStart;
   match.transferNs = std::max<int64_t>(0, firstEnd - lastStart);
   for (const auto& [rank, event] : calls) {
     match.members.push_back({rank, event, lastStart - trace.beginNs(event)});
@@ -157,12 +147,20 @@ bool overlapsOnAllMembers(const Trace& trace, const MatchedCollective& match) {
       });
 }
 
+// Whether members may lie apart: then only lists of equal length are trusted.
+bool isTrusted(const CallsOfRank& ofRank, size_t shortest, MatchOrder order) {
+  return order == MatchOrder::kOverlapping ||
+         std::all_of(ofRank.begin(), ofRank.end(),
+                     [&](const auto& calls) { return calls.second.size() == shortest; });
+}
+
 void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRank,
-                 CollectiveMatching& result) {
+                 MatchOrder order, CollectiveMatching& result) {
   const auto shortest = std::min_element(
       ofRank.begin(), ofRank.end(),
       [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   const std::vector<EventIndex>& reference = shortest->second;
+  if (key.sequence < 0 && !isTrusted(ofRank, reference.size(), order)) return;
   std::map<uint32_t, size_t> offsets;
   for (const auto& [rank, calls] : ofRank) {
     offsets[rank] = bestOffset(trace, calls, reference);
@@ -173,7 +171,8 @@ void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRa
     std::vector<std::pair<uint32_t, EventIndex>> calls;
     for (const auto& [rank, events] : ofRank) calls.emplace_back(rank, events[offsets[rank] + i]);
     MatchedCollective match = makeMatch(trace, key, calls);
-    if (key.sequence < 0 && !overlapsOnAllMembers(trace, match)) {
+    if (key.sequence < 0 && order == MatchOrder::kOverlapping &&
+        !overlapsOnAllMembers(trace, match)) {
       result.unmatchedEvents += static_cast<int64_t>(calls.size());
       continue;
     }
@@ -184,7 +183,7 @@ void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRa
 
 }  // namespace
 
-CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm) {
+CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm, MatchOrder order) {
   const Calls calls = collectCalls(trace, comm);
   CollectiveMatching result;
   result.unmatchedEvents = calls.anonymous;
@@ -196,7 +195,7 @@ CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm) {
       }
       continue;
     }
-    matchOneKey(trace, key, ofRank, result);
+    matchOneKey(trace, key, ofRank, order, result);
   }
   std::stable_sort(result.matched.begin(), result.matched.end(),
                    [](const MatchedCollective& a, const MatchedCollective& b) {

@@ -25,7 +25,8 @@ struct MatchedCollective {
   int64_t bytes = -1;
   int64_t lastStartNs = 0;     // when the last member came: waiting ends, the transfer begins
   int64_t transferNs = 0;      // last start to first end, at least 0
-  uint32_t lastRankIndex = 0;  // who came last
+  uint32_t lastRankIndex = 0;  // who came last ...
+  int64_t marginNs = 0;        // ... and how long after the one before it
   std::vector<CollectiveMember> members;
 };
 
@@ -42,8 +43,17 @@ struct CollectiveMatching {
 // calls on the lanes of schedules), for kernels all ranks; a tracer's call without group and number
 // stays unmatched.
 //
+// Ranks of different recordings (recordings.h) are never matched.
+//
 // Point-to-point traffic (send, receive, and SendRecv kernels whose metadata names no collective)
 // and waits are not collectives and not looked at.
-CollectiveMatching matchCollectives(const trace::Trace& trace, const CommNames& comm);
+enum class MatchOrder : uint8_t {
+  kOverlapping,  // as above
+  // For clocks that are not on common time yet: calls matched by order need not overlap, but all
+  // ranks must show equally many of them.
+  kAnyTime,
+};
+CollectiveMatching matchCollectives(const trace::Trace& trace, const CommNames& comm,
+                                    MatchOrder order = MatchOrder::kOverlapping);
 
 }  // namespace caracal::analysis

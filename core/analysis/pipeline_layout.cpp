@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/analysis/recordings.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -29,8 +31,32 @@ std::vector<std::optional<int32_t>> stagesOfPasses(const Trace& trace) {
   return stages;
 }
 
+// Ranks of one recording only: the one with the most events of ranks with passes. Nothing of
+// another recording may be compared with it.
+void keepOneRecording(const Trace& trace, std::vector<std::optional<int32_t>>& stagesOf,
+                      PipelineLayout& layout) {
+  const Recordings recordings = findRecordings(trace);
+  if (recordings.list.size() < 2) return;
+  std::vector<int64_t> events(recordings.list.size());
+  for (const Track& track : trace.tracks()) {
+    if (stagesOf[track.rank]) events[recordings.recordingOfRank[track.rank]] += track.eventCount;
+  }
+  const auto best =
+      static_cast<size_t>(std::max_element(events.begin(), events.end()) - events.begin());
+  for (uint32_t rank = 0; rank < stagesOf.size(); ++rank) {
+    if (recordings.recordingOfRank[rank] != best) stagesOf[rank].reset();
+  }
+  const std::string& file = recordings.list[best].files.front();
+  for (const std::string& reason : recordings.reasons) {
+    layout.facts.push_back(
+        {"stages and steps are those of " + file.substr(file.find_last_of('/') + 1) + " alone",
+         reason});
+  }
+}
+
 void addStageRanks(const Trace& trace, PipelineLayout& layout) {
-  const auto stagesOf = stagesOfPasses(trace);
+  auto stagesOf = stagesOfPasses(trace);
+  keepOneRecording(trace, stagesOf, layout);
   std::set<std::pair<int32_t, int32_t>> taken;  // (replica, stage)
   for (uint32_t index = 0; index < stagesOf.size(); ++index) {
     if (!stagesOf[index]) continue;
@@ -76,22 +102,27 @@ void addFacts(const Trace& trace, PipelineLayout& layout) {
   }
 }
 
-// First begin to last end of the events that name a step, whatever their kind.
-std::map<int32_t, Span> extentsOfSteps(const Trace& trace) {
+// First begin to last end of the events that name a step, whatever their kind, on the ranks of the
+// layout's recording.
+std::map<int32_t, Span> extentsOfSteps(const Trace& trace, const PipelineLayout& layout) {
+  const Recordings recordings = findRecordings(trace);
+  const uint32_t recording = recordings.recordingOfRank[layout.ranks.front().rankIndex];
   std::map<int32_t, Span> extents;
-  for (EventIndex e = 0; e < trace.eventCount(); ++e) {
-    const auto args = trace.args(e);
-    if (!args || args->step < 0) continue;
-    const auto [entry, isNew] = extents.try_emplace(args->step, trace.span(e));
-    if (isNew) continue;
-    entry->second.beginNs = std::min(entry->second.beginNs, trace.beginNs(e));
-    entry->second.endNs = std::max(entry->second.endNs, trace.endNs(e));
+  for (const Track& track : trace.tracks()) {
+    if (recordings.recordingOfRank[track.rank] != recording) continue;
+    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      const auto args = trace.args(e);
+      if (!args || args->step < 0) continue;
+      Span& extent = extents.try_emplace(args->step, trace.span(e)).first->second;
+      extent.beginNs = std::min(extent.beginNs, trace.beginNs(e));
+      extent.endNs = std::max(extent.endNs, trace.endNs(e));
+    }
   }
   return extents;
 }
 
 void addSteps(const Trace& trace, PipelineLayout& layout) {
-  const std::map<int32_t, Span> extents = extentsOfSteps(trace);
+  const std::map<int32_t, Span> extents = extentsOfSteps(trace, layout);
   if (extents.empty()) {
     layout.steps.push_back({0, trace.range()});
     layout.facts.push_back({"steps: 1, the whole trace", "passes name no step"});

@@ -1,6 +1,8 @@
 #include "core/analysis/tables.h"
 
+#include "core/analysis/critical_tables.h"
 #include "core/analysis/hta_tables.h"
+#include "core/analysis/rank_tables.h"
 
 namespace caracal::analysis {
 namespace {
@@ -11,14 +13,14 @@ Result<DataTable> commKernelsTable(const TableRequest& request) {
   std::string parts = "communication is every kernel whose name holds one of:";
   for (const std::string& part : request.comm.parts) parts += ' ' + part;
   table.notes.push_back(std::move(parts));
-  CommKernelFilter filter(request.trace, request.comm);
-  std::vector<int64_t> calls(request.trace.names().size());
-  for (size_t e = 0; e < request.trace.eventCount(); ++e) {
+  CommKernelFilter filter(request.trace(), request.comm);
+  std::vector<int64_t> calls(request.trace().names().size());
+  for (size_t e = 0; e < request.trace().eventCount(); ++e) {
     const auto event = static_cast<trace::EventIndex>(e);
-    if (filter.isCommKernel(event)) ++calls[request.trace.nameId(event)];
+    if (filter.isCommKernel(event)) ++calls[request.trace().nameId(event)];
   }
   for (trace::NameId id = 0; id < calls.size(); ++id) {
-    if (calls[id] > 0) table.rows.push_back({calls[id], std::string(request.trace.names()[id])});
+    if (calls[id] > 0) table.rows.push_back({calls[id], std::string(request.trace().names()[id])});
   }
   return table;
 }
@@ -45,6 +47,15 @@ const std::vector<TableKind>& tableKinds() {
       {"queue-length", "per stream: how many operations were launched and not yet begun",
        queueLengthTable},
       {"launches", "per rank: host calls that launch, short kernels, late starts", launchesTable},
+      {"collectives",
+       "per group and kind: waiting and transfer taken apart, bandwidth, who came last",
+       collectivesTable},
+      {"collective-calls", "the same for every matched call", collectiveCallsTable},
+      {"clock", "per rank: offset and drift of its clock, and how well they fit", clockTable},
+      {"critical-path", "the chain of events, over all ranks, that made the run as long as it is",
+       criticalPathTable},
+      {"critical-kinds", "the critical path summed up by kind of work", criticalKindsTable},
+      {"slack", "per event: how much longer it may take before the run does", slackTable},
       {"comm-kernels", "the kernels that were taken for communication", commKernelsTable},
   };
   return kKinds;

@@ -7,6 +7,7 @@
 
 #include "core/analysis/comm_names.h"
 #include "core/analysis/data_table.h"
+#include "core/analysis/prepared_run.h"
 #include "core/analysis/stream_gaps.h"
 #include "core/base/result.h"
 #include "core/trace/trace.h"
@@ -14,9 +15,11 @@
 namespace caracal::analysis {
 
 struct TableRequest {
-  const trace::Trace& trace;
+  const PreparedRun& run;
   const CommNames& comm;
   int64_t kernelGapNs = kDefaultKernelGapNs;  // idle-breakdown: shorter gaps are kernel_wait
+
+  const trace::Trace& trace() const { return *run.trace; }
 };
 
 struct TableKind {

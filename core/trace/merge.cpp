@@ -18,6 +18,7 @@ void makeRanksUnique(TraceData& whole) {
   for (Rank& rank : whole.ranks) {
     if (taken.count(rank.rank)) {
       whole.report.count(Defect::kDuplicateRank);
+      rank.claimedRank = rank.rank;
       while (taken.count(rank.rank)) ++rank.rank;
     }
     taken.insert(rank.rank);

@@ -58,6 +58,8 @@ struct Rank {
   std::string host;
   std::string file;     // the input it came from
   std::string foundBy;  // how the rank number is known ("distributedInfo", "file name", ...)
+  // The number that the input gave where another input already had it; -1: `rank` is the input's.
+  int32_t claimedRank = -1;
   // Index into Trace::ranks() of the rank that holds the threads which launch this one's GPU work,
   // when one process drives several devices; kNoIndex: this rank itself.
   uint32_t hostRank = kNoIndex;

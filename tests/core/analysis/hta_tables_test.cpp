@@ -18,9 +18,10 @@ using fixture::kAllReduceKernel;
 using testing::HasSubstr;
 using trace::TraceBuilder;
 
-DataTable tableOf(std::string_view name, const trace::Trace& trace) {
+DataTable tableOf(std::string_view name, std::shared_ptr<const trace::Trace> trace) {
   const CommNames comm;
-  auto table = makeTable(name, {trace, comm});
+  const PreparedRun run = prepareRun(std::move(trace), comm);
+  auto table = makeTable(name, {run, comm});
   EXPECT_TRUE(table) << table.error().text();
   return table ? *table : DataTable{};
 }
@@ -37,7 +38,7 @@ std::shared_ptr<const trace::Trace> mixedTrace() {
 }
 
 TEST(HtaTables, temporalBreakdownSplitsTheSpanOfTheGpu) {
-  const auto table = tableOf("temporal-breakdown", *mixedTrace());
+  const auto table = tableOf("temporal-breakdown", mixedTrace());
   ASSERT_EQ(table.rows.size(), 1u);
   const auto& row = table.rows[0];
   EXPECT_EQ(row[2], Cell(int64_t{10}));   // idle
@@ -48,7 +49,7 @@ TEST(HtaTables, temporalBreakdownSplitsTheSpanOfTheGpu) {
 }
 
 TEST(HtaTables, overlapIsTheShareOfCommunicationBesideComputation) {
-  const auto table = tableOf("comm-overlap", *mixedTrace());
+  const auto table = tableOf("comm-overlap", mixedTrace());
   EXPECT_EQ(table.rows[0][2], Cell(int64_t{80}));
   EXPECT_EQ(table.rows[0][3], Cell(int64_t{30}));
   EXPECT_DOUBLE_EQ(std::get<double>(table.rows[0][4]), 37.5);
@@ -179,15 +180,15 @@ TEST(HtaTables, stragglersStartTheLongestCollectiveLast) {
 TEST(HtaTables, whatATraceDoesNotHoldIsSaid) {
   TraceBuilder builder;
   builder.addRank({.rank = 0});
-  const auto trace = std::move(builder).finish();
   const CommNames comm;
+  const PreparedRun run = prepareRun(std::move(builder).finish(), comm);
   for (const char* name :
        {"kernels", "kernel-types", "idle-breakdown", "queue-length", "launches", "stragglers"}) {
-    const auto table = makeTable(name, {*trace, comm});
+    const auto table = makeTable(name, {run, comm});
     ASSERT_FALSE(table) << name;
     EXPECT_EQ(table.error().code, ErrorCode::kCannotAnswer) << name;
   }
-  const auto unknown = makeTable("no-such", {*trace, comm});
+  const auto unknown = makeTable("no-such", {run, comm});
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().message, HasSubstr("idle-breakdown"));
 }

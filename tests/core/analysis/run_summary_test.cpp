@@ -106,7 +106,7 @@ TEST(CollectiveSummary, addsUpWaitAndTransferAndNamesWhoCameLast) {
                                 .members = {{.rankIndex = 0, .waitNs = 80}, {.rankIndex = 1}}};
   MatchedCollective second = first;
   second.bytes = -1;
-  const auto rows = summarizeCollectives(*trace, {.matched = {first, second}});
+  const auto rows = summarizeCollectives(*trace, {.matched = {first, second}}, 0);
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0], (CollectiveSummary{.kind = trace::CollectiveKind::kAllReduce,
                                         .members = 2,
@@ -115,7 +115,9 @@ TEST(CollectiveSummary, addsUpWaitAndTransferAndNamesWhoCameLast) {
                                         .waitNs = 160,
                                         .transferNs = 140,
                                         .latestRank = 11,
-                                        .latestCalls = 2}));
+                                        .latestCalls = 2,
+                                        .algorithmGBps = 64.0 / 70,
+                                        .busGBps = 64.0 / 70}));
 }
 
 }  // namespace

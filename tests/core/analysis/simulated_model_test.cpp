@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "core/analysis/run_graph.h"
 #include "core/analysis/step_model.h"
 #include "core/plan/plan.h"
 #include "core/profile/model_description.h"
@@ -112,6 +113,58 @@ TEST(SimulatedModel, analysisFindsWhatTheSimulatorCounted) {
     expectAgreement(profile, plan);
     mutate(profile, random, plan);
     expectAgreement(profile, plan);
+  }
+}
+
+// What the graph of a simulated run says of faster work, and what the simulator says.
+void expectSameAnswer(const profile::Profile& profile, const profile::Profile& quicker,
+                      WorkKind kind) {
+  const plan::Plan plan = fullRecompute(profile);
+  const auto before = sim::simulate(profile, plan, {sim::TraceDetail::kOperators});
+  ASSERT_TRUE(before) << before.error().text();
+  plan::Plan quickPlan = plan;
+  quickPlan.profileHash = profile::hashOf(quicker);
+  const auto after = sim::simulate(quicker, quickPlan, {sim::TraceDetail::kOperators});
+  ASSERT_TRUE(after) << after.error().text();
+  const auto graph = buildRunGraph(prepareRun(before->trace, CommNames{}), CommNames{});
+  ASSERT_TRUE(graph) << graph.error().text();
+  EXPECT_EQ(replayNs(graph->graph, unscaled()), before->trace->range().lengthNs());
+  KindScales scales = unscaled();
+  scales[static_cast<size_t>(kind)] = 0.5;
+  const auto expected = static_cast<double>(after->trace->range().lengthNs());
+  // Halves are rounded event by event.
+  EXPECT_NEAR(static_cast<double>(replayNs(graph->graph, scales)), expected, 2e-5 * expected)
+      << name(kind);
+  EXPECT_LT(after->trace->range().lengthNs(), before->trace->range().lengthNs());
+}
+
+void halveGemms(std::vector<profile::Operator>& operators) {
+  for (profile::Operator& op : operators) {
+    for (const char* gemm : {"qkv", "proj", "fc1", "fc2", "gate", "head"}) {
+      if (op.id != gemm) continue;
+      op.forwardNs /= 2;
+      op.backwardNs /= 2;
+    }
+  }
+}
+
+TEST(SimulatedModel, theGraphAnswersWhatIfAsTheSimulatorDoes) {
+  for (uint32_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    profile::Profile profile =
+        smallProfile(1, 2 + static_cast<int32_t>(seed % 3), 2 + static_cast<int32_t>(seed));
+    // A slow link, so that it matters.
+    profile.sendForwardNs = 200'000;
+    profile.sendBackwardNs = 300'000;
+    profile::Profile quickLink = profile;
+    quickLink.sendForwardNs /= 2;
+    quickLink.sendBackwardNs /= 2;
+    expectSameAnswer(profile, quickLink, WorkKind::kSendRecv);
+    profile::Profile quickGemms = profile;
+    for (auto& kind : quickGemms.kinds) halveGemms(kind.operators);
+    halveGemms(quickGemms.first.operators);
+    halveGemms(quickGemms.last.operators);
+    expectSameAnswer(profile, quickGemms, WorkKind::kGemm);
   }
 }
 

@@ -1,0 +1,36 @@
+#include "core/analysis/prepared_run.h"
+
+#include <utility>
+
+namespace caracal::analysis {
+namespace {
+
+// Clocks far apart hide which calls belong together. Then calls of equal number on all ranks are
+// taken in order, and believed when their ends keep step.
+ClockModel fitFarClocks(const trace::Trace& trace, const CommNames& comm,
+                        const TransferMatching& transfers, ClockModel near) {
+  constexpr int64_t kInStepNs = 100'000;
+  constexpr int64_t kLeastCalls = 16;
+  const CollectiveMatching inOrder = matchCollectives(trace, comm, MatchOrder::kAnyTime);
+  ClockModel far = fitClocks(trace, inOrder, transfers);
+  const bool better = far.observations > 2 * near.observations && far.observations >= kLeastCalls;
+  return better && far.anyCorrected() && far.resolutionNs <= kInStepNs ? far : near;
+}
+
+}  // namespace
+
+PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommNames& comm) {
+  PreparedRun run{std::move(trace), {}, {}, {}};
+  run.collectives = matchCollectives(*run.trace, comm);
+  run.transfers = matchTransfers(*run.trace, comm);
+  run.clocks = fitClocks(*run.trace, run.collectives, run.transfers);
+  if (run.collectives.unmatchedEvents > 0)
+    run.clocks = fitFarClocks(*run.trace, comm, run.transfers, std::move(run.clocks));
+  if (!run.clocks.anyCorrected()) return run;
+  run.trace = alignClocks(run.trace, run.clocks);
+  run.collectives = matchCollectives(*run.trace, comm);
+  run.transfers = matchTransfers(*run.trace, comm);
+  return run;
+}
+
+}  // namespace caracal::analysis

@@ -1,0 +1,25 @@
+// A run ready for analysis across ranks: recordings told apart, all ranks on one clock. Loading
+// gives a Trace; everything that compares ranks starts from a PreparedRun.
+#pragma once
+
+#include <memory>
+
+#include "core/analysis/clock.h"
+#include "core/analysis/collectives.h"
+#include "core/analysis/comm_names.h"
+#include "core/analysis/transfers.h"
+#include "core/trace/trace.h"
+
+namespace caracal::analysis {
+
+struct PreparedRun {
+  std::shared_ptr<const trace::Trace> trace;  // on the common clock
+  ClockModel clocks;                          // what was found and done to get there
+  CollectiveMatching collectives;             // of `trace`
+  TransferMatching transfers;                 // of `trace`
+};
+
+// REQUIRES: trace is not null.
+PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommNames& comm);
+
+}  // namespace caracal::analysis

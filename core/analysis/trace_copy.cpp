@@ -1,0 +1,74 @@
+#include "core/analysis/trace_copy.h"
+
+#include <vector>
+
+namespace caracal::analysis {
+namespace {
+
+using trace::EventIndex;
+using trace::kNoIndex;
+using trace::Trace;
+using trace::TraceBuilder;
+
+std::vector<trace::NameId> copyNames(const Trace& trace, TraceBuilder& builder) {
+  std::vector<trace::NameId> names;
+  for (trace::NameId id = 0; id < trace.names().size(); ++id)
+    names.push_back(builder.intern(trace.names()[id]));
+  return names;
+}
+
+// Launches are joined by a number of their own: the index of the call, plus one.
+std::vector<bool> launchingCalls(const Trace& trace) {
+  std::vector<bool> launching(trace.eventCount());
+  for (size_t e = 0; e < trace.eventCount(); ++e) {
+    const EventIndex launch = trace.launch(static_cast<EventIndex>(e));
+    if (launch != kNoIndex) launching[launch] = true;
+  }
+  return launching;
+}
+
+void copyEvents(const Trace& trace, const TimeMap& map, TraceBuilder& builder) {
+  const std::vector<trace::NameId> names = copyNames(trace, builder);
+  const std::vector<bool> launching = launchingCalls(trace);
+  builder.reserve(trace.eventCount());
+  for (trace::TrackIndex t = 0; t < trace.tracks().size(); ++t) {
+    const trace::Track& track = trace.tracks()[t];
+    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      const int64_t beginNs = map(track.rank, trace.beginNs(e));
+      const EventIndex launch = launching[e] ? e : trace.launch(e);
+      builder.add({t, trace.kind(e), names[trace.nameId(e)], beginNs,
+                   map(track.rank, trace.endNs(e)) - beginNs,
+                   launch == kNoIndex ? 0 : uint64_t{launch} + 1});
+      const auto args = trace.args(e);
+      if (!args) continue;
+      trace::EventArgs own = *args;
+      own.dtype = names[own.dtype];
+      own.detail = names[own.detail];
+      builder.setArgs(e, own);
+    }
+  }
+}
+
+}  // namespace
+
+TraceBuilder copyTrace(const Trace& trace, const TimeMap& map) {
+  TraceBuilder builder;
+  for (const trace::Rank& rank : trace.ranks()) builder.addRank(rank);
+  for (const trace::ProcessGroup& group : trace.processGroups()) builder.addGroup(group);
+  for (const trace::Track& track : trace.tracks()) builder.addTrack(track);
+  copyEvents(trace, map, builder);
+  for (trace::CounterSeries series : trace.counters()) {
+    for (int64_t& timeNs : series.timesNs) timeNs = map(series.rank, timeNs);
+    builder.addCounter(std::move(series));
+  }
+  for (const trace::Flow& flow : trace.flows()) builder.addFlow(flow.from, flow.to, flow.kind);
+  builder.report() = trace.report();
+  // finish() counts these again.
+  builder.report().counts[static_cast<size_t>(trace::Defect::kGpuWorkWithoutLaunch)] = 0;
+  builder.meta() = trace.meta();
+  builder.setTag(trace.tag());
+  builder.setFormat(trace.format());
+  return builder;
+}
+
+}  // namespace caracal::analysis

@@ -1,0 +1,34 @@
+// Sends and receives of two ranks, matched.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/analysis/comm_names.h"
+#include "core/trace/trace.h"
+
+namespace caracal::analysis {
+
+enum class TransferSide : uint8_t { kNone, kSend, kReceive };
+// By the event's metadata, or by its name ("send.fwd", "recv.bwd") where a schedule has none.
+TransferSide transferSide(const trace::Trace& trace, trace::EventIndex event);
+
+struct MatchedTransfer {
+  trace::EventIndex send = trace::kNoIndex;
+  trace::EventIndex receive = trace::kNoIndex;
+  uint32_t sender = 0;  // rank indices
+  uint32_t receiver = 0;
+};
+
+struct TransferMatching {
+  std::vector<MatchedTransfer> matched;  // by the end of the receive
+  int64_t unmatchedEvents = 0;
+};
+
+// Transfers on lanes of schedules, and kernels whose metadata says send or receive and with whom.
+// The n-th send of A to B in one direction, step and micro-batch is the n-th receive of B from A;
+// where one side saw more, the longer list is cut at its edges so that ends fit best. SendRecv
+// kernels without metadata may be anything and are not looked at.
+TransferMatching matchTransfers(const trace::Trace& trace, const CommNames& comm);
+
+}  // namespace caracal::analysis
