@@ -73,7 +73,7 @@ Result<DataTable> collectivesTable(const TableRequest& request) {
                   {},
                   {fmt::format("{} calls were seen on some ranks only",
                                request.run.collectives.unmatchedEvents),
-                   "untold calls: who came last " + cannotTell(resolutionNs)}};
+                   "who came last in untold calls: " + cannotTell(resolutionNs)}};
   for (const CollectiveSummary& row :
        summarizeCollectives(request.trace(), request.run.collectives, resolutionNs)) {
     table.rows.push_back({std::string(trace::name(row.kind)), row.group, int64_t{row.members},
@@ -102,7 +102,7 @@ Result<DataTable> collectiveCallsTable(const TableRequest& request) {
                    {"busGBps", Unit::kGigabytesPerSecond},
                    {"cameLast"}},
                   {},
-                  {"an empty cameLast " + cannotTell(resolutionNs)}};
+                  {"where cameLast is empty: " + cannotTell(resolutionNs)}};
   for (const MatchedCollective& call : request.run.collectives.matched) {
     int64_t longestNs = 0;
     for (const CollectiveMember& member : call.members)

@@ -3,6 +3,7 @@
 #include "core/analysis/critical_tables.h"
 #include "core/analysis/hta_tables.h"
 #include "core/analysis/rank_tables.h"
+#include "core/analysis/step_tables.h"
 
 namespace caracal::analysis {
 namespace {
@@ -47,6 +48,9 @@ const std::vector<TableKind>& tableKinds() {
       {"queue-length", "per stream: how many operations were launched and not yet begun",
        queueLengthTable},
       {"launches", "per rank: host calls that launch, short kernels, late starts", launchesTable},
+      {"idle-causes",
+       "per stage, or per rank where no passes are marked: why compute was idle, adding up exactly",
+       idleCausesTable},
       {"collectives",
        "per group and kind: waiting and transfer taken apart, bandwidth, who came last",
        collectivesTable},
@@ -56,6 +60,9 @@ const std::vector<TableKind>& tableKinds() {
        criticalPathTable},
       {"critical-kinds", "the critical path summed up by kind of work", criticalKindsTable},
       {"slack", "per event: how much longer it may take before the run does", slackTable},
+      {"memory", "per rank and counter: memory over time, in 100 parts", memoryTable},
+      {"memory-peaks", "per rank and counter: the peak, when it was, how often it changed",
+       memoryPeaksTable},
       {"comm-kernels", "the kernels that were taken for communication", commKernelsTable},
   };
   return kKinds;

@@ -1,0 +1,166 @@
+#include "core/analysis/rank_idle.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "core/analysis/group_roles.h"
+#include "core/analysis/idle_causes.h"
+#include "core/analysis/idle_time.h"
+#include "core/analysis/kernel_breakdown.h"
+#include "core/analysis/profiler_steps.h"
+
+namespace caracal::analysis {
+namespace {
+
+using trace::EventIndex;
+using trace::kNoIndex;
+using trace::Trace;
+using trace::Track;
+
+// The time of one rank, by what ran or was waited for.
+struct RankTime {
+  SpanSet busy, skew, upstream, downstream, tensor, data, copies, launch;
+  std::map<int32_t, Span> steps;  // first begin to last end of GPU work launched in the step
+};
+
+struct RawTime {
+  std::vector<Span> busy, skew, upstream, downstream, tensor, data, copies, launch;
+  std::vector<EventIndex> compute;
+};
+
+class RankReader {
+ public:
+  RankReader(const PreparedRun& run, const CommNames& comm)
+      : m_trace(*run.trace), m_filter(m_trace, comm), m_steps(m_trace) {
+    for (const MatchedCollective& match : run.collectives.matched) {
+      for (const CollectiveMember& member : match.members)
+        m_lastStart[member.event] = match.lastStartNs;
+    }
+    for (const MatchedTransfer& match : run.transfers.matched) {
+      const bool forward = match.sender < match.receiver;
+      m_upstream[match.receive] = forward;
+      m_upstream[match.send] = !forward;
+    }
+  }
+
+  RankTime read(uint32_t rankIndex) {
+    m_raw = {};
+    RankTime time;
+    for (const Track& track : m_trace.tracks()) {
+      if (track.rank != rankIndex) continue;
+      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+        if (!trace::isGpuWork(m_trace.kind(e))) continue;
+        add(e);
+        const int32_t step = m_steps.stepOf(rankIndex, e);
+        Span& extent = time.steps.try_emplace(step, m_trace.span(e)).first->second;
+        extent = {std::min(extent.beginNs, m_trace.beginNs(e)),
+                  std::max(extent.endNs, m_trace.endNs(e))};
+      }
+    }
+    addLaunchGaps();
+    time.busy = SpanSet(std::move(m_raw.busy));
+    time.skew = SpanSet(std::move(m_raw.skew));
+    time.upstream = SpanSet(std::move(m_raw.upstream));
+    time.downstream = SpanSet(std::move(m_raw.downstream));
+    time.tensor = SpanSet(std::move(m_raw.tensor));
+    time.data = SpanSet(std::move(m_raw.data));
+    time.copies = SpanSet(std::move(m_raw.copies));
+    time.launch = SpanSet(std::move(m_raw.launch));
+    return time;
+  }
+
+ private:
+  void add(EventIndex e) {
+    switch (kernelTypeOf(m_trace, e, m_filter)) {
+      case KernelType::kComputation:
+      case KernelType::kGraph:
+        m_raw.busy.push_back(m_trace.span(e));
+        m_raw.compute.push_back(e);
+        return;
+      case KernelType::kMemory:
+        m_raw.copies.push_back(m_trace.span(e));
+        return;
+      case KernelType::kCommunication:
+        addCommunication(e);
+        return;
+    }
+  }
+
+  void addCommunication(EventIndex e) {
+    if (const auto last = m_lastStart.find(e); last != m_lastStart.end())
+      m_raw.skew.push_back({m_trace.beginNs(e), std::min(last->second, m_trace.endNs(e))});
+    if (const auto upstream = m_upstream.find(e); upstream != m_upstream.end()) {
+      (upstream->second ? m_raw.upstream : m_raw.downstream).push_back(m_trace.span(e));
+      return;
+    }
+    const auto args = m_trace.args(e);
+    if (!args || args->group == kNoIndex) return;
+    const GroupRole role = roleOf(m_trace.processGroups()[args->group]);
+    if (role == GroupRole::kTensor) m_raw.tensor.push_back(m_trace.span(e));
+    if (role == GroupRole::kData) m_raw.data.push_back(m_trace.span(e));
+  }
+
+  // From the end of the kernels before to the begin of one that was launched only after that.
+  void addLaunchGaps() {
+    std::sort(m_raw.compute.begin(), m_raw.compute.end(),
+              [&](EventIndex a, EventIndex b) { return m_trace.beginNs(a) < m_trace.beginNs(b); });
+    int64_t freeNs = std::numeric_limits<int64_t>::max();
+    for (const EventIndex e : m_raw.compute) {
+      const EventIndex launch = m_trace.launch(e);
+      if (launch != kNoIndex && m_trace.beginNs(launch) > freeNs)
+        m_raw.launch.push_back({freeNs, m_trace.beginNs(e)});
+      freeNs = freeNs == std::numeric_limits<int64_t>::max() ? m_trace.endNs(e)
+                                                             : std::max(freeNs, m_trace.endNs(e));
+    }
+  }
+
+  const Trace& m_trace;
+  CommKernelFilter m_filter;
+  ProfilerSteps m_steps;
+  std::unordered_map<EventIndex, int64_t> m_lastStart;  // of matched collectives
+  std::unordered_map<EventIndex, bool> m_upstream;      // of matched transfers
+  RawTime m_raw;
+};
+
+RankStep explain(const RankTime& time, uint32_t rankIndex, int32_t step, Span span) {
+  RankStep row{.rankIndex = rankIndex, .step = step, .span = span};
+  const SpanSet busy = clip(time.busy, span);
+  row.busyNs = busy.lengthNs();
+  IdleTime idle(complement(busy, span), span);
+  idle.take(time.skew, IdleCause::kCollectiveSkew);
+  idle.take(time.upstream, IdleCause::kWaitUpstream);
+  idle.take(time.downstream, IdleCause::kWaitDownstream);
+  idle.take(time.tensor, IdleCause::kTensorTransfer);
+  idle.take(time.data, IdleCause::kDataParallel);
+  idle.take(time.copies, IdleCause::kMemory);
+  idle.take(time.launch, IdleCause::kLaunch);
+  row.causes = sumByCause(std::move(idle).finish(IdleCause::kUnexplained));
+  return row;
+}
+
+// Work outside of all steps counts only where no step is marked.
+void addSteps(const RankTime& time, uint32_t rankIndex, std::vector<RankStep>& rows) {
+  std::vector<std::pair<int32_t, Span>> steps(time.steps.begin(), time.steps.end());
+  if (steps.size() > 1 && steps.front().first < 0) steps.erase(steps.begin());
+  for (size_t i = 0; i < steps.size(); ++i) {
+    auto [number, span] = steps[i];
+    if (i + 1 < steps.size() && steps[i + 1].second.beginNs > span.beginNs)
+      span.endNs = steps[i + 1].second.beginNs;
+    rows.push_back(explain(time, rankIndex, number, span));
+  }
+}
+
+}  // namespace
+
+std::vector<RankStep> explainRanks(const PreparedRun& run, const CommNames& comm) {
+  RankReader reader(run, comm);
+  std::vector<RankStep> rows;
+  for (uint32_t rank = 0; rank < run.trace->ranks().size(); ++rank)
+    addSteps(reader.read(rank), rank, rows);
+  return rows;
+}
+
+}  // namespace caracal::analysis
