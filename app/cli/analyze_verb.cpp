@@ -17,6 +17,7 @@
 #include "core/analysis/prepared_run.h"
 #include "core/analysis/rank_tables.h"
 #include "core/analysis/step_model.h"
+#include "core/analysis/structure.h"
 #include "core/analysis/tables.h"
 #include "core/base/files.h"
 #include "core/base/format.h"
@@ -31,6 +32,7 @@ using nlohmann::ordered_json;
 struct Options {
   std::vector<std::string> paths;
   std::string commKernels;
+  std::string hint;                 // JSON file; empty: none
   std::string table;                // empty: the overview
   std::vector<std::string> whatIf;  // a table of its own
   std::string output;               // CSV file of the table
@@ -197,6 +199,21 @@ void print(const Analysis& analysis, Console& console) {
   }
 }
 
+Result<analysis::StructureHint> readHint(const std::string& path) {
+  if (path.empty()) return analysis::StructureHint{};
+  CARACAL_TRY(text, readTextFile(path));
+  auto hint = analysis::parseHint(text);
+  if (!hint) return tl::unexpected(at(hint.error(), path));
+  return hint;
+}
+
+Result<std::shared_ptr<const trace::Trace>> withHint(std::shared_ptr<const trace::Trace> trace,
+                                                     const analysis::StructureHint& hint,
+                                                     const Options& options) {
+  if (options.hint.empty()) return trace;
+  return analysis::applyHint(std::move(trace), hint);
+}
+
 Result<ExitCode> runAnalyze(const Options& options, Console& console) {
   if (options.table == "list") {
     console.out << tableList();
@@ -212,8 +229,10 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
   }
   CARACAL_TRY(names, commNames(options.commKernels));
   CARACAL_TRY(loaded, loadRun(options.paths, console));
-  analysis::PreparedRun run = analysis::prepareRun(loaded.trace, names);
-  if (wantsTable) return runTable(options, {run, names, options.kernelGapNs}, console);
+  CARACAL_TRY(hint, readHint(options.hint));
+  CARACAL_TRY(hinted, withHint(loaded.trace, hint, options));
+  analysis::PreparedRun run = analysis::prepareRun(hinted, names);
+  if (wantsTable) return runTable(options, {run, names, options.kernelGapNs, hint}, console);
   const trace::Trace& trace = *run.trace;
   auto collectives =
       analysis::summarizeCollectives(trace, run.collectives, run.clocks.resolutionNs);
@@ -235,6 +254,8 @@ VerbRun declareAnalyze(CLI::App& command) {
   command.add_option(
       "--comm-kernels", options->commKernels,
       "JSON table of kernel names that are communication, in place of the shipped one");
+  command.add_option("--hint", options->hint,
+                     "JSON file that places ranks or names the annotation of steps");
   command.add_option("--table", options->table,
                      "print one table instead of the overview; \"list\" names them");
   command.add_option("--what-if", options->whatIf,

@@ -12,12 +12,17 @@ using trace::kNoIndex;
 ProfilerSteps::ProfilerSteps(const trace::Trace& trace)
     : m_trace(trace), m_steps(trace.ranks().size()) {
   constexpr std::string_view kPrefix = "ProfilerStep#";
+  const std::string own = trace.metaOr(kStepAnnotationKey, "");
   for (const trace::Track& track : trace.tracks()) {
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (trace.kind(e) != trace::EventKind::kAnnotation) continue;
       const std::string_view name = trace.name(e);
-      if (!name.starts_with(kPrefix)) continue;
       int32_t number = -1;
+      if (!own.empty()) {
+        if (name == own) m_steps[track.rank].push_back({trace.span(e), number});
+        continue;
+      }
+      if (!name.starts_with(kPrefix)) continue;
       std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
       m_steps[track.rank].push_back({trace.span(e), number});
     }
@@ -25,6 +30,8 @@ ProfilerSteps::ProfilerSteps(const trace::Trace& trace)
   for (auto& steps : m_steps) {
     std::sort(steps.begin(), steps.end(),
               [](const Step& a, const Step& b) { return a.span.beginNs < b.span.beginNs; });
+    if (own.empty()) continue;
+    for (size_t i = 0; i < steps.size(); ++i) steps[i].number = static_cast<int32_t>(i);
   }
 }
 

@@ -1,4 +1,5 @@
-// Steps of a rank by its host annotations "ProfilerStep#N" (PyTorch), for events without a step.
+// Steps of a rank by its host annotations, for events without a step: "ProfilerStep#N" (PyTorch),
+// or the name that a hint gave (structure.h), numbered from 0 in time order.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,9 @@
 #include "core/trace/trace.h"
 
 namespace caracal::analysis {
+
+// Key in Trace::meta() of the annotation name that a hint took for steps.
+inline constexpr const char* kStepAnnotationKey = "stepAnnotation";
 
 // Must not outlive the trace.
 class ProfilerSteps {

@@ -4,6 +4,7 @@
 #include "core/analysis/hta_tables.h"
 #include "core/analysis/rank_tables.h"
 #include "core/analysis/step_tables.h"
+#include "core/analysis/structure_tables.h"
 
 namespace caracal::analysis {
 namespace {
@@ -51,6 +52,9 @@ const std::vector<TableKind>& tableKinds() {
       {"idle-causes",
        "per stage, or per rank where no passes are marked: why compute was idle, adding up exactly",
        idleCausesTable},
+      {"structure", "what is known of stages, groups, steps and passes, and how", structureTable},
+      {"structure-ranks", "per rank: its place in the pipeline and the groups, and how it is known",
+       structureRanksTable},
       {"collectives",
        "per group and kind: waiting and transfer taken apart, bandwidth, who came last",
        collectivesTable},

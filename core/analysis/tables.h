@@ -9,6 +9,7 @@
 #include "core/analysis/data_table.h"
 #include "core/analysis/prepared_run.h"
 #include "core/analysis/stream_gaps.h"
+#include "core/analysis/structure.h"
 #include "core/base/result.h"
 #include "core/trace/trace.h"
 
@@ -18,6 +19,7 @@ struct TableRequest {
   const PreparedRun& run;
   const CommNames& comm;
   int64_t kernelGapNs = kDefaultKernelGapNs;  // idle-breakdown: shorter gaps are kernel_wait
+  StructureHint hint = {};  // that the run was prepared with, named as a source in `structure`
 
   const trace::Trace& trace() const { return *run.trace; }
 };

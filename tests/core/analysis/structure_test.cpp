@@ -1,0 +1,137 @@
+// What is known of a run's layout, how, and that unknown is said.
+#include "core/analysis/structure.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/analysis/annotation_names.h"
+#include "core/analysis/profiler_steps.h"
+#include "tests/core/analysis/gpu_fixture.h"
+#include "tests/core/analysis/schedule_fixture.h"
+
+namespace caracal::analysis {
+namespace {
+
+using fixture::GpuRank;
+using testing::HasSubstr;
+using trace::Pass;
+using trace::TraceBuilder;
+
+TEST(AnnotationNames, sayFrameworkPassStageAndMicroBatch) {
+  const auto forward = meaningOf("PP:2F13");
+  EXPECT_EQ(forward.framework, Framework::kTorchPipelining);
+  EXPECT_EQ(forward.pass, Pass::kForward);
+  EXPECT_EQ(forward.stage, 2);
+  EXPECT_EQ(forward.microBatch, 13);
+  EXPECT_EQ(meaningOf("PP:0I1").pass, Pass::kBackward);
+  EXPECT_EQ(meaningOf("PP:0W1").pass, Pass::kWeight);
+  EXPECT_EQ(meaningOf("PP:1SEND_F4").pass, Pass::kNone);
+  EXPECT_EQ(meaningOf("PP:1SEND_F4").microBatch, 4);
+  EXPECT_EQ(meaningOf("PP:3UNSHARD").stage, 3);
+  const auto recompute = meaningOf("R3.0.12");
+  EXPECT_EQ(recompute.framework, Framework::kZeroBubble);
+  EXPECT_EQ(recompute.pass, Pass::kRecompute);
+  EXPECT_EQ(recompute.microBatch, 3);
+  EXPECT_EQ(meaningOf("mlp(W)").framework, Framework::kDualPipe);
+  EXPECT_EQ(meaningOf("mlp(W)").pass, Pass::kWeight);
+  EXPECT_EQ(meaningOf("DeepSpeedEngine.forward").framework, Framework::kDeepSpeed);
+  EXPECT_EQ(meaningOf("FSDP::all_gather (x)").framework, Framework::kFsdp);
+  EXPECT_EQ(meaningOf("a.b.forward_backward_pipelining_with_interleaving.warmup").framework,
+            Framework::kMegatron);
+  EXPECT_EQ(meaningOf("ncclAllReduce").framework, Framework::kNccl);
+  EXPECT_EQ(meaningOf("nccl:all_reduce").framework, Framework::kNccl);
+}
+
+TEST(AnnotationNames, whatOnlyLooksAlikeIsUnknown) {
+  for (const char* name : {"", "PP:", "PP:F3", "PP:0X3", "PP:0F3x", "PP:0F-1", "F3.0", "F3.0.x",
+                           "Fancy", "attn", "attn(X)", "ncclDevKernel_AllReduce", "nccl", "step"})
+    EXPECT_EQ(meaningOf(name).framework, Framework::kUnknown) << name;
+}
+
+std::string factOf(const Structure& structure, const std::string& part) {
+  for (const Fact& fact : structure.facts) {
+    if (fact.what.find(part) != std::string::npos) return fact.what + " | " + fact.foundBy;
+  }
+  return {};
+}
+
+TEST(Structure, annotationsAndGroupsPlaceRanks) {
+  TraceBuilder builder;
+  builder.addGroup(
+      {.name = "t0", .description = "TENSOR_MODEL_PARALLEL_GROUP", .ranks = {0, 1}, .size = 2});
+  for (int32_t r = 0; r < 2; ++r) {
+    GpuRank gpu(builder, r);
+    for (int i = 0; i < 4; ++i) gpu.annotation("PP:1F" + std::to_string(i), i * 10, i * 10 + 5);
+  }
+  const Structure structure = inferStructure(*std::move(builder).finish());
+  EXPECT_EQ(structure.ranks[1].place.stage, 1);
+  EXPECT_EQ(structure.ranks[1].stageFrom, "annotations PP:<stage>");
+  EXPECT_EQ(structure.ranks[1].place.tensorIndex, 1);
+  EXPECT_EQ(structure.ranks[1].place.dataIndex, -1);
+  EXPECT_THAT(factOf(structure, "pipeline stages"), HasSubstr("pipeline stages: 2"));
+  EXPECT_THAT(factOf(structure, "tensor-parallel size"), HasSubstr("2 | place in its process"));
+  EXPECT_THAT(factOf(structure, "data-parallel size"), HasSubstr("cannot tell"));
+  EXPECT_THAT(factOf(structure, "micro-batches of stage 1"), HasSubstr(": 4"));
+}
+
+TEST(Structure, severalStagesOnOneRankAreNotOne) {
+  TraceBuilder builder;
+  GpuRank gpu(builder, 0);
+  gpu.annotation("PP:0F0", 0, 5);
+  gpu.annotation("PP:4F0", 10, 15);
+  const Structure structure = inferStructure(*std::move(builder).finish());
+  EXPECT_EQ(structure.ranks[0].place.stage, -1);
+}
+
+TEST(Structure, aCutListOfRanksIsNoEvidence) {
+  TraceBuilder builder;
+  builder.addGroup(
+      {.name = "t", .description = "TENSOR_MODEL_PARALLEL_GROUP", .ranks = {0, 1}, .size = 64});
+  GpuRank gpu(builder, 1);
+  gpu.work(7, "gemm", 0, 10);
+  EXPECT_EQ(inferStructure(*std::move(builder).finish()).ranks[0].place.tensorIndex, -1);
+}
+
+TEST(Structure, aHintWinsAndSaysSo) {
+  TraceBuilder builder;
+  GpuRank gpu(builder, 3);
+  gpu.annotation("PP:1F0", 0, 5);
+  gpu.annotation("my step", 0, 50);
+  gpu.annotation("my step", 50, 100);
+  const auto hint = parseHint(R"({"schema": "caracal.hint/1", "stepAnnotation": "my step",
+      "ranks": [{"rank": 3, "stage": 2, "tensor": 1}]})");
+  ASSERT_TRUE(hint) << hint.error().text();
+  const auto trace = applyHint(std::move(builder).finish(), *hint);
+  ASSERT_TRUE(trace) << trace.error().text();
+  EXPECT_EQ((*trace)->ranks()[0].stage, 2);
+  EXPECT_EQ((*trace)->ranks()[0].dataIndex, -1);
+  const Structure structure = inferStructure(**trace, *hint);
+  EXPECT_EQ(structure.ranks[0].stageFrom, "hint");
+  EXPECT_THAT(factOf(structure, "steps: "), HasSubstr("steps: 2 | hint: my step"));
+  EXPECT_EQ(ProfilerSteps(**trace).stepAt(0, 60), 1);
+}
+
+// Stage numbers of a pipeline turned round by a hint: the model follows.
+TEST(Structure, theStepModelFollowsAHint) {
+  fixture::PipelineOptions options;
+  options.stages = 2;
+  StructureHint hint;
+  hint.ranks = {{.rank = 0, .stage = 1}, {.rank = 1, .stage = 0}};
+  const auto trace = applyHint(fixture::playPipeline(options), hint);
+  ASSERT_TRUE(trace);
+  const auto model = buildStepModel(**trace);
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->stageSteps[0].rankIndex, 1u);
+}
+
+TEST(Structure, wrongHintsAreRefusedInWords) {
+  EXPECT_FALSE(parseHint("{}"));
+  EXPECT_FALSE(parseHint(R"({"schema": "caracal.hint/1", "ranks": [{"stage": 1}]})"));
+  EXPECT_FALSE(parseHint(R"({"schema": "caracal.hint/1", "tp": 2})"));
+  const auto trace = fixture::playPipeline({});
+  EXPECT_EQ(applyHint(trace, {.ranks = {{.rank = 99}}}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(applyHint(trace, {.stepAnnotation = "no such"}).error().code, ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace caracal::analysis
