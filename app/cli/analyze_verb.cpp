@@ -9,6 +9,7 @@
 
 #include "app/cli/figures_json.h"
 #include "app/cli/load.h"
+#include "app/cli/load_options.h"
 #include "app/cli/step_report.h"
 #include "app/cli/verbs.h"
 #include "core/analysis/collective_summary.h"
@@ -31,6 +32,7 @@ using nlohmann::ordered_json;
 
 struct Options {
   std::vector<std::string> paths;
+  std::shared_ptr<LoadChoices> load = std::make_shared<LoadChoices>();
   std::string commKernels;
   std::string hint;                 // JSON file; empty: none
   std::string table;                // empty: the overview
@@ -228,7 +230,9 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
       return usageError(console, question.error().message);
   }
   CARACAL_TRY(names, commNames(options.commKernels));
-  CARACAL_TRY(loaded, loadRun(options.paths, console));
+  const auto choices = loadOptionsOf(*options.load);
+  if (!choices) return usageError(console, choices.error().text());
+  CARACAL_TRY(loaded, loadRun(options.paths, console, *choices));
   CARACAL_TRY(hint, readHint(options.hint));
   CARACAL_TRY(hinted, withHint(loaded.trace, hint, options));
   analysis::PreparedRun run = analysis::prepareRun(hinted, names);
@@ -250,6 +254,7 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
 
 VerbRun declareAnalyze(CLI::App& command) {
   auto options = std::make_shared<Options>();
+  addLoadOptions(command, options->load);
   command.add_option("path", options->paths, "trace files, or folders of them, as one run");
   command.add_option(
       "--comm-kernels", options->commKernels,

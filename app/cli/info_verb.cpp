@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/load.h"
+#include "app/cli/load_options.h"
 #include "app/cli/verbs.h"
 #include "core/analysis/figures.h"
 #include "core/base/format.h"
@@ -19,6 +20,7 @@ using trace::Defect;
 
 struct Options {
   std::vector<std::string> paths;
+  std::shared_ptr<LoadChoices> load = std::make_shared<LoadChoices>();
   std::string commKernels;
   bool json = false;
 };
@@ -137,7 +139,9 @@ void print(const Info& info, Console& console) {
 }
 
 Result<ExitCode> runInfo(const Options& options, Console& console) {
-  CARACAL_TRY(loaded, loadRun(options.paths, console));
+  const auto choices = loadOptionsOf(*options.load);
+  if (!choices) return usageError(console, choices.error().text());
+  CARACAL_TRY(loaded, loadRun(options.paths, console, *choices));
   CARACAL_TRY(names, commNames(options.commKernels));
   Info info{loaded, analysis::deviceCounts(*loaded.trace, names), peakRssBytes()};
   if (options.json) {
@@ -152,6 +156,7 @@ Result<ExitCode> runInfo(const Options& options, Console& console) {
 
 VerbRun declareInfo(CLI::App& command) {
   auto options = std::make_shared<Options>();
+  addLoadOptions(command, options->load);
   command.add_option("path", options->paths, "trace files, or folders of them, as one run")
       ->required();
   command.add_option("--comm-kernels", options->commKernels,

@@ -18,10 +18,19 @@ void warnOfLosses(const trace::ImportReport& report, Console& console) {
 
 }  // namespace
 
-Result<import::LoadResult> loadRun(const std::vector<std::string>& paths, Console& console) {
+Result<import::LoadResult> loadRun(const std::vector<std::string>& paths, Console& console,
+                                   const import::LoadOptions& options) {
   ProgressLine line(console);
-  auto loaded = import::loadTraces(paths, {}, console.stop, line.callback());
+  auto loaded = import::loadTraces(paths, options, console.stop, line.callback());
   if (loaded) {
+    if (!loaded->cacheNote.empty()) warn(console, loaded->cacheNote);
+    if (const int64_t left = loaded->trace->report().of(trace::Defect::kLeftOutByRequest);
+        left > 0 || loaded->filesLeftOut > 0) {
+      warn(console,
+           fmt::format("part of the run: {} files were not read and {} events left out, as "
+                       "asked",
+                       loaded->filesLeftOut, left));
+    }
     for (const Error& error : loaded->skipped) warn(console, "skipped " + error.text());
     warnOfLosses(loaded->trace->report(), console);
   }

@@ -14,7 +14,8 @@ namespace caracal::cli {
 
 // Loads with a progress line; inputs that had to be skipped, and losses that
 // change figures (a cut file, missing tables, two inputs of one rank), are named on `err`.
-Result<import::LoadResult> loadRun(const std::vector<std::string>& paths, Console& console);
+Result<import::LoadResult> loadRun(const std::vector<std::string>& paths, Console& console,
+                                   const import::LoadOptions& options = {});
 
 // The table given by --comm-kernels, else the shipped one.
 Result<analysis::CommNames> commNames(const std::string& path);

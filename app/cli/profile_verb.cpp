@@ -9,6 +9,7 @@
 
 #include "app/cli/layer_list.h"
 #include "app/cli/load.h"
+#include "app/cli/load_options.h"
 #include "app/cli/prediction.h"
 #include "app/cli/verbs.h"
 #include "core/analysis/step_model.h"
@@ -25,6 +26,7 @@ using profile::Profile;
 
 struct Options {
   std::vector<std::string> paths;
+  std::shared_ptr<LoadChoices> load = std::make_shared<LoadChoices>();
   std::string model;
   std::string layers;
   std::string output;
@@ -39,7 +41,8 @@ Result<Profile> fromModel(const profile::ModelDescription& model) {
 Result<Profile> fromTrace(const Options& options,
                           const std::optional<profile::ModelDescription>& model,
                           const std::vector<int32_t>& layers, Console& console) {
-  CARACAL_TRY(loaded, loadRun(options.paths, console));
+  CARACAL_TRY(choices, loadOptionsOf(*options.load));
+  CARACAL_TRY(loaded, loadRun(options.paths, console, choices));
   CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
   if (!model) return profile::profileFromRecording(*loaded.trace, steps);
   return profile::profileFromStages(*loaded.trace, steps, *model, layers);
@@ -117,6 +120,7 @@ Result<ExitCode> runProfile(const Options& options, Console& console) {
 
 VerbRun declareProfile(CLI::App& command) {
   auto options = std::make_shared<Options>();
+  addCacheOption(command, options->load);
   command.add_option("path", options->paths,
                      "a recording of caracal-run, or a stage-level trace (then with --model)");
   command.add_option("--model", options->model, "model description (JSON)");

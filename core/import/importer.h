@@ -3,6 +3,7 @@
 // folders, several files at once in parallel, ranks, merging, the report.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "core/base/progress.h"
 #include "core/base/result.h"
+#include "core/import/trace_cache.h"
 #include "core/trace/trace.h"
 #include "core/trace/trace_builder.h"
 
@@ -18,6 +20,10 @@ namespace caracal::import {
 
 struct LoadOptions {
   int threads = 0;  // 0: one per core
+  // What to keep. Files that say in their name or head that none of their ranks is wanted are not
+  // read at all; the rest is left out before it is merged, and counted in the import report.
+  trace::Selection selection;
+  CacheOptions cache;  // a library loads without one unless it is told a folder
 };
 
 class Importer {
@@ -54,11 +60,19 @@ struct LoadResult {
   // Inputs that could not be read while others could; shown to the user.
   std::vector<Error> skipped;
   double seconds = 0;
+  int64_t filesLeftOut = 0;  // not read, because their rank was not asked for
+  bool fromCache = false;
+  // What the user should know of the cache: a damaged entry, no room to write one. Often empty.
+  std::string cacheNote;
+  // Of a trace from the cache: checks that the files still have the content they had, which reads
+  // them whole. Empty otherwise.
+  std::function<Result<void>(const std::stop_token&)> checkSources;
 };
 
 // Files and folders (searched one level deep for readable traces) as one run. Fails when nothing
 // could be read, with the first reason. Times of all files are absolute: files of one clock line
 // up.
+// With a cache, a run that is in it is not read at all, and one that is not is written there.
 Result<LoadResult> loadTraces(const std::vector<std::string>& paths,
                               const LoadOptions& options = {}, std::stop_token stop = {},
                               const Progress& progress = {});

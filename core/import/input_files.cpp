@@ -140,6 +140,24 @@ void takeFolder(const std::string& folder, const std::vector<std::string>& files
 
 }  // namespace
 
+std::vector<std::string> companionsBeside(const std::vector<InputFile>& files) {
+  std::set<std::string> folders, companions;
+  for (const InputFile& file : files) {
+    const std::string folder = fs::path(file.path).parent_path().string();
+    folders.insert(folder.empty() ? "." : folder);
+  }
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+      std::error_code ignored;
+      const std::string path = entry->path().string();
+      if (isCompanion(path) && entry->is_regular_file(ignored)) companions.insert(path);
+    }
+  }
+  return {companions.begin(), companions.end()};
+}
+
 InputFiles findInputFiles(const std::vector<std::string>& paths) {
   InputFiles found;
   std::set<std::string> seen;

@@ -23,4 +23,7 @@ struct InputFiles {
 // there. A file that is named twice is read once.
 InputFiles findInputFiles(const std::vector<std::string>& paths);
 
+// Files that lie beside these and are read with them (Importer::isCompanion), by name.
+std::vector<std::string> companionsBeside(const std::vector<InputFile>& files);
+
 }  // namespace caracal::import

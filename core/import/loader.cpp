@@ -16,8 +16,9 @@ namespace {
 
 using trace::TraceBuilder;
 
-// Share of the whole that reading takes; the rest is merging.
+// Share of the whole that reading takes; the rest is merging and writing the cache.
 constexpr double kReadingShare = 0.9;
+constexpr double kCachingShare = 0.97;
 
 // One fraction out of those of all files, weighted by their size, and at most one report a percent.
 class JointProgress {
@@ -132,6 +133,80 @@ tl::unexpected<Error> nothingReadable(const std::vector<std::string>& paths,
   return tl::unexpected(std::move(first));
 }
 
+// Files whose rank is known without reading them and not wanted.
+int64_t dropUnwantedRanks(std::vector<InputFile>& files, const trace::Selection& selection) {
+  if (selection.ranks.empty()) return 0;
+  const auto unwanted = [&](const InputFile& file) {
+    const auto rank = rankFromHead(file.path);
+    return rank && !selection.takesRank(*rank);
+  };
+  return static_cast<int64_t>(std::erase_if(files, unwanted));
+}
+
+// Nothing without a cache, or when a file cannot be looked at: reading it will say why.
+std::optional<TraceCache> cacheFor(const std::vector<InputFile>& files,
+                                   const LoadOptions& options) {
+  if (options.cache.folder.empty() || files.empty()) return std::nullopt;
+  std::vector<CacheSource> sources;
+  const auto add = [&](const std::string& path) {
+    auto source = cacheSourceOf(path);
+    if (source) sources.push_back(std::move(*source));
+    return source.has_value();
+  };
+  for (const InputFile& file : files) {
+    if (!add(file.path)) return std::nullopt;
+  }
+  for (const std::string& companion : companionsBeside(files)) {
+    if (!add(companion)) return std::nullopt;
+  }
+  return TraceCache(options.cache, std::move(sources), options.selection.text());
+}
+
+bool takeFromCache(const TraceCache& cache, LoadResult& loaded) {
+  auto found = cache.find(loaded.cacheNote);
+  if (!found) return false;
+  loaded.trace = std::move(found->trace);
+  loaded.fromCache = true;
+  loaded.checkSources = [cache, sources = std::move(found->sources)](const std::stop_token& stop) {
+    return checkSources(cache, sources, stop);
+  };
+  return true;
+}
+
+void putIntoCache(const TraceCache& cache, LoadResult& loaded, const std::stop_token& stop) {
+  const auto stored = cache.store(*loaded.trace, stop);
+  if (!stored && stored.error().code != ErrorCode::kCancelled)
+    loaded.cacheNote = "the run was not put into the cache: " + stored.error().text();
+}
+
+// Reads, numbers and merges all files. Files that cannot be read are added to `loaded.skipped`.
+Result<void> readFiles(const std::vector<InputFile>& files, const std::vector<std::string>& paths,
+                       const LoadOptions& options, const std::stop_token& stop,
+                       const Progress& progress, LoadResult& loaded) {
+  std::vector<TraceBuilder> builders;
+  if (!files.empty()) {
+    auto results = readAll(files, options, stop, progress);
+    if (stop.stop_requested()) return cancelled();
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (results[i]) {
+        builders.push_back(std::move(*results[i]));
+      } else {
+        loaded.skipped.push_back(at(results[i].error(), files[i].path));
+      }
+    }
+  }
+  if (builders.empty()) return nothingReadable(paths, loaded.skipped);
+  report(progress, kReadingShare, "merging");
+  numberRanks(builders);
+  try {
+    loaded.trace = TraceBuilder::merge(std::move(builders), stop, options.selection);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory for all ranks; load fewer of them");
+  }
+  if (!loaded.trace) return cancelled();
+  return {};
+}
+
 }  // namespace
 
 Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadOptions& options,
@@ -142,25 +217,24 @@ Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadO
   LoadResult loaded;
   loaded.skipped = std::move(input.unreadable);
   if (stop.stop_requested()) return cancelled();
+  const bool hadFiles = !input.files.empty();
+  loaded.filesLeftOut = dropUnwantedRanks(input.files, options.selection);
+  if (hadFiles && input.files.empty())
+    return fail(ErrorCode::kNotFound, "none of the files is of a rank that was asked for");
 
-  std::vector<TraceBuilder> builders;
-  if (!input.files.empty()) {
-    auto results = readAll(input.files, options, stop, progress);
-    if (stop.stop_requested()) return cancelled();
-    for (size_t i = 0; i < results.size(); ++i) {
-      if (results[i]) {
-        builders.push_back(std::move(*results[i]));
-      } else {
-        loaded.skipped.push_back(at(results[i].error(), input.files[i].path));
-      }
+  const auto cache = cacheFor(input.files, options);
+  if (!cache || !takeFromCache(*cache, loaded)) {
+    const size_t unreadable = loaded.skipped.size();
+    CARACAL_CHECK_OK(readFiles(input.files, paths, options, stop, progress, loaded));
+    // What could not be read today may be readable tomorrow, so only whole runs are kept.
+    if (cache && loaded.skipped.size() == unreadable) {
+      report(progress, kCachingShare, "writing the cache");
+      putIntoCache(*cache, loaded, stop);
     }
+    if (stop.stop_requested()) return cancelled();
   }
-  if (builders.empty()) return nothingReadable(paths, loaded.skipped);
-
-  report(progress, kReadingShare, "merging");
-  numberRanks(builders);
-  loaded.trace = TraceBuilder::merge(std::move(builders), stop);
-  if (!loaded.trace) return cancelled();
+  if (loaded.trace->eventCount() == 0 && !options.selection.takesAll())
+    return fail(ErrorCode::kNotFound, "no event of the run is in what was asked for");
   report(progress, 1.0, "loaded");
   loaded.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 
+#include "core/import/input/input_stream.h"
+
 namespace caracal::import {
 namespace {
 
@@ -48,6 +50,23 @@ std::optional<int32_t> rankFromFileName(std::string_view path) {
     }
   }
   return std::nullopt;
+}
+
+std::optional<int32_t> rankFromHead(const std::string& path) {
+  const auto head = readHead(path);
+  const std::string_view text = head ? std::string_view(*head) : std::string_view();
+  const size_t events = text.find("\"traceEvents\"");
+  const size_t info = text.find("\"distributedInfo\"");
+  if (info < events) {
+    constexpr std::string_view kKey = "\"rank\":";
+    const size_t key = text.find(kKey, info);
+    if (key < std::min(events, text.find('}', info))) {
+      std::string_view number = text.substr(key + kKey.size());
+      while (!number.empty() && number.front() == ' ') number.remove_prefix(1);
+      if (const auto rank = numberAt(number)) return rank;
+    }
+  }
+  return rankFromFileName(path);
 }
 
 void numberRanks(std::vector<TraceBuilder>& builders) {

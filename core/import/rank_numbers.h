@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,10 @@ namespace caracal::import {
 // The number behind "rank" or "worker" in a file name ("rank-3.json.gz", "worker0.pt.trace.json",
 // "...-rank3-chrome-trace.json.gz"), or the one after "kineto_"; nothing when there is none.
 std::optional<int32_t> rankFromFileName(std::string_view path);
+
+// What a file says of its rank without being read whole: "rank" of "distributedInfo" in its first
+// bytes, as PyTorch writes it in front of the events, else its name.
+std::optional<int32_t> rankFromHead(const std::string& path);
 
 // Gives every rank that has none (Rank::rank < 0) its number: from Rank::file's name when the file
 // has one rank, else the lowest free number in the order of the builders, counted as kUnknownRank.

@@ -74,8 +74,16 @@ bool occupies(EventKind kind) {
   }
 }
 
-bool appendActivity(const EventStore& events, TrackEvents track, ActivityParts& parts,
-                    const std::stop_token& stop) {
+namespace {
+
+struct Parts {
+  std::vector<ActivityLeaf> leaves;
+  std::vector<ActivityNode> nodes;
+};
+
+// The leaves and nodes of one track's events, behind those of the tracks before. False: stopped.
+bool append(const EventStore& events, TrackEvents track, Parts& parts,
+            const std::stop_token& stop) {
   const size_t firstLeaf = parts.leaves.size();
   Coverage coverage;
   for (EventIndex i = 0; i < track.count; ++i) {
@@ -98,6 +106,18 @@ bool appendActivity(const EventStore& events, TrackEvents track, ActivityParts& 
   }
   appendNodes(parts.nodes, firstNode, parts.nodes.size() - firstNode);
   return true;
+}
+
+}  // namespace
+
+std::optional<Activity> activityOf(const EventStore& events, const std::vector<TrackEvents>& tracks,
+                                   const std::stop_token& stop) {
+  Parts parts;
+  for (const TrackEvents& track : tracks) {
+    if (!append(events, track, parts, stop)) return std::nullopt;
+  }
+  return Activity(tracks, SharedArray(std::move(parts.leaves)),
+                  SharedArray(std::move(parts.nodes)));
 }
 
 size_t Activity::leavesFor(size_t events) {

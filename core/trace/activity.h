@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <stop_token>
 #include <vector>
 
@@ -90,13 +91,8 @@ class Activity {
   SharedArray<ActivityNode> m_nodes;
 };
 
-// The leaves and nodes of one track's events, appended to those of the tracks before.
-struct ActivityParts {
-  std::vector<ActivityLeaf> leaves;
-  std::vector<ActivityNode> nodes;
-};
-// False: stopped.
-bool appendActivity(const EventStore& events, TrackEvents track, ActivityParts& parts,
-                    const std::stop_token& stop);
+// Of events that are sorted by begin inside each track. Nothing: stopped.
+std::optional<Activity> activityOf(const EventStore& events, const std::vector<TrackEvents>& tracks,
+                                   const std::stop_token& stop);
 
 }  // namespace caracal::trace

@@ -1,6 +1,8 @@
 #include "core/trace/event_store.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 namespace caracal::trace {
 
@@ -16,6 +18,17 @@ std::string_view name(EventKind kind) {
 size_t EventStore::memoryBytes() const {
   return begin.memoryBytes() + duration.memoryBytes() + name.memoryBytes() + kind.memoryBytes() +
          launch.memoryBytes() + argsRow.memoryBytes() + args.memoryBytes();
+}
+
+Span rangeOf(const EventStore& events) {
+  if (events.size() == 0) return {};
+  Span range{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
+  for (EventIndex e = 0; e < events.size(); ++e) {
+    const int64_t begin = events.begin[e];
+    range.beginNs = std::min(range.beginNs, begin);
+    range.endNs = std::max(range.endNs, begin + events.duration[e]);
+  }
+  return range;
 }
 
 void EventPacker::push(const StoredEvent& event) {

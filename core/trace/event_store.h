@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/base/intervals.h"
 #include "core/trace/event_args.h"
 #include "core/trace/packed_column.h"
 
@@ -58,6 +59,9 @@ struct EventStore {
   int64_t endNs(EventIndex e) const { return begin[e] + duration[e]; }
   size_t memoryBytes() const;
 };
+
+// First begin to last end; {0, 0} when there are no events.
+Span rangeOf(const EventStore& events);
 
 // One event as it goes into the store.
 struct StoredEvent {

@@ -46,6 +46,8 @@ const DefectInfo& info(Defect defect) {
        "Blocks of a recording that was cut short, recovered."},
       {"unreadableEvent", Effect::kDropped,
        "An event is not valid JSON and could not be repaired."},
+      {"leftOutByRequest", Effect::kDropped,
+       "Events that were asked to be left out (ranks, time, categories)."},
   }};
   return kInfos[static_cast<size_t>(defect)];
 }

@@ -37,6 +37,7 @@ enum class Defect : uint8_t {
   kUnknownCategory,
   kRecoveredBlocks,
   kUnreadableEvent,
+  kLeftOutByRequest,
   kCount
 };
 

@@ -25,6 +25,20 @@ void makeRanksUnique(TraceData& whole) {
   }
 }
 
+bool selectParts(std::vector<TraceData>& parts, const Selection& selection,
+                 const std::stop_token& stop) {
+  int64_t runBeginNs = std::numeric_limits<int64_t>::max();
+  for (const TraceData& part : parts) {
+    if (part.events.size() > 0) runBeginNs = std::min(runBeginNs, part.range.beginNs);
+  }
+  for (TraceData& part : parts) {
+    auto selected = select(std::move(part), selection, runBeginNs, stop);
+    if (!selected) return false;
+    part = std::move(*selected);
+  }
+  return true;
+}
+
 class Merger {
  public:
   // False: stopped. The part is spent and its memory given back.
@@ -38,7 +52,8 @@ class Merger {
 
   TraceData m_whole;
   EventPacker m_events;
-  ActivityParts m_activity;
+  std::vector<ActivityLeaf> m_leaves;
+  std::vector<ActivityNode> m_nodes;
   bool m_isFirst = true;
   std::vector<NameId> m_names;     // new id of each of the part's names
   std::vector<uint32_t> m_groups;  // new index of each of the part's groups
@@ -116,41 +131,44 @@ bool Merger::append(TraceData part, const std::stop_token& stop) {
   appendFacts(part);
   appendTables(part);
   // Of a track, so they hold wherever it stands.
-  m_activity.leaves.insert(m_activity.leaves.end(), part.activity.leaves().begin(),
-                           part.activity.leaves().end());
-  m_activity.nodes.insert(m_activity.nodes.end(), part.activity.nodes().begin(),
-                          part.activity.nodes().end());
+  m_leaves.insert(m_leaves.end(), part.activity.leaves().begin(), part.activity.leaves().end());
+  m_nodes.insert(m_nodes.end(), part.activity.nodes().begin(), part.activity.nodes().end());
   return appendEvents(part, stop);
 }
 
 TraceData Merger::finish() && {
   m_whole.events = std::move(m_events).finish();
-  m_whole.activity = {trackEventsOf(m_whole.tracks), SharedArray(std::move(m_activity.leaves)),
-                      SharedArray(std::move(m_activity.nodes))};
-  makeRanksUnique(m_whole);
+  m_whole.activity = {trackEventsOf(m_whole.tracks), SharedArray(std::move(m_leaves)),
+                      SharedArray(std::move(m_nodes))};
   return std::move(m_whole);
 }
 
 }  // namespace
 
 std::shared_ptr<const Trace> TraceBuilder::merge(std::vector<TraceBuilder> builders,
-                                                 const std::stop_token& stop) {
+                                                 const std::stop_token& stop,
+                                                 const Selection& selection) {
+  std::vector<TraceData> parts;
   for (TraceBuilder& builder : builders) {
     if (!builder.pack(stop)) return nullptr;
+    parts.push_back(std::move(builder.m_data));
   }
-  std::stable_sort(builders.begin(), builders.end(),
-                   [](const TraceBuilder& a, const TraceBuilder& b) {
-                     return firstRankOf(a.m_data) < firstRankOf(b.m_data);
-                   });
-  if (builders.size() == 1) {
-    makeRanksUnique(builders.front().m_data);
-    return std::move(builders.front()).finish();
+  builders.clear();
+  std::stable_sort(parts.begin(), parts.end(), [](const TraceData& a, const TraceData& b) {
+    return firstRankOf(a) < firstRankOf(b);
+  });
+  if (!selection.takesAll() && !selectParts(parts, selection, stop)) return nullptr;
+  TraceData whole;
+  if (parts.size() == 1) {
+    whole = std::move(parts.front());
+  } else {
+    Merger merger;
+    for (TraceData& part : parts) {
+      if (!merger.append(std::exchange(part, {}), stop)) return nullptr;
+    }
+    whole = std::move(merger).finish();
   }
-  Merger merger;
-  for (TraceBuilder& builder : builders) {
-    if (!merger.append(std::exchange(builder.m_data, {}), stop)) return nullptr;
-  }
-  TraceData whole = std::move(merger).finish();
+  makeRanksUnique(whole);
   whole.names.shrink();
   return std::make_shared<const Trace>(std::move(whole));
 }

@@ -187,7 +187,6 @@ bool TraceBuilder::packEvents(const std::vector<EventIndex>& order,
   renumberFlows(newIndex);
   EventPacker packer;
   std::vector<uint32_t> argsRows(m_args.size(), kNoIndex);  // new row of each old one
-  Span range{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
   for (size_t i = 0; i < order.size(); ++i) {
     if (i % kBetweenPolls == 0 && stop.stop_requested()) return false;
     const EventIndex e = order[i];
@@ -199,10 +198,7 @@ bool TraceBuilder::packEvents(const std::vector<EventIndex>& order,
                  .kind = m_raw.kind[e],
                  .launch = launches[e] == kNoIndex ? kNoIndex : newIndex[launches[e]],
                  .argsRow = row == kNoIndex ? kNoIndex : argsRows[row]});
-    range.beginNs = std::min(range.beginNs, m_raw.begin[e]);
-    range.endNs = std::max(range.endNs, m_raw.begin[e] + m_raw.duration[e]);
   }
-  if (!order.empty()) m_data.range = range;
   m_raw = {};
   m_args = {};
   release(newIndex);
@@ -218,12 +214,10 @@ bool TraceBuilder::pack(const std::stop_token& stop) {
   auto order = sortedOrder(stop);
   if (!order || !packEvents(*order, std::move(*launches), stop)) return false;
   order.reset();
-  ActivityParts parts;
-  for (const TrackEvents& track : trackEventsOf(m_data.tracks)) {
-    if (!appendActivity(m_data.events, track, parts, stop)) return false;
-  }
-  m_data.activity = {trackEventsOf(m_data.tracks), SharedArray(std::move(parts.leaves)),
-                     SharedArray(std::move(parts.nodes))};
+  auto activity = activityOf(m_data.events, trackEventsOf(m_data.tracks), stop);
+  if (!activity) return false;
+  m_data.activity = std::move(*activity);
+  m_data.range = rangeOf(m_data.events);
   m_isPacked = true;
   return true;
 }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/trace/selection.h"
 #include "core/trace/trace.h"
 
 namespace caracal::trace {
@@ -91,7 +92,8 @@ class TraceBuilder {
   // one, counted), names and groups united, meta of the first that has a key. Packs the builders
   // that are not yet. Null: stopped.
   static std::shared_ptr<const Trace> merge(std::vector<TraceBuilder> builders,
-                                            const std::stop_token& stop = {});
+                                            const std::stop_token& stop = {},
+                                            const Selection& selection = {});
 
  private:
   // Events in the order they came.

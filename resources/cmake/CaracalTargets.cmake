@@ -32,5 +32,6 @@ function(caracal_test name)
     set(labels LABELS "${ARG_LABELS}")
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 120
-    PROPERTIES TIMEOUT ${ARG_TIMEOUT} ${labels} ENVIRONMENT "QT_QPA_PLATFORM=offscreen;${ARG_ENVIRONMENT}")
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} ${labels} ENVIRONMENT
+      "QT_QPA_PLATFORM=offscreen;CARACAL_CACHE_DIR=${CMAKE_BINARY_DIR}/test-cache;${ARG_ENVIRONMENT}")
 endfunction()

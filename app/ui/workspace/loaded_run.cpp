@@ -35,13 +35,15 @@ std::string runNameOf(const std::vector<std::string>& paths) {
 
 Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token stop,
                           const Progress& progress) {
-  CARACAL_TRY(loaded, import::loadTraces(paths, {}, stop, progress));
+  const import::LoadOptions options{.cache = {.folder = import::defaultCacheFolder()}};
+  CARACAL_TRY(loaded, import::loadTraces(paths, options, stop, progress));
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "opening was stopped");
   LoadedRun run;
   run.name = runNameOf(paths);
   run.paths = paths;
   run.trace = loaded.trace;
   run.skipped = std::move(loaded.skipped);
+  run.cacheNote = std::move(loaded.cacheNote);
   run.seconds = loaded.seconds;
   report(progress, 0.95, "finding steps and bubbles");
   understand(run);

@@ -21,6 +21,7 @@ struct LoadedRun {
   std::shared_ptr<const analysis::StepModel> model;  // null: see whyNoModel
   std::string whyNoModel;
   std::vector<Error> skipped;  // inputs that could not be read
+  std::string cacheNote;       // what went wrong with the cache; often empty
   double seconds = 0;
 };
 

@@ -59,6 +59,7 @@ void Workspace::loaded(const QStringList& paths, OpenMode mode, Result<LoadedRun
       emit failed(QString::fromStdString(run.error().text()));
     return;
   }
+  if (!run->cacheNote.empty()) emit noticed(QString::fromStdString(run->cacheNote));
   for (const Error& skipped : run->skipped) {
     emit noticed(tr("Left out: %1").arg(QString::fromStdString(skipped.text())));
   }

@@ -1,0 +1,206 @@
+#include "core/import/trace_cache.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "core/base/checksum.h"
+#include "core/trace/trace_file.h"
+
+namespace caracal::import {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr std::string_view kEnding = ".caracal-trace";
+// Files that a killed program left half written are removed when they are this old.
+constexpr auto kLeftover = std::chrono::hours(1);
+
+ordered_json keyOf(const std::vector<CacheSource>& sources, const std::string& choices) {
+  ordered_json list = ordered_json::array();
+  for (const CacheSource& source : sources) {
+    list.push_back({{"path", source.path},
+                    {"bytes", source.bytes},
+                    {"modifiedNs", source.modifiedNs},
+                    {"contentHash", fmt::format("{:016x}", source.contentHash)}});
+  }
+  return {{"importRevision", kImportRevision}, {"choices", choices}, {"sources", list}};
+}
+
+// The hashes of a key's sources, put into them; false when the key is of another run.
+bool takeHashes(const ordered_json& key, std::vector<CacheSource>& sources,
+                const std::string& choices) {
+  try {
+    for (size_t i = 0; i < sources.size(); ++i) {
+      const std::string hash = key.at("sources").at(i).at("contentHash");
+      sources[i].contentHash = std::strtoull(hash.c_str(), nullptr, 16);
+    }
+    return key == keyOf(sources, choices);
+  } catch (const nlohmann::json::exception&) {
+    return false;
+  }
+}
+
+// Hash over the checksums of 4 MiB pieces, so that a file of any size is read with little memory
+// and can be left at once.
+Result<uint64_t> contentHash(const std::string& path, const std::stop_token& stop) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, std::strerror(errno));
+  std::vector<std::byte> piece(size_t{4} << 20);
+  std::vector<uint64_t> checksums;
+  ssize_t got = 1;
+  while (got > 0 && !stop.stop_requested()) {
+    size_t filled = 0;
+    while (filled < piece.size() &&
+           (got = ::read(file, piece.data() + filled, piece.size() - filled)) > 0) {
+      filled += static_cast<size_t>(got);
+    }
+    if (filled > 0) checksums.push_back(checksum64(std::span(piece).first(filled)));
+  }
+  ::close(file);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "hashing was cancelled");
+  if (got < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, std::strerror(errno));
+  return checksum64(std::as_bytes(std::span(checksums)));
+}
+
+struct Entry {
+  fs::path path;
+  int64_t bytes = 0;
+  fs::file_time_type used;
+};
+
+std::vector<Entry> entriesOf(const fs::path& folder) {
+  std::vector<Entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;  // another program may be evicting too
+    const auto bytes = at->file_size(gone);
+    const auto used = at->last_write_time(gone);
+    if (gone) continue;
+    const std::string name = at->path().filename().string();
+    if (name.ends_with(kEnding)) {
+      entries.push_back({at->path(), static_cast<int64_t>(bytes), used});
+    } else if (name.find(kEnding) != std::string::npos &&
+               fs::file_time_type::clock::now() - used > kLeftover) {
+      fs::remove(at->path(), gone);
+    }
+  }
+  return entries;
+}
+
+}  // namespace
+
+std::string defaultCacheFolder() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  if (const std::string own = variable("CARACAL_CACHE_DIR"); !own.empty()) return own;
+  if (const std::string base = variable("XDG_CACHE_HOME"); !base.empty() && base[0] == '/')
+    return base + "/caracal/traces";
+  if (const std::string home = variable("HOME"); !home.empty())
+    return home + "/.cache/caracal/traces";
+  return {};
+}
+
+Result<CacheSource> cacheSourceOf(const std::string& path) {
+  std::error_code error;
+  const fs::path canonical = fs::canonical(path, error);
+  struct stat info {};
+  if (error || ::stat(canonical.c_str(), &info) != 0)
+    return fail(ErrorCode::kIo, "{} is gone or cannot be looked at", path);
+  return CacheSource{canonical.string(), static_cast<uint64_t>(info.st_size),
+                     int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
+TraceCache::TraceCache(CacheOptions options, std::vector<CacheSource> sources,
+                       const std::string& choices)
+    : m_options(std::move(options)), m_sources(std::move(sources)), m_choices(choices) {
+  for (CacheSource& source : m_sources) source.contentHash = 0;
+}
+
+std::string TraceCache::entryPath() const {
+  const std::string key = keyOf(m_sources, m_choices).dump();
+  const uint64_t name = checksum64(std::as_bytes(std::span(key.data(), key.size())));
+  return fmt::format("{}/{:016x}{}", m_options.folder, name, kEnding);
+}
+
+std::optional<TraceCache::Found> TraceCache::find(std::string& note) const {
+  const std::string path = entryPath();
+  auto read = trace::readTraceFile(path);
+  if (!read) {
+    if (read.error().code == ErrorCode::kNotFound) return std::nullopt;
+    note = fmt::format("the cached copy could not be used and the files were read anew ({})",
+                       read.error().text());
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    return std::nullopt;
+  }
+  std::vector<CacheSource> sources = m_sources;
+  if (!takeHashes(read->key, sources, m_choices)) return std::nullopt;  // names that collide
+  ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);                      // used just now
+  return Found{std::move(read->trace), std::move(sources)};
+}
+
+Result<void> TraceCache::store(const trace::Trace& trace, const std::stop_token& stop) const {
+  if (static_cast<int64_t>(trace.memoryBytes()) > m_options.mostBytes)
+    return fail(ErrorCode::kIo, "the run is larger than the whole cache may be");
+  std::error_code error;
+  fs::create_directories(m_options.folder, error);
+  if (error) {
+    return fail(ErrorCode::kIo, "the folder {} cannot be made: {}", m_options.folder,
+                error.message());
+  }
+  std::vector<CacheSource> sources = m_sources;
+  for (CacheSource& source : sources) {
+    CARACAL_TRY(hash, contentHash(source.path, stop));
+    CARACAL_TRY(now, cacheSourceOf(source.path));
+    if (now.bytes != source.bytes || now.modifiedNs != source.modifiedNs)
+      return fail(ErrorCode::kIo, "{} changed while it was read", source.path);
+    source.contentHash = hash;
+  }
+  CARACAL_CHECK_OK(trace::writeTraceFile(trace, keyOf(sources, m_choices), entryPath(), stop));
+  makeRoom();
+  return {};
+}
+
+void TraceCache::makeRoom() const {
+  std::vector<Entry> entries = entriesOf(m_options.folder);
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.used < b.used; });
+  int64_t total = 0;
+  for (const Entry& entry : entries) total += entry.bytes;
+  for (const Entry& entry : entries) {
+    if (total <= m_options.mostBytes) break;
+    std::error_code error;
+    fs::remove(entry.path, error);
+    if (!error) total -= entry.bytes;
+  }
+}
+
+Result<void> checkSources(const TraceCache& cache, const std::vector<CacheSource>& recorded,
+                          const std::stop_token& stop) {
+  for (const CacheSource& source : recorded) {
+    const auto hash = contentHash(source.path, stop);
+    if (!hash && hash.error().code == ErrorCode::kCancelled) return tl::unexpected(hash.error());
+    if (hash && *hash == source.contentHash) continue;
+    std::error_code ignored;
+    fs::remove(cache.entryPath(), ignored);
+    if (!hash) return tl::unexpected(hash.error());
+    return fail(ErrorCode::kInvalidInput,
+                "{} has the size and time it had, but another content: what is shown is of the old "
+                "one. Open it again",
+                source.path);
+  }
+  return {};
+}
+
+}  // namespace caracal::import

@@ -1,0 +1,318 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "core/base/checksum.h"
+#include "core/trace/trace_file.h"
+#include "core/trace/trace_file_layout.h"
+
+namespace caracal::trace {
+namespace {
+
+using file::Header;
+using file::Section;
+using nlohmann::ordered_json;
+
+template <class... Args>
+tl::unexpected<Error> damaged(fmt::format_string<Args...> format, Args&&... args) {
+  return fail(ErrorCode::kInvalidInput, "the trace file is damaged: {}",
+              fmt::format(format, std::forward<Args>(args)...));
+}
+
+// A whole file, mapped for reading.
+class Mapping {
+ public:
+  static Result<std::shared_ptr<const Mapping>> open(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+      return fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+                  "the trace file cannot be opened: {}", std::strerror(errno));
+    }
+    struct stat info {};
+    auto mapping = std::make_shared<Mapping>();
+    if (::fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {
+      void* at =
+          ::mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+      if (at != MAP_FAILED)
+        mapping->m_bytes = {static_cast<const std::byte*>(at), static_cast<size_t>(info.st_size)};
+    }
+    ::close(file);
+    if (mapping->m_bytes.empty()) return damaged("it is empty or no regular file");
+    return mapping;
+  }
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (!m_bytes.empty()) ::munmap(const_cast<std::byte*>(m_bytes.data()), m_bytes.size());
+  }
+  std::span<const std::byte> bytes() const { return m_bytes; }
+
+ private:
+  std::span<const std::byte> m_bytes;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::shared_ptr<const Mapping> mapping) : m_mapping(std::move(mapping)) {}
+
+  Result<TraceFile> run() {
+    CARACAL_CHECK_OK(readFront());
+    CARACAL_CHECK_OK(checkSections());
+    const auto text = bytesOf(file::kFacts);
+    const ordered_json facts = ordered_json::parse(
+        reinterpret_cast<const char*>(text.data()),
+        reinterpret_cast<const char*>(text.data()) + text.size(), nullptr, false);
+    if (!facts.is_object() || !facts.contains("key") || !facts.contains("trace"))
+      return damaged("its facts are no JSON object with key and trace");
+    CARACAL_TRY(samples, file::takeFacts(facts["trace"], m_data));
+    CARACAL_CHECK_OK(readNames());
+    CARACAL_CHECK_OK(readCounters(samples));
+    CARACAL_CHECK_OK(readEvents());
+    CARACAL_CHECK_OK(checkEvents());
+    CARACAL_CHECK_OK(checkArgs());
+    CARACAL_CHECK_OK(readFlows());
+    CARACAL_CHECK_OK(readActivity());
+    return TraceFile{std::make_shared<const Trace>(std::move(m_data)), facts["key"]};
+  }
+
+ private:
+  Result<void> readFront();
+  Result<void> checkSections() const;
+  Result<void> readNames();
+  Result<void> readCounters(const std::vector<size_t>& samples);
+  Result<void> readEvents();
+  Result<void> checkEvents() const;
+  Result<void> checkArgs() const;
+  Result<void> readFlows();
+  Result<void> readActivity();
+  Result<PackedColumn> column(size_t index, size_t size) const;
+
+  std::span<const std::byte> bytesOf(size_t section) const {
+    return m_mapping->bytes().subspan(m_sections[section].offset, m_sections[section].bytes);
+  }
+  // The section where it lies. Sections are aligned; bytes that make no whole value are left out.
+  template <class T>
+  SharedArray<T> arrayOf(size_t section) const {
+    const auto bytes = bytesOf(section);
+    return {{reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)}, m_mapping};
+  }
+
+  std::shared_ptr<const Mapping> m_mapping;
+  Header m_header;
+  std::vector<Section> m_sections;
+  TraceData m_data;
+};
+
+Result<void> Reader::readFront() {
+  const auto all = m_mapping->bytes();
+  if (all.size() < sizeof(Header) || std::memcmp(all.data(), file::kMagic.data(), 8) != 0)
+    return fail(ErrorCode::kInvalidInput, "this is not a trace file of Caracal");
+  std::memcpy(&m_header, all.data(), sizeof(Header));
+  if (m_header.version != kTraceFileVersion) {
+    return fail(ErrorCode::kUnsupported, "the trace file has version {}, this program reads {}",
+                m_header.version, kTraceFileVersion);
+  }
+  const size_t frontBytes = sizeof(Header) + file::kSections * sizeof(Section);
+  if (m_header.sections != file::kSections || all.size() < frontBytes)
+    return damaged("it ends inside its section table");
+  if (m_header.fileBytes != all.size())
+    return damaged("it has {} of its {} bytes", all.size(), m_header.fileBytes);
+  std::vector<std::byte> front(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(frontBytes));
+  Header unchecked = m_header;
+  unchecked.checksum = 0;
+  std::memcpy(front.data(), &unchecked, sizeof(Header));
+  if (checksum64(front) != m_header.checksum) return damaged("the checksum of its header differs");
+  m_sections.resize(file::kSections);
+  std::memcpy(m_sections.data(), front.data() + sizeof(Header), file::kSections * sizeof(Section));
+  if (m_header.events >= kNoIndex || m_header.argsRows >= kNoIndex)
+    return damaged("it claims {} events", m_header.events);
+  return {};
+}
+
+// Sections are checked side by side: a cold file is read as fast as the disk gives it.
+Result<void> Reader::checkSections() const {
+  const size_t size = m_mapping->bytes().size();
+  for (const Section& section : m_sections) {
+    if (section.offset % file::kAlignment != 0 || section.offset > size ||
+        section.bytes > size - section.offset) {
+      return damaged("a section reaches beyond its end");
+    }
+  }
+  std::atomic<size_t> next{0}, bad{file::kSections};
+  const auto work = [&] {
+    for (size_t s = next++; s < file::kSections; s = next++) {
+      if (checksum64(bytesOf(s)) != m_sections[s].checksum) bad = s;
+    }
+  };
+  {
+    constexpr size_t kWorthThreads = 64 << 20;
+    std::vector<std::jthread> others;
+    const unsigned threads =
+        size < kWorthThreads ? 1 : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
+    for (unsigned t = 1; t < threads; ++t) others.emplace_back(work);
+    work();
+  }
+  if (bad != file::kSections) return damaged("the checksum of section {} differs", bad.load());
+  return {};
+}
+
+Result<void> Reader::readNames() {
+  const auto texts = bytesOf(file::kNameTexts);
+  const std::string_view all(reinterpret_cast<const char*>(texts.data()), texts.size());
+  uint64_t begin = 0;
+  NameId id = 0;
+  for (const uint64_t end : arrayOf<uint64_t>(file::kNameEnds)) {
+    if (end < begin || end > all.size() ||
+        m_data.names.intern(all.substr(begin, end - begin)) != id) {
+      return damaged("name {} is none or stands there twice", id);
+    }
+    begin = end;
+    ++id;
+  }
+  if (id != m_data.names.size()) return damaged("its first name is not the empty one");
+  m_data.names.shrink();
+  return {};
+}
+
+Result<void> Reader::readCounters(const std::vector<size_t>& samples) {
+  const auto times = arrayOf<int64_t>(file::kCounterTimes);
+  const auto values = arrayOf<int64_t>(file::kCounterValues);
+  size_t next = 0;
+  for (size_t s = 0; s < samples.size(); ++s) {
+    if (samples[s] > times.size() - next || times.size() != values.size())
+      return damaged("counter {} has fewer samples than it claims", s);
+    CounterSeries& series = m_data.counters[s];
+    series.timesNs.assign(times.begin() + static_cast<std::ptrdiff_t>(next),
+                          times.begin() + static_cast<std::ptrdiff_t>(next + samples[s]));
+    series.values.assign(values.begin() + static_cast<std::ptrdiff_t>(next),
+                         values.begin() + static_cast<std::ptrdiff_t>(next + samples[s]));
+    next += samples[s];
+  }
+  return {};
+}
+
+Result<PackedColumn> Reader::column(size_t index, size_t size) const {
+  auto blocks = arrayOf<PackedColumn::Block>(file::kFirstColumn + 2 * index);
+  auto words = arrayOf<uint64_t>(file::kFirstColumn + 2 * index + 1);
+  if (!PackedColumn::isSound(size, blocks.values(), words.size()))
+    return damaged("a block of column {} reaches beyond its bits", index);
+  return PackedColumn(size, std::move(blocks), std::move(words));
+}
+
+Result<void> Reader::readEvents() {
+  EventStore& events = m_data.events;
+  size_t index = 0;
+  for (PackedColumn* target : {&events.begin, &events.duration, &events.name, &events.kind,
+                               &events.launch, &events.argsRow}) {
+    CARACAL_TRY(taken, column(index++, m_header.events));
+    *target = std::move(taken);
+  }
+  std::array<PackedColumn, kArgFieldCount> fields;
+  for (PackedColumn& target : fields) {
+    CARACAL_TRY(taken, column(index++, m_header.argsRows));
+    target = std::move(taken);
+  }
+  events.args = PackedArgs(std::move(fields));
+  uint64_t ofTracks = 0;
+  for (const Track& track : m_data.tracks) ofTracks += track.eventCount;
+  if (ofTracks != m_header.events) return damaged("its tracks hold {} events", ofTracks);
+  return {};
+}
+
+Result<void> Reader::checkEvents() const {
+  const EventStore& events = m_data.events;
+  constexpr int64_t kLatest = file::kLatestNs;
+  const auto lastOf = [](size_t count) { return static_cast<int64_t>(count) - 1; };
+  if (!events.begin.isWithin(-kLatest, kLatest - 1) || !events.duration.isWithin(0, kLatest - 1))
+    return damaged("an event's time is out of range");
+  if (!events.name.isWithin(0, lastOf(m_data.names.size())))
+    return damaged("an event has a name that is none");
+  if (!events.kind.isWithin(0, lastOf(kEventKindCount)))
+    return damaged("an event is of an unknown kind");
+  if (!events.launch.isWithin(0, static_cast<int64_t>(m_header.events)) ||
+      !events.argsRow.isWithin(0, static_cast<int64_t>(m_header.argsRows))) {
+    return damaged("an event's launch or arguments are none");
+  }
+  return {};
+}
+
+Result<void> Reader::checkArgs() const {
+  const auto& fields = m_data.events.args.columns();
+  const auto names = static_cast<int64_t>(m_data.names.size()) - 1;
+  struct Bound {
+    ArgField field;
+    int64_t least, most;
+  };
+  constexpr int64_t kLeast = std::numeric_limits<int32_t>::min();
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  const Bound bounds[] = {{kArgGroup, 0, static_cast<int64_t>(m_data.groups.size())},
+                          {kArgDtype, 0, names},
+                          {kArgDetail, 0, names},
+                          {kArgPeer, kLeast, kMost},
+                          {kArgStep, kLeast, kMost},
+                          {kArgMicroBatch, kLeast, kMost},
+                          {kArgStage, kLeast, kMost},
+                          {kArgChunk, kLeast, kMost},
+                          {kArgLayer, kLeast, kMost},
+                          {kArgCollective, 0, int64_t{kCollectiveKindCount} - 1},
+                          {kArgPass, 0, int64_t{kPassCount} - 1},
+                          {kArgWindow, 0, 255}};
+  for (const Bound& bound : bounds) {
+    if (!fields[bound.field].isWithin(bound.least, bound.most))
+      return damaged("argument field {} is out of range", static_cast<int>(bound.field));
+  }
+  return {};
+}
+
+Result<void> Reader::readFlows() {
+  const uint64_t events = m_header.events;
+  for (const file::FlowRecord& flow : arrayOf<file::FlowRecord>(file::kFlows)) {
+    if (flow.from >= events || flow.to >= events ||
+        flow.kind > static_cast<uint32_t>(FlowKind::kDependency)) {
+      return damaged("a flow leads nowhere");
+    }
+    m_data.flows.push_back({flow.from, flow.to, static_cast<FlowKind>(flow.kind)});
+  }
+  m_data.flows.shrink_to_fit();
+  return {};
+}
+
+Result<void> Reader::readActivity() {
+  auto leaves = arrayOf<ActivityLeaf>(file::kLeaves);
+  auto nodes = arrayOf<ActivityNode>(file::kNodes);
+  size_t leavesNeeded = 0, nodesNeeded = 0;
+  for (const Track& track : m_data.tracks) {
+    leavesNeeded += Activity::leavesFor(track.eventCount);
+    nodesNeeded += Activity::nodesFor(track.eventCount);
+  }
+  if (leaves.size() != leavesNeeded || nodes.size() != nodesNeeded)
+    return damaged("its activity is not that of its tracks");
+  for (const ActivityLeaf& leaf : leaves) {
+    const bool end =
+        leaf.endBeforeNs == Activity::kNothingBefore ||
+        (leaf.endBeforeNs >= -file::kLatestNs && leaf.endBeforeNs < 2 * file::kLatestNs);
+    if (!end || leaf.busyBeforeNs < 0 || leaf.busyBeforeNs >= file::kLatestNs)
+      return damaged("its activity is out of range");
+  }
+  m_data.activity = {trackEventsOf(m_data.tracks), std::move(leaves), std::move(nodes)};
+  return {};
+}
+
+}  // namespace
+
+Result<TraceFile> readTraceFile(const std::string& path) {
+  CARACAL_TRY(mapping, Mapping::open(path));
+  auto read = Reader(std::move(mapping)).run();
+  if (!read) return tl::unexpected(at(read.error(), path));
+  return read;
+}
+
+}  // namespace caracal::trace

@@ -1,0 +1,87 @@
+// Loading parts of a run: ranks, a span of time, kinds of events.
+#include <gtest/gtest.h>
+
+#include "core/import/importer.h"
+#include "tests/core/import/test_files.h"
+
+namespace caracal::import {
+namespace {
+
+using trace::Defect;
+using trace::EventKind;
+using trace::Selection;
+
+// A launch at 0 us, its kernel at 100 us, a later operator at 200 us; the file starts at `baseUs`.
+std::string rankFile(int rank, int64_t baseUs) {
+  const auto at = [&](int64_t us) { return std::to_string(baseUs + us); };
+  return R"({"distributedInfo":{"rank": )" + std::to_string(rank) + R"(},"traceEvents":[
+{"ph":"X","cat":"cuda_runtime","name":"launch","pid":1,"tid":1,"ts":)" +
+         at(0) + R"(,"dur":5,"args":{"correlation":1}},
+{"ph":"X","cat":"kernel","name":"gemm","pid":0,"tid":7,"ts":)" +
+         at(100) + R"(,"dur":50,"args":{"device":0,"stream":7,"correlation":1}},
+{"ph":"X","cat":"cpu_op","name":"aten::mm","pid":1,"tid":1,"ts":)" +
+         at(200) + R"(,"dur":10}]})";
+}
+
+class SelectionTest : public testing::Test {
+ protected:
+  SelectionTest() {
+    for (int rank = 0; rank < 3; ++rank)
+      folder.write("f" + std::to_string(rank) + ".json", rankFile(rank, 1000 + rank * 100));
+  }
+  std::shared_ptr<const trace::Trace> load(const Selection& selection) {
+    const auto loaded = loadTraces({folder.path()}, {.selection = selection});
+    EXPECT_TRUE(loaded) << loaded.error().text();
+    filesLeftOut = loaded->filesLeftOut;
+    return loaded->trace;
+  }
+  static std::vector<std::string> namesOf(const trace::Trace& trace) {
+    std::vector<std::string> names;
+    for (trace::EventIndex e = 0; e < trace.eventCount(); ++e)
+      names.push_back(fmt::format(
+          "{} {}", trace.ranks()[trace.tracks()[trace.trackOf(e)].rank].rank, trace.name(e)));
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  const TemporaryFolder folder;
+  int64_t filesLeftOut = 0;
+};
+
+TEST_F(SelectionTest, filesOfOtherRanksAreNotRead) {
+  const auto trace = load({.ranks = {{1, 1}, {5, 9}}});
+  EXPECT_EQ(filesLeftOut, 2);
+  EXPECT_EQ(namesOf(*trace), (std::vector<std::string>{"1 aten::mm", "1 gemm", "1 launch"}));
+}
+
+TEST_F(SelectionTest, timesCountFromTheFirstEventOfAllRanks) {
+  // Rank 0's kernel runs 100..150 us, rank 1's launch 100..105, rank 2's begins at 200.
+  const auto trace = load({.fromNs = 149'000, .toNs = 200'000});
+  EXPECT_EQ(namesOf(*trace), (std::vector<std::string>{"0 gemm"}));
+  EXPECT_EQ(trace->launch(0), trace::kNoIndex) << "its launch is left out";
+  EXPECT_EQ(trace->report().of(Defect::kLeftOutByRequest), 8);
+  EXPECT_EQ(trace->range(), (Span{1'100'000, 1'150'000}));
+}
+
+TEST_F(SelectionTest, kindsKeepTheirLinks) {
+  const auto trace = load({.kinds = {EventKind::kKernel, EventKind::kRuntime}});
+  EXPECT_EQ(trace->eventCount(), 6u);
+  for (trace::EventIndex e = 0; e < trace->eventCount(); ++e) {
+    if (trace->kind(e) != EventKind::kKernel) continue;
+    ASSERT_NE(trace->launch(e), trace::kNoIndex);
+    EXPECT_EQ(trace->name(trace->launch(e)), "launch");
+    EXPECT_EQ(trace->beginNs(e) - trace->beginNs(trace->launch(e)), 100'000);
+  }
+  const Span whole = trace->range();
+  EXPECT_EQ(trace->activity(0, whole).events + trace->activity(1, whole).events, 2);
+}
+
+TEST_F(SelectionTest, askingForNothingOfTheRunIsAnError) {
+  EXPECT_EQ(loadTraces({folder.path()}, {.selection = {.ranks = {{7, 7}}}}).error().code,
+            ErrorCode::kNotFound);
+  EXPECT_EQ(loadTraces({folder.path()}, {.selection = {.fromNs = 1'000'000'000}}).error().code,
+            ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace caracal::import
