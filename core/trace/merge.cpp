@@ -1,4 +1,6 @@
 // TraceBuilder::merge: packed builders put one behind the other.
+#include <malloc.h>
+
 #include <algorithm>
 #include <set>
 
@@ -37,6 +39,14 @@ bool selectParts(std::vector<TraceData>& parts, const Selection& selection,
     part = std::move(*selected);
   }
   return true;
+}
+
+// Parts are some MB each, which the allocator would keep for itself: the process would grow to
+// twice the run's size while the parts become the whole.
+void giveBackFreedMemory() {
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
 }
 
 class Merger {
@@ -165,6 +175,7 @@ std::shared_ptr<const Trace> TraceBuilder::merge(std::vector<TraceBuilder> build
     Merger merger;
     for (TraceData& part : parts) {
       if (!merger.append(std::exchange(part, {}), stop)) return nullptr;
+      giveBackFreedMemory();
     }
     whole = std::move(merger).finish();
   }

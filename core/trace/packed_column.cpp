@@ -63,7 +63,10 @@ void ColumnPacker::packBlock() {
   const unsigned width = widthFor(static_cast<uint64_t>(*most) - base);
   const size_t first = m_words.size();
   m_blocks.push_back({*least, first << 8 | width});
-  m_words.resize(first + wordsOf(m_filled, width));
+  const size_t needed = first + wordsOf(m_filled, width);
+  // By a quarter, not by doubling: columns are most of a run, and runs may fill the memory.
+  if (needed > m_words.capacity()) m_words.reserve(needed + needed / 4);
+  m_words.resize(needed);
   for (size_t i = 0; i < m_filled; ++i) {
     const uint64_t difference = static_cast<uint64_t>(m_block[i]) - base;
     const size_t bit = i * width;

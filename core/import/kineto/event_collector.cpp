@@ -156,9 +156,20 @@ EventIndex EventCollector::addGpu(const ChromeEvent& event, EventTime time, Even
   return index;
 }
 
+trace::NameId EventCollector::launchDetailOf(const Arguments& arguments) {
+  m_shape.clear();
+  for (const std::string_view part :
+       {arguments.grid, arguments.block, arguments.registers, arguments.sharedMemory}) {
+    m_shape.append(part).push_back('\n');
+  }
+  const auto [found, isNew] = m_launchDetails.try_emplace(m_shape, trace::NameId{0});
+  if (isNew) found->second = m_builder.intern(launchDetail(arguments));
+  return found->second;
+}
+
 void EventCollector::addKernelArgs(EventIndex kernel, const ChromeEvent& event,
                                    const Arguments& arguments) {
-  const trace::NameId detail = m_builder.intern(launchDetail(arguments));
+  const trace::NameId detail = launchDetailOf(arguments);
   if (auto args = m_groups.argsOf(arguments, m_builder)) {
     args->externalId = idOf(arguments.externalId);
     args->detail = detail;

@@ -46,6 +46,8 @@ class EventCollector {
                             trace::EventKind kind);
   void addKernelArgs(trace::EventIndex kernel, const chrome::ChromeEvent& event,
                      const Arguments& arguments);
+  // The launch shape in words, made once for each distinct shape.
+  trace::NameId launchDetailOf(const Arguments& arguments);
   void addStep(trace::EventIndex event, std::string_view name);
   trace::NameId nameOf(const chrome::ChromeEvent& event);
   Category categoryOfEvent(const chrome::ChromeEvent& event);
@@ -62,7 +64,9 @@ class EventCollector {
   // record_param_comms by external id, for communication kernels that carry no metadata themselves.
   std::unordered_map<uint64_t, trace::EventArgs> m_collectiveOps;
   std::vector<std::pair<trace::EventIndex, uint64_t>> m_bareCollectives;  // kernel, external id
-  std::unordered_map<int32_t, int64_t> m_workOfDevice;  // GPU operations per device
+  std::unordered_map<int32_t, int64_t> m_workOfDevice;             // GPU operations per device
+  std::unordered_map<std::string, trace::NameId> m_launchDetails;  // by the shape's JSON texts
+  std::string m_shape;                                             // reused key of the above
   bool m_hasDecimals = false;
   int64_t m_lastNs = std::numeric_limits<int64_t>::min();
 };
