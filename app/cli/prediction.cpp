@@ -24,16 +24,24 @@ ordered_json stageJson(const StageResult& stage) {
           {"bubbleNs", stage.bubbleNs},
           {"exposedRecomputeNs", stage.exposedRecomputeNs},
           {"hiddenRecomputeNs", stage.hiddenRecomputeNs},
+          {"exposedOffloadNs", stage.exposedOffloadNs},
           {"exposedReduceNs", stage.exposedReduceNs},
           {"staticBytes", stage.staticBytes},
           {"peakBytes", stage.peakBytes},
-          {"budgetBytes", stage.budgetBytes}};
+          {"budgetBytes", stage.budgetBytes},
+          {"hostBytes", stage.hostBytes}};
 }
 
 std::string budgetText(const StageResult& stage) {
   if (stage.budgetBytes == 0) return "no limit";
   return formatBytes(stage.budgetBytes) +
          (stage.peakBytes > stage.budgetBytes ? " (exceeded)" : "");
+}
+
+std::string hostText(const sim::SimResult& result) {
+  int64_t most = 0;
+  for (const StageResult& stage : result.stages) most = std::max(most, stage.hostBytes);
+  return most == 0 ? "" : fmt::format("host memory: up to {} a GPU\n", formatBytes(most));
 }
 
 std::string exposedText(const sim::SimResult& result, const char* what,
@@ -77,7 +85,9 @@ std::string predictionText(const sim::SimResult& result, std::string_view tag) {
   }
   return fmt::format("step {} ({}), bubbles {}\n", formatDuration(result.stepNs), tag,
                      formatPercent(result.bubblePct)) +
-         table.render() +
+         table.render() + hostText(result) +
+         exposedText(result, "copies to and from the host waited for",
+                     &StageResult::exposedOffloadNs) +
          exposedText(result, "data-parallel reduction waited for", &StageResult::exposedReduceNs);
 }
 

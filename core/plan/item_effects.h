@@ -49,6 +49,9 @@ void forEachRead(const StageShape& shape, const Item& item, Visit&& visit) {
     for (int16_t input : links.inputs) {
       if (input == kLayerInput) readInput();
     }
+  } else if (item.action == Action::kOffloadStart || item.action == Action::kOffloadWait ||
+             item.action == Action::kFetchWait) {
+    visit(TensorRef{item.layer, item.op, item.microBatch});
   } else if (item.action == Action::kSendForward) {
     visit(shape.layerOutput(shape.topLayer(), item.microBatch));
   }
@@ -63,6 +66,10 @@ void forEachMade(const StageShape& shape, const Item& item, Visit&& visit) {
   if (item.action == Action::kBackward && item.split &&
       shape.graph(item.layer).operators[item.op].weights) {
     visit(TensorRef{item.layer, gradientOf(item.op), item.microBatch});
+    return;
+  }
+  if (item.action == Action::kFetchStart) {
+    visit(TensorRef{item.layer, item.op, item.microBatch});
     return;
   }
   if (!runsForward(item) && !(item.action == Action::kForward && item.layer == kFirstEnd)) return;

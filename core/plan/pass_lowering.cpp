@@ -36,6 +36,7 @@ Result<void> PassLowering::resolve() {
   for (const Hosted hosted : {Hosted::kInForward, Hosted::kNowhere})
     CARACAL_CHECK_OK(resolveSlots(hosted));
   findUnits();
+  resolveOffloads();
   return {};
 }
 
@@ -85,6 +86,36 @@ void PassLowering::rebuildWhole(int32_t layer) {
     std::sort(atStart.begin(), atStart.end());
     later.clear();
   }
+}
+
+std::vector<int16_t> PassLowering::Offloads::all() const {
+  std::vector<int16_t> tensors = mlp;
+  tensors.insert(tensors.end(), attention.begin(), attention.end());
+  return tensors;
+}
+
+// Recomputations from offloaded tensors are on demand or in own.bwd.mlp, for all micro-batches
+// alike.
+void PassLowering::resolveOffloads() {
+  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
+    const LayerGraph& graph = m_shape.graph(layer);
+    const auto& placements = m_shape.policy(layer).placements;
+    const auto& late = m_tailSlots[local(layer)][static_cast<size_t>(Slot::kOnDemandAttn)];
+    Offloads& offloads = m_offloads.emplace_back();
+    for (int16_t op = 0; op < graph.size(); ++op) {
+      if (placements[static_cast<size_t>(op)].kind != PlacementKind::kOffload) continue;
+      const auto& consumers = graph.operators[op].consumers;
+      const bool early = std::any_of(consumers.begin(), consumers.end(), [&](int16_t consumer) {
+        return placements[static_cast<size_t>(consumer)].recomputed() &&
+               std::find(late.begin(), late.end(), consumer) == late.end();
+      });
+      (early || graph.readInMlpSegment(op) ? offloads.mlp : offloads.attention).push_back(op);
+    }
+  }
+}
+
+void PassLowering::addEach(Action action, int32_t layer, const std::vector<int16_t>& tensors) {
+  for (const int16_t op : tensors) add(action, layer, op, m_passMicroBatch);
 }
 
 Item& PassLowering::add(Action action, int32_t layer, int16_t op, int32_t microBatch) {
@@ -147,6 +178,7 @@ void PassLowering::forward(int32_t microBatch, int32_t hosted) {
     add(Action::kSendForward, m_shape.topLayer(), m_shape.graph(m_shape.topLayer()).last(),
         microBatch);
   }
+  addEach(Action::kOffloadWait, m_shape.topLayer(), m_offloads.back().all());
 }
 
 void PassLowering::forwardEnd(int32_t end, int32_t microBatch) {
@@ -178,6 +210,9 @@ void PassLowering::fillForwardWindow(int32_t layer, int8_t window) {
 void PassLowering::forwardLayer(int32_t layer, int32_t microBatch) {
   for (int16_t op = 0; op < m_shape.graph(layer).size(); ++op)
     forwardOperator(layer, op, microBatch);
+  addEach(Action::kOffloadStart, layer, m_offloads[local(layer)].all());
+  if (layer > m_shape.firstLayer())
+    addEach(Action::kOffloadWait, layer - 1, m_offloads[local(layer - 1)].all());
 }
 
 void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split, Reduce reduce) {
@@ -186,6 +221,7 @@ void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split, Reduc
   m_hosted = hosted;
   m_split = split;
   m_reduce = reduce;
+  addEach(Action::kFetchStart, m_shape.topLayer(), m_offloads.back().all());
   for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer) {
     recompute(layer, microBatch, Slot::kPipe);
   }
@@ -213,6 +249,10 @@ void PassLowering::backwardEnd(int32_t end, int32_t microBatch) {
 
 void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
   const LayerGraph& graph = m_shape.graph(layer);
+  const Offloads& offloads = m_offloads[local(layer)];
+  if (layer > m_shape.firstLayer())
+    addEach(Action::kFetchStart, layer - 1, m_offloads[local(layer - 1)].all());
+  addEach(Action::kFetchWait, layer, offloads.mlp);
   const int32_t unitBegin = m_unitBegin[local(layer)];
   if (unitBegin != kRebuiltAbove) {
     for (int32_t rebuilt = unitBegin; rebuilt <= layer; ++rebuilt) {
@@ -223,7 +263,9 @@ void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
     const OperatorLinks& links = graph.operators[op];
     if (!links.collective) add(Action::kBackward, layer, op, microBatch);
     if (links.backwardWindow >= 0) backwardCollective(layer, links.backwardWindow, microBatch);
-    if (op == graph.mlpBegin) recompute(layer, microBatch, Slot::kOnDemandAttn);
+    if (op != graph.mlpBegin) continue;
+    addEach(Action::kFetchWait, layer, offloads.attention);
+    recompute(layer, microBatch, Slot::kOnDemandAttn);
   }
   reduceGradients(layer);
 }

@@ -62,10 +62,20 @@ class PassLowering {
   const StageShape& m_shape;
   StageProgram& m_program;
   uint32_t& m_collectives;
+  // Offloaded tensors of a layer by the segment that they are waited for before.
+  struct Offloads {
+    std::vector<int16_t> mlp, attention;
+    std::vector<int16_t> all() const;
+  };
+
+  void resolveOffloads();
+  void addEach(Action action, int32_t layer, const std::vector<int16_t>& tensors);
+
   // Operators in forward order, per layer of the stage.
   std::vector<OperatorsBySlot> m_hostedSlots;  // of micro-batches that a forward hosts
   std::vector<OperatorsBySlot> m_tailSlots;    // of the others
   std::vector<int32_t> m_unitBegin;            // per layer of the stage
+  std::vector<Offloads> m_offloads;            // per layer of the stage
   // The pass that is being written.
   trace::Pass m_pass = trace::Pass::kForward;
   int32_t m_passMicroBatch = 0;

@@ -34,7 +34,7 @@ enum class PlacementKind : uint8_t {
   kRetained,   // kept from forward to backward
   kWindow,     // rebuilt in a communication window
   kOnDemand,   // rebuilt on the critical path, just before the backward segment that reads it
-  kOffload,    // to host memory and back (issue 3; refused until then)
+  kOffload,    // copied to host memory after forward, and back before backward
 };
 
 struct Placement {
@@ -83,8 +83,9 @@ struct Plan {
 
 // Everything that makes a plan impossible for this profile: wrong profile hash, lost or doubled
 // layers, placements missing, needed tensors discarded, inputs that are not there when a
-// recomputation runs (order), windows that do not exist for the tensor, offload. Names stage, layer
-// and operator. Memory is checked by the simulator, not here.
+// recomputation runs (order), windows that do not exist for the tensor, offload without a host link
+// or beyond the host's budget. Names stage, layer and operator. Device memory is checked by the
+// simulator, not here.
 Result<void> validate(const profile::Profile& profile, const Plan& plan);
 
 // 16 hex digits over the canonical JSON; written into recordings and exported configurations.

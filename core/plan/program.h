@@ -32,6 +32,14 @@
 // has a kReduceStart behind each layer and end of the model. Reductions run one after the other on
 // the device's data-parallel stream, beside everything else.
 //
+// Offloaded tensors of a layer are copied out (kOffloadStart, on the device's copy-out stream) when
+// the layer's forward has ended and waited for (kOffloadWait, which frees them) when the forward of
+// the layer above has; the top layer's at the end of the pass, after its send. They are copied back
+// (kFetchStart, on the copy-in stream, which takes their memory) when the backward of the layer
+// above starts, the top layer's before anything else in the pass, and waited for (kFetchWait)
+// before the first segment of their layer whose backward or recomputations read them. Copies of one
+// stream run one after the other and are waited for in the same order.
+//
 // Where a window does not exist its recomputations move (recompute_slots.h): `prev.*` of a stage's
 // top layer run on demand, `fwd.*` of micro-batches that no forward hosts (in 1F1B the last N_s -
 // 1) in `pipe`, and `pipe` on stages that wait for no gradient (the last one) on demand. A
@@ -44,8 +52,9 @@
 // released after the last item that reads it, or after the item that made it when none does; one
 // that is made twice (forward and recomputed) has two lives. Readers: kForward and kRecompute read
 // the operator's inputs; kCollectiveStart and Wait of an operator its inputs, and Wait also its
-// output; kBackward reads the tensors saved for the operator and, in every operator of a layer or
-// of kLastEnd, the layer's input (the checkpoint lives until the layer's backward is done);
+// output; kOffloadStart, kOffloadWait and kFetchWait their tensor, which kFetchStart makes again;
+// kBackward reads the tensors saved for the operator and, in every operator of a layer or of
+// kLastEnd, the layer's input (the checkpoint lives until the layer's backward is done);
 // kSendForward reads the stage's last output. In a split backward, kBackward of an operator with
 // weights reads no saved tensor and makes the operator's output gradient (gradientOf()), and its
 // kWeightGradient reads that, the saved tensors, and the layer's input where that is the
@@ -79,6 +88,10 @@ enum class Action : uint8_t {
   kWeightGradient,  // the part of an operator's backward that a split backward leaves out
   kReduceStart,     // data-parallel, of one layer's gradients; does not block compute
   kReduceWait,      // end of step: until every reduction that was started is done
+  kOffloadStart,    // copy of a tensor to host memory; does not block compute
+  kOffloadWait,     // compute waits for it
+  kFetchStart,      // copy of a tensor back from host memory; does not block compute
+  kFetchWait,       // compute waits for it
 };
 
 // Layers of the model ends in Item::layer.
@@ -158,9 +171,10 @@ StageProgram emptyProgram(const Schedule& schedule, int32_t device);
 
 // Bytes a tensor takes while alive (tensor_bytes.h): liveBytes() from the item that makes it until
 // the forward pass over its layer ends, retainedBytes() after that; liveBytes() throughout when
-// rebuilt; a gradient takes outputBytes. REQUIRES validate(profile, plan). Fails with kInvalidInput
-// when the schedule cannot run these sizes, when a recomputation would come after the backward that
-// reads it, and when the program would be longer than any real job's.
+// rebuilt; retainedBytes() when copied back from the host; a gradient takes outputBytes. REQUIRES
+// validate(profile, plan). Fails with kInvalidInput when the schedule cannot run these sizes, when
+// a recomputation would come after the backward that reads it, and when the program would be longer
+// than any real job's.
 Result<Program> lower(const profile::Profile& profile, const Plan& plan);
 
 }  // namespace caracal::plan

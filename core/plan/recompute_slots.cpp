@@ -42,8 +42,11 @@ void runAfterInputs(const LayerGraph& graph, const std::vector<Placement>& place
   for (int16_t i = 0; i < graph.size(); ++i) {
     if (slots[i] == Slot::kNone) continue;
     for (int16_t input : graph.operators[i].inputs) {
-      if (input == kLayerInput || slots[input] == Slot::kNone) continue;
-      slots[i] = std::max(slots[i], slots[input]);
+      if (input == kLayerInput) continue;
+      // A tensor on the host is back for its layer's backward.
+      if (placements[input].kind == PlacementKind::kOffload)
+        slots[i] = std::max(slots[i], Slot::kOnDemandMlp);
+      if (slots[input] != Slot::kNone) slots[i] = std::max(slots[i], slots[input]);
     }
     if (slots[i] == Slot::kOwnBwdMlp && !placedInOwnWindow(placements[i]))
       slots[i] = Slot::kOnDemandAttn;

@@ -38,4 +38,20 @@ inline TensorBytes tensorBytes(const StageShape& shape, const TensorRef& tensor)
   return bytesOfOperator(op, tensor.op == shape.graph(tensor.layer).last(), retained);
 }
 
+// Host memory for what the device offloads: every offloaded tensor once for each micro-batch in
+// flight.
+inline int64_t hostBytes(const DeviceShape& device) {
+  int64_t total = 0;
+  for (const StageShape& chunk : device.chunks) {
+    for (int32_t layer = chunk.firstLayer(); layer <= chunk.topLayer(); ++layer) {
+      const auto& placements = chunk.policy(layer).placements;
+      for (size_t op = 0; op < placements.size(); ++op) {
+        if (placements[op].kind == PlacementKind::kOffload)
+          total += chunk.inFlight() * chunk.operators(layer)[op].retainedBytes();
+      }
+    }
+  }
+  return total;
+}
+
 }  // namespace caracal::plan

@@ -5,6 +5,7 @@
 #include "core/plan/recompute_slots.h"
 #include "core/plan/schedule.h"
 #include "core/plan/stage_shape.h"
+#include "core/plan/tensor_bytes.h"
 #include "core/profile/profile_json.h"
 
 namespace caracal::plan {
@@ -142,12 +143,23 @@ Result<void> checkWindow(const LayerView& view, int16_t op) {
   return {};
 }
 
+Result<void> checkOffload(const LayerView& view, int16_t op) {
+  if (view.profile().hostLink.bytesPerSecond <= 0) {
+    return wrong(view.where(op),
+                 "is offloaded, but the profile does not know the link to host memory; add "
+                 "links.host to it, or retain or recompute the tensor",
+                 ErrorCode::kUnsupported);
+  }
+  if (op != view.graph().last()) return {};
+  return wrong(view.where(op),
+               "is offloaded, but the layer's output is the input of the layer above and stays; "
+               "retain or discard it");
+}
+
 Result<void> checkPlacement(const LayerView& view, int16_t op) {
   switch (view.placement(op).kind) {
     case PlacementKind::kOffload:
-      return wrong(view.where(op),
-                   "offloading to host memory is not supported yet; retain or recompute the tensor",
-                   ErrorCode::kUnsupported);
+      return checkOffload(view, op);
     case PlacementKind::kDiscarded:
       if (!view.tensor(op).needed()) return {};
       return wrong(
@@ -169,6 +181,14 @@ Result<void> checkInputs(const LayerView& view, int16_t op) {
     const Placement have = view.placement(input);
     if (have.kind == PlacementKind::kRetained || have.recomputed()) continue;
     const std::string& id = view.tensor(input).id;
+    if (have.kind == PlacementKind::kOffload) {
+      const Placement own = view.placement(op);
+      if (own.kind == PlacementKind::kOnDemand || own.window == WindowId::kOwnBwdMlp) continue;
+      return wrong(view.where(op),
+                   fmt::format("is recomputed ({}) from {}, which is on the host until the layer's "
+                               "backward; recompute it onDemand or retain {}",
+                               toText(own), id, id));
+    }
     return wrong(view.where(op),
                  fmt::format("is recomputed ({}) from {}, which is {}; retain or recompute {}",
                              toText(view.placement(op)), id, toText(have), id));
@@ -287,6 +307,16 @@ Result<void> checkLayer(const LayerView& view) {
   return checkUnit(view);
 }
 
+Result<void> checkHostBudget(const DeviceShape& device) {
+  const int64_t budget = device.chunks.front().profile.memory.hostBudgetBytes;
+  const int64_t bytes = hostBytes(device);
+  if (budget == 0 || bytes <= budget) return {};
+  return wrong(fmt::format("stage {}", device.device),
+               fmt::format("offloads {} bytes to host memory, {} more than memory.hostBudgetBytes "
+                           "of the profile; offload less",
+                           bytes, bytes - budget));
+}
+
 }  // namespace
 
 Result<void> validate(const Profile& profile, const Plan& plan) {
@@ -299,10 +329,12 @@ Result<void> validate(const Profile& profile, const Plan& plan) {
   const ProfileGraphs graphs(profile);
   for (int32_t device = 0; device < schedule->devices; ++device) {
     const StageProgram held = emptyProgram(*schedule, device);
-    for (const StageShape& stage : deviceShape(profile, graphs, plan, held).chunks) {
+    const DeviceShape shape = deviceShape(profile, graphs, plan, held);
+    for (const StageShape& stage : shape.chunks) {
       for (int32_t layer = stage.firstLayer(); layer <= stage.topLayer(); ++layer)
         CARACAL_CHECK_OK(checkLayer({stage, layer}));
     }
+    CARACAL_CHECK_OK(checkHostBudget(shape));
   }
   return {};
 }

@@ -225,6 +225,7 @@ Result<Hardware> hardwareFromJson(std::string_view text) {
   hardware.tensorLink = readLink(root.object("tensorLink"));
   hardware.pipelineLink = readLink(root.object("pipelineLink"));
   hardware.dataLink = readLink(root.object("dataLink"));
+  if (root.has("hostLink")) hardware.hostLink = readLink(root.object("hostLink"));
   hardware.gpusPerNode = root.integer32Or("gpusPerNode", 8, 1);
   root.skip("sources");  // one text for each constant, for people
   root.finish();

@@ -64,6 +64,7 @@ struct Hardware {
   int64_t memoryBytes = 0;
   int64_t launchNs = 0;  // floor of any operator
   Link tensorLink, pipelineLink, dataLink;
+  Link hostLink;  // to host memory and back, each way; bandwidth 0: unknown
   // GPUs that tensorLink joins; larger groups talk over dataLink.
   int32_t gpusPerNode = 8;
   bool operator==(const Hardware&) const = default;

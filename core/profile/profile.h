@@ -7,6 +7,7 @@
 // The document is "caracal.profile/1" (profile_json.h, resources/schema/profile.schema.json).
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -131,14 +132,21 @@ struct ParallelShape {
 struct Link {
   int64_t latencyNs = 0;
   double bytesPerSecond = 0;
+  // What leaves a device over its shared links at the same time shares one port's bandwidth fairly.
+  bool shared = false;
   bool operator==(const Link&) const = default;
+  // REQUIRES a known bandwidth.
+  int64_t transferNs(double bytes) const {
+    return latencyNs + std::llround(bytes / bytesPerSecond * 1e9);
+  }
 };
 
 struct Memory {
   int64_t capacityBytes = 0;  // of the device; 0: unknown
   int64_t reserveBytes =
       0;  // stated reserve for fragmentation and libraries, counted in every peak
-  int64_t workspaceBytes = 0;  // gradients in flight and scratch of the running operator
+  int64_t workspaceBytes = 0;   // gradients in flight and scratch of the running operator
+  int64_t hostBudgetBytes = 0;  // host memory for offloaded tensors of one GPU; 0: no limit known
   bool operator==(const Memory&) const = default;
 };
 
@@ -169,6 +177,7 @@ struct Profile {
   int64_t sendBackwardNs = 0;    // one gradient to the previous stage
   int64_t sendBytes = 0;
   Link tensorLink, pipelineLink, dataLink;
+  Link hostLink;       // device to host memory and back, each way; bandwidth 0: cannot offload
   double kappa = 1.0;  // an operator beside a collective takes kappa times as long
   double rho = 1.0;    // and the collective rho times; 1 when unknown
   Memory memory;

@@ -69,6 +69,22 @@ Json linkJson(const Link& link) {
   return {{"latencyNs", link.latencyNs}, {"bytesPerSecond", link.bytesPerSecond}};
 }
 
+Json linksJson(const Profile& profile) {
+  Json json{{"tensor", linkJson(profile.tensorLink)},
+            {"pipeline", linkJson(profile.pipelineLink)},
+            {"data", linkJson(profile.dataLink)}};
+  if (profile.hostLink != Link{}) json["host"] = linkJson(profile.hostLink);
+  return json;
+}
+
+Json memoryJson(const Memory& memory) {
+  Json json{{"capacityBytes", memory.capacityBytes},
+            {"reserveBytes", memory.reserveBytes},
+            {"workspaceBytes", memory.workspaceBytes}};
+  if (memory.hostBudgetBytes > 0) json["hostBudgetBytes"] = memory.hostBudgetBytes;
+  return json;
+}
+
 Json observedJson(const ObservedStage& stage) {
   return {{"stage", stage.stage},
           {"layers", stage.layerCount},
@@ -95,15 +111,9 @@ Json documentOf(const Profile& profile) {
            {{"forwardNs", profile.sendForwardNs},
             {"backwardNs", profile.sendBackwardNs},
             {"bytes", profile.sendBytes}}},
-          {"links",
-           {{"tensor", linkJson(profile.tensorLink)},
-            {"pipeline", linkJson(profile.pipelineLink)},
-            {"data", linkJson(profile.dataLink)}}},
+          {"links", linksJson(profile)},
           {"contention", {{"kappa", profile.kappa}, {"rho", profile.rho}}},
-          {"memory",
-           {{"capacityBytes", profile.memory.capacityBytes},
-            {"reserveBytes", profile.memory.reserveBytes},
-            {"workspaceBytes", profile.memory.workspaceBytes}}},
+          {"memory", memoryJson(profile.memory)},
           {"observed",
            {{"stepNs", profile.observedStepNs},
             {"plan", profile.observedPlan},
@@ -207,6 +217,7 @@ void readTransfers(JsonNode& root, Profile& profile) {
   profile.tensorLink = readLink(links.object("tensor"));
   profile.pipelineLink = readLink(links.object("pipeline"));
   profile.dataLink = readLink(links.object("data"));
+  if (links.has("host")) profile.hostLink = readLink(links.object("host"));
   links.finish();
   JsonNode contention = root.object("contention");
   profile.kappa = contention.number("kappa", 1.0);
@@ -218,6 +229,7 @@ void readMemory(JsonNode node, Memory& memory) {
   memory.capacityBytes = node.integer("capacityBytes", 0);
   memory.reserveBytes = node.integer("reserveBytes", 0);
   memory.workspaceBytes = node.integer("workspaceBytes", 0);
+  memory.hostBudgetBytes = node.integerOr("hostBudgetBytes", 0, 0);
   node.finish();
 }
 

@@ -25,10 +25,6 @@ int64_t operatorNs(const Hardware& hardware, double flops, double bytes) {
   return std::max(roundNs(std::max(compute, memory)), hardware.launchNs);
 }
 
-int64_t transferNs(const Link& link, double bytes) {
-  return link.latencyNs + roundNs(bytes / link.bytesPerSecond);
-}
-
 // A ring moves each byte (n-1)/n times to gather or to reduce and scatter, and twice that to do
 // both. All-to-all keeps one share of n at home.
 int64_t transferNs(const Hardware& hardware, const Transfer& transfer) {
@@ -37,7 +33,7 @@ int64_t transferNs(const Hardware& hardware, const Transfer& transfer) {
       transfer.ranks <= hardware.gpusPerNode ? hardware.tensorLink : hardware.dataLink;
   const double rounds = transfer.pattern == Pattern::kAllReduce ? 2.0 : 1.0;
   const auto ranks = static_cast<double>(transfer.ranks);
-  return transferNs(link, rounds * (ranks - 1) / ranks * static_cast<double>(transfer.bytes));
+  return link.transferNs(rounds * (ranks - 1) / ranks * static_cast<double>(transfer.bytes));
 }
 
 int64_t transfersNs(const Hardware& hardware, const std::vector<Transfer>& transfers) {
@@ -91,8 +87,8 @@ int64_t reduceNs(const ModelDescription& model, const Hardware& hardware, int64_
   const double rounds =
       model.distributedOptimizer ? kGradientBytes + kWeightBytes : 2 * kGradientBytes;
   const auto ranks = static_cast<double>(replicas);
-  return transferNs(hardware.dataLink,
-                    rounds * (ranks - 1) / ranks * static_cast<double>(parameters));
+  return hardware.dataLink.transferNs(rounds * (ranks - 1) / ranks *
+                                      static_cast<double>(parameters));
 }
 
 int64_t gradientReduceNs(const ModelDescription& model, const Hardware& hardware,
@@ -155,12 +151,13 @@ Result<Profile> profileFromModel(const ModelDescription& model, const Hardware& 
   const int64_t streamBytes = profile.kinds.front().inputBytes;
   if (model.parallel.pipeline > 1) {
     profile.sendBytes = streamBytes;
-    profile.sendForwardNs = transferNs(hardware.pipelineLink, static_cast<double>(streamBytes));
+    profile.sendForwardNs = hardware.pipelineLink.transferNs(static_cast<double>(streamBytes));
     profile.sendBackwardNs = profile.sendForwardNs;
   }
   profile.tensorLink = hardware.tensorLink;
   profile.pipelineLink = hardware.pipelineLink;
   profile.dataLink = hardware.dataLink;
+  profile.hostLink = hardware.hostLink;
   int64_t workspace = workspaceBytes(profile.last.operators, streamBytes);
   for (const LayerKind& kind : profile.kinds)
     workspace = std::max(workspace, workspaceBytes(kind.operators, streamBytes));

@@ -24,6 +24,7 @@ int64_t nowNs() {
 int64_t kindNumber(trace::EventKind kind) {
   if (kind == trace::EventKind::kRecompute) return kKindRecompute;
   if (kind == trace::EventKind::kComm) return kKindComm;
+  if (kind == trace::EventKind::kMemcpy) return kKindCopy;
   return kKindCompute;
 }
 

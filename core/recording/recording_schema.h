@@ -16,6 +16,7 @@ std::string schemaSql();
 inline constexpr int64_t kKindCompute = 0;
 inline constexpr int64_t kKindRecompute = 1;
 inline constexpr int64_t kKindComm = 2;
+inline constexpr int64_t kKindCopy = 3;
 
 // NVTX_EVENTS.eventType, as Nsight Systems writes it.
 inline constexpr int64_t kNvtxPushPopRange = 59;

@@ -63,13 +63,14 @@ void addEvent(StepRecords& records, const Trace& trace, const Track& track, Even
   const EventArgs args = trace.args(event).value_or(EventArgs{});
   const int32_t rank = trace.ranks()[track.rank].rank;
   const int64_t begin = trace.beginNs(event), end = trace.endNs(event);
-  if (trace::isScheduleWork(trace.kind(event))) {
+  const EventKind kind = trace.kind(event);
+  if (trace::isScheduleWork(kind) || kind == EventKind::kMemcpy) {
     records.operators.push_back(operatorRow(trace, track, rank, event, args));
-  } else if (trace.kind(event) == EventKind::kPass) {
+  } else if (kind == EventKind::kPass) {
     records.ranges.push_back(
         {rank, fmt::format("{}:{}:{}", trace.name(event), args.microBatch, args.stage), begin,
          end});
-  } else if (trace.kind(event) == EventKind::kAnnotation) {
+  } else if (kind == EventKind::kAnnotation) {
     records.ranges.push_back({rank, std::string(trace.name(event)), begin, end});
   }
 }

@@ -42,6 +42,10 @@ class FigureCounter {
         else
           m_window = {time.beginNs, time.endNs};
         break;
+      case Action::kOffloadWait:
+      case Action::kFetchWait:
+        m_figures.exposedOffloadNs += ns;
+        break;
       case Action::kGradientReduce:
       case Action::kReduceWait:
         m_figures.exposedReduceNs += ns;
@@ -89,6 +93,11 @@ class FigureCounter {
            m_figures.passes.back().chunk == item.chunk;
   }
 
+  static bool startsBeside(Action action) {
+    return action == Action::kCollectiveStart || action == Action::kOffloadStart ||
+           action == Action::kFetchStart;
+  }
+
   // A pass opens with what follows its receive, or with its first item where nothing is received.
   void extendPass(const Item& item, const ItemTime& time) {
     if (item.chunk < 0 || item.action == Action::kReduceStart) return;
@@ -100,7 +109,7 @@ class FigureCounter {
           {item.pass, item.passMicroBatch, item.chunk, {receives ? time.endNs : time.beginNs, 0}});
     }
     const bool sends = item.action == Action::kSendForward || item.action == Action::kSendBackward;
-    if (item.action == Action::kCollectiveStart) return;  // ends with its Wait
+    if (startsBeside(item.action)) return;  // ends with its Wait
     m_figures.passes.back().span.endNs = sends ? time.beginNs : time.endNs;
   }
 

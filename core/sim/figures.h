@@ -27,6 +27,7 @@ struct StageFigures {
   int64_t busyNs = 0;            // compute stream, optimizer included
   int64_t hiddenRecomputeNs = 0;
   int64_t exposedRecomputeNs = 0;  // repeated collectives included, unless in a `pipe` wait
+  int64_t exposedOffloadNs = 0;    // waiting for copies to and from the host
   int64_t exposedReduceNs = 0;     // waiting for gradients to be reduced, before the optimizer
 };
 

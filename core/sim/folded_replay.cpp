@@ -104,7 +104,7 @@ class FoldedDevice {
           send(m_before[slot], pass, &FoldedDevice::m_gradients, m_profile.sendBackwardNs);
         return true;
       case PassKind::kWeightGradient:
-        add(pass, trace::Pass::kWeight, m_costs[slot].of(pass.microBatch).weights);
+        add(pass, trace::Pass::kWeight, m_costs[slot].of(pass.microBatch).weights, m_nowNs);
         return true;
     }
     return false;
@@ -118,12 +118,12 @@ class FoldedDevice {
 
   void send(const Port& to, const ScheduledPass& pass, std::vector<int64_t> FoldedDevice::*arrivals,
             int64_t transferNs) {
-    (to.device->*arrivals)[to.begin + static_cast<size_t>(pass.microBatch)] = m_nowNs + transferNs;
+    (to.device->*arrivals)[to.begin + static_cast<size_t>(pass.microBatch)] = m_sendNs + transferNs;
   }
 
   void forward(const ScheduledPass& pass, size_t slot) {
-    add(pass, trace::Pass::kForward,
-        m_costs[slot].forward(pass.microBatch, m_roles.hosted[m_next]));
+    add(pass, trace::Pass::kForward, m_costs[slot].forward(pass.microBatch, m_roles.hosted[m_next]),
+        m_nowNs);
   }
 
   // What runs before the gradient is there is hidden; the rest of it is exposed.
@@ -134,27 +134,29 @@ class FoldedDevice {
     figures.hiddenRecomputeNs += hiddenNs;
     figures.exposedRecomputeNs += cost.pipeNs - hiddenNs;
     figures.pipeRecomputeNs += cost.pipeBusyNs;
-    m_nowNs = std::max(m_nowNs + cost.pipeNs, gradientNs);
-    add(pass, trace::Pass::kBackward, cost);
+    add(pass, trace::Pass::kBackward, cost, std::max(m_nowNs + cost.pipeNs, gradientNs));
   }
 
-  void add(const ScheduledPass& pass, trace::Pass kind, const PassCost& cost) {
-    if (m_roles.reduces[m_next]) reduce(cost);
+  // The pass starts now and begins at beginningNs (pass_costs.h).
+  void add(const ScheduledPass& pass, trace::Pass kind, const PassCost& cost, int64_t beginningNs) {
+    if (m_roles.reduces[m_next]) reduce(cost, beginningNs);
     if (!cost.runs) return;
     StageFigures& figures = m_result.figures;
-    const Span span{m_nowNs, m_nowNs + cost.durationNs};
+    const Span span{beginningNs, cost.end.at(m_nowNs, beginningNs)};
+    m_sendNs = cost.send.at(m_nowNs, beginningNs);
     figures.passes.push_back({kind, pass.microBatch, static_cast<int16_t>(pass.chunk), span});
     figures.busyNs += cost.busyNs;
     figures.hiddenRecomputeNs += cost.hiddenNs;
     figures.exposedRecomputeNs += cost.exposedNs;
+    figures.exposedOffloadNs += span.lengthNs() - cost.workNs;
     m_nowNs = span.endNs;
     m_result.peakBytes = std::max(m_result.peakBytes, m_nowBytes + cost.memory.peakBytes);
     m_nowBytes += cost.memory.netBytes;
   }
 
-  void reduce(const PassCost& cost) {
+  void reduce(const PassCost& cost, int64_t beginningNs) {
     for (const Reduction& reduction : cost.reductions)
-      m_reducedNs = std::max(m_reducedNs, m_nowNs + reduction.readyNs) + reduction.ns;
+      m_reducedNs = std::max(m_reducedNs, reduction.ready.at(m_nowNs, beginningNs)) + reduction.ns;
   }
 
   const plan::DeviceShape& m_shape;
@@ -168,6 +170,7 @@ class FoldedDevice {
   std::vector<Port> m_before, m_after;              // per chunk
   size_t m_next = 0;
   int64_t m_nowNs = 0;
+  int64_t m_sendNs = 0;     // when the last pass sent
   int64_t m_reducedNs = 0;  // the end of the last reduction so far
   int64_t m_nowBytes = 0;
 };

@@ -50,6 +50,9 @@ int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item) {
           [](const auto& end) { return end.gradientReduceNs; });
     case Action::kReduceStart:
       return reductionNs(shape.profile, item.layer);
+    case Action::kOffloadStart:
+    case Action::kFetchStart:
+      return shape.profile.hostLink.transferNs(static_cast<double>(op().retainedBytes()));
     case Action::kOptimizer:
       return sumOverStage(
           shape, [](const auto& kind) { return kind.optimizerNs; },

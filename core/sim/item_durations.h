@@ -7,8 +7,9 @@
 namespace caracal::sim {
 
 // kForward, kBackward, kRecompute, kWeightGradient, kCollectiveStart (the collective),
-// kGradientReduce, kReduceStart, kOptimizer. In a split backward a collective has its whole
-// transfer to fill: the weight gradient that overlaps it otherwise runs elsewhere.
+// kGradientReduce, kReduceStart, kOptimizer, kOffloadStart and kFetchStart (the copy). In a split
+// backward a collective has its whole transfer to fill: the weight gradient that overlaps it
+// otherwise runs elsewhere.
 int64_t aloneNs(const plan::StageShape& shape, const plan::Item& item);
 // Summed over chunks for kGradientReduce and kOptimizer; other items are those of their chunk.
 int64_t aloneNs(const plan::DeviceShape& device, const plan::Item& item);

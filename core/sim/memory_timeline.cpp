@@ -30,7 +30,8 @@ class MemoryCounter {
     if (item.chunk < 0) return;
     plan::forEachMade(m_device.of(item), item, [&](const TensorRef& tensor) {
       const size_t index = m_indexOf(tensor);
-      m_bytesOf[index] = m_sizes[index % m_indexOf.perMicroBatch()].live;
+      const plan::TensorBytes& sizes = m_sizes[index % m_indexOf.perMicroBatch()];
+      m_bytesOf[index] = item.action == Action::kFetchStart ? sizes.retained : sizes.live;
       m_now += m_bytesOf[index];
     });
     m_peak = std::max(m_peak, m_now);
@@ -92,8 +93,17 @@ class MemoryCounter {
 };
 
 bool occupiesCompute(const Item& item) {
-  return item.action != Action::kCollectiveStart && item.action != Action::kReduceStart &&
-         item.action != Action::kSendForward && item.action != Action::kSendBackward;
+  switch (item.action) {
+    case Action::kCollectiveStart:
+    case Action::kReduceStart:
+    case Action::kOffloadStart:
+    case Action::kFetchStart:
+    case Action::kSendForward:
+    case Action::kSendBackward:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace

@@ -178,41 +178,69 @@ std::vector<size_t> passBegins(const PassOrder& order, const plan::StageProgram&
   return begins;
 }
 
-// Of the items [begin, end), a pass that began at beginNs.
-std::vector<Reduction> reductionsOf(const plan::StageProgram& program, const StageTimes& times,
-                                    size_t begin, size_t end, int64_t beginNs) {
-  std::vector<Reduction> reductions;
-  for (size_t i = begin; i < end; ++i) {
-    const ItemTime& time = times.items[i];
-    if (program.items[i].action == plan::Action::kReduceStart)
-      reductions.push_back({time.beginNs - beginNs, time.endNs - time.beginNs});
-  }
-  return reductions;
-}
+// The items [begin, end) of a program, with their times.
+struct TimedItems {
+  plan::StageProgram program;
+  StageTimes times;
 
-// Times of one pass, from its items [begin, end).
-void fillTimes(const plan::StageProgram& program, const StageTimes& times, size_t begin, size_t end,
-               PassCost& cost) {
-  if (begin == end) return;
-  const auto at = [](size_t i) { return static_cast<std::ptrdiff_t>(i); };
-  plan::StageProgram part;
-  part.chunks = program.chunks;
-  part.items.assign(program.items.begin() + at(begin), program.items.begin() + at(end));
-  StageTimes partTimes;
-  partTimes.gradientArrivalNs = times.gradientArrivalNs;
-  partTimes.items.assign(times.items.begin() + at(begin), times.items.begin() + at(end));
-  const StageFigures figures = figuresOf(part, partTimes);
+  TimedItems(const plan::StageProgram& whole, const StageTimes& wholeTimes, size_t begin,
+             size_t end) {
+    const auto at = [](size_t i) { return static_cast<std::ptrdiff_t>(i); };
+    program.chunks = whole.chunks;
+    program.items.assign(whole.items.begin() + at(begin), whole.items.begin() + at(end));
+    times.gradientArrivalNs = wholeTimes.gradientArrivalNs;
+    times.items.assign(wholeTimes.items.begin() + at(begin), wholeTimes.items.begin() + at(end));
+  }
+};
+
+// One pass in one of the sample's replays.
+struct PassReplay {
+  StageFigures figures;
+  int64_t startNs = 0;
+  Span span;
+  int64_t sendNs = 0;
+  std::vector<Span> reductions;
+
+  explicit PassReplay(const TimedItems& part) : figures(figuresOf(part.program, part.times)) {
+    const auto& items = part.program.items;
+    startNs = part.times.items.front().beginNs;
+    span = figures.passes.empty() ? Span{startNs, startNs} : figures.passes.front().span;
+    sendNs = span.endNs;
+    for (size_t i = 0; i < items.size(); ++i) {
+      const ItemTime& time = part.times.items[i];
+      if (items[i].action == plan::Action::kSendForward) sendNs = time.beginNs;
+      if (items[i].action == plan::Action::kReduceStart)
+        reductions.push_back({time.beginNs, time.endNs});
+    }
+  }
+};
+
+// `timed` and `freed`: replays of the pass in which early fetches take their time, and none.
+void fillTimes(const PassReplay& timed, const PassReplay& freed, PassCost& cost) {
+  const auto moment = [&](int64_t timedNs, int64_t freedNs) {
+    return Moment{timedNs - timed.startNs, freedNs - freed.span.beginNs};
+  };
+  const StageFigures& figures = freed.figures;
   cost.runs = !figures.passes.empty();
-  const Span span =
-      cost.runs ? figures.passes.front().span : Span{partTimes.items.front().beginNs, 0};
-  cost.reductions = reductionsOf(program, times, begin, end, span.beginNs);
-  if (!cost.runs) return;
-  cost.pipeNs = span.beginNs - partTimes.items.front().beginNs;
-  cost.durationNs = span.lengthNs();
+  cost.end = moment(timed.span.endNs, freed.span.endNs);
+  cost.send = moment(timed.sendNs, freed.sendNs);
+  cost.reductions.clear();
+  for (size_t i = 0; i < freed.reductions.size(); ++i) {
+    cost.reductions.push_back({moment(timed.reductions[i].beginNs, freed.reductions[i].beginNs),
+                               freed.reductions[i].lengthNs()});
+  }
+  cost.pipeNs = freed.span.beginNs - freed.startNs;
+  cost.workNs = freed.span.lengthNs() - figures.exposedOffloadNs;
   cost.hiddenNs = figures.hiddenRecomputeNs;
   cost.exposedNs = figures.exposedRecomputeNs - cost.pipeNs;
   cost.busyNs = figures.busyNs;
   cost.pipeBusyNs = figures.pipeRecomputeNs;
+}
+
+bool offloads(const plan::StageProgram& program) {
+  return std::any_of(program.items.begin(), program.items.end(), [](const plan::Item& item) {
+    return item.action == plan::Action::kFetchStart;
+  });
 }
 
 // Any pass that makes weight gradients may be the one that completes them.
@@ -235,14 +263,20 @@ Result<void> runSample(const profile::Profile& profile, const plan::Plan& plan,
   const plan::DeviceShape shape = plan::deviceShape(sized, graphs, plan, program);
   CARACAL_CHECK_OK(plan::lowerDevice(
       shape, sample.order(), {sample.hosted(), reducingPasses(profile, sample.order())}, program));
-  const StageTimes times = replayAlone(shape, program);
+  const StageTimes timed = replayAlone(shape, program);
+  const StageTimes freed =
+      offloads(program) ? replayAlone(shape, program, EarlyFetches::kFree) : timed;
   const std::vector<size_t> begins = passBegins(sample.order(), program);
   const std::vector<MemoryChange> changes = memoryChangesOf(shape, program, begins);
   for (size_t i = 0; i < sample.order().size(); ++i) {
     PassCost* cost = sample.targets()[i];
     if (cost == nullptr) continue;
-    fillTimes(program, times, begins[i], begins[i + 1], *cost);
     cost->memory = changes[i];
+    if (begins[i] == begins[i + 1]) continue;
+    const auto replayOf = [&](const StageTimes& times) {
+      return PassReplay(TimedItems(program, times, begins[i], begins[i + 1]));
+    };
+    fillTimes(replayOf(timed), replayOf(freed), *cost);
   }
   return {};
 }

@@ -5,6 +5,7 @@
 // cost, exactly.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -17,16 +18,28 @@
 
 namespace caracal::sim {
 
+// A moment of a pass. What its top layer has on the host is copied back from the pass's start;
+// everything else waits for its beginning: when `pipe` work is done and the gradient is there.
+struct Moment {
+  int64_t afterStartNs = 0;      // at the earliest, for the sake of these copies
+  int64_t afterBeginningNs = 0;  // at the earliest, for the sake of all the rest
+
+  int64_t at(int64_t startNs, int64_t beginningNs) const {
+    return std::max(startNs + afterStartNs, beginningNs + afterBeginningNs);
+  }
+};
+
 // A layer's gradient reduction in a pass that completes the chunk's gradients.
 struct Reduction {
-  int64_t readyNs = 0;  // after the pass began
+  Moment ready;
   int64_t ns = 0;
 };
 
 struct PassCost {
-  bool runs = false;       // has items
-  int64_t pipeNs = 0;      // recomputation before the gradient is waited for
-  int64_t durationNs = 0;  // from then to the pass's end
+  bool runs = false;   // has items
+  int64_t pipeNs = 0;  // recomputation before the gradient is waited for: from start to beginning
+  Moment send, end;    // of its activation or gradient; without one: the end
+  int64_t workNs = 0;  // from its beginning to its end, were no copy ever waited for
   // Recomputation of the `pipe` place is in none of the following but busyNs.
   int64_t hiddenNs = 0;
   int64_t exposedNs = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -37,7 +38,7 @@ class DeviceReplay {
   }
 
   // Everything that other devices would send is there at 0, and what is sent to them is lost.
-  void runAlone() {
+  void runAlone(EarlyFetches earlyFetches) {
     for (size_t slot = 0; slot < m_shape.chunks.size(); ++slot) {
       const auto fill = [&](Arrivals& arrivals) {
         std::fill_n(arrivals.begin() + static_cast<std::ptrdiff_t>(slot * m_microBatches),
@@ -49,6 +50,7 @@ class DeviceReplay {
     m_before.resize(m_program.chunks.size());
     m_after.resize(m_program.chunks.size());
     m_alone = true;
+    m_earlyFetches = earlyFetches;
     advance();
   }
 
@@ -122,6 +124,18 @@ class DeviceReplay {
       case Action::kReduceWait:
         m_nowNs = std::max(m_nowNs, m_reducedNs);
         break;
+      case Action::kOffloadStart:
+        time = copy(m_offloads, aloneNs(m_shape, item));
+        return true;
+      case Action::kFetchStart:
+        time = copy(m_fetches, fetchNs(item));
+        return true;
+      case Action::kOffloadWait:
+        waitForCopy(m_offloads);
+        break;
+      case Action::kFetchWait:
+        waitForCopy(m_fetches);
+        break;
       case Action::kRecompute:
         recompute(m_operators.of(item).forwardNs);
         break;
@@ -164,6 +178,29 @@ class DeviceReplay {
     const int64_t beginNs = m_alone ? m_nowNs : std::max(m_nowNs, m_reducedNs);
     m_reducedNs = beginNs + ns;
     return {beginNs, m_reducedNs};
+  }
+
+  // One direction of copies to and from the host; waited for in the order in which they started.
+  struct CopyStream {
+    int64_t freeNs = 0;
+    std::deque<int64_t> endsNs;
+  };
+
+  ItemTime copy(CopyStream& stream, int64_t ns) {
+    const int64_t beginNs = std::max(m_nowNs, stream.freeNs);
+    stream.freeNs = beginNs + ns;
+    stream.endsNs.push_back(stream.freeNs);
+    return {beginNs, stream.freeNs};
+  }
+
+  void waitForCopy(CopyStream& stream) {
+    m_nowNs = std::max(m_nowNs, stream.endsNs.front());
+    stream.endsNs.pop_front();
+  }
+
+  int64_t fetchNs(const Item& item) const {
+    const bool early = item.layer == m_shape.of(item).topLayer();
+    return early && m_earlyFetches == EarlyFetches::kFree ? 0 : aloneNs(m_shape, item);
   }
 
   void recompute(int64_t ns) {
@@ -215,6 +252,8 @@ class DeviceReplay {
   ItemTime* m_windowItem = nullptr;  // of the open window's Start
   int64_t m_repeatedEndNs = 0;
   bool m_alone = false;
+  EarlyFetches m_earlyFetches = EarlyFetches::kTimed;
+  CopyStream m_offloads, m_fetches;
   int64_t m_reducedNs = 0;  // the end of the last reduction so far
   size_t m_next = 0;
   int64_t m_nowNs = 0;
@@ -262,12 +301,13 @@ Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
   return result;
 }
 
-StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program) {
+StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program,
+                       EarlyFetches earlyFetches) {
   const profile::Profile& profile = device.chunks.front().profile;
   const Contention contention = Contention::of(profile.kappa, profile.rho);
   const OperatorTimes operators(profile);
   DeviceReplay alone(device, program, operators, contention);
-  alone.runAlone();
+  alone.runAlone(earlyFetches);
   return alone.takeTimes();
 }
 

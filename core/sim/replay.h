@@ -15,8 +15,8 @@ namespace caracal::sim {
 
 // Compute items: when they run. kCollectiveStart: when the collective runs on its stream, from the
 // moment compute can be filled (Window::overlappedNs lies before begin). Waits and receives: from
-// when compute waits to when it goes on. Sends: the transfer. kReduceStart: the reduction on the
-// data-parallel stream.
+// when compute waits to when it goes on. Sends: the transfer. kReduceStart, kOffloadStart and
+// kFetchStart: the reduction or copy on its stream.
 struct ItemTime {
   int64_t beginNs = 0;
   int64_t endNs = 0;
@@ -41,8 +41,13 @@ struct Replay {
 Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
                       const plan::Program& program, std::stop_token stop = {});
 
+// Copies from the host that are under way while a pass waits for its gradient: those of the top
+// layer of a chunk.
+enum class EarlyFetches : uint8_t { kTimed, kFree };
+
 // The times of one device to which everything has come at time 0 and whose gradient reductions
 // start at once, not one after the other.
-StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program);
+StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program,
+                       EarlyFetches earlyFetches = EarlyFetches::kTimed);
 
 }  // namespace caracal::sim

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/plan/stage_shape.h"
+#include "core/plan/tensor_bytes.h"
 #include "core/sim/item_durations.h"
 #include "core/trace/trace_builder.h"
 
@@ -73,6 +74,10 @@ class StageWriter {
     m_transfers = track(TrackKind::kCommLane, "pp-comm");
     if (m_profile.parallel.gradientReplicas() > 1)
       m_reductions = track(TrackKind::kCommLane, "dp-comm");
+    if (plan::hostBytes(m_shape) > 0) {
+      m_offloads = track(TrackKind::kCommLane, "copy-out");
+      m_fetches = track(TrackKind::kCommLane, "copy-in");
+    }
     for (size_t i = 0; i < m_program.items.size(); ++i) write(m_program.items[i], times().items[i]);
   }
 
@@ -132,6 +137,14 @@ class StageWriter {
         return;
       case Action::kCollectiveWait:
       case Action::kReduceWait:
+      case Action::kOffloadWait:
+      case Action::kFetchWait:
+        return;
+      case Action::kOffloadStart:
+        writeCopy(m_offloads, "offload.", item, span);
+        return;
+      case Action::kFetchStart:
+        writeCopy(m_fetches, "fetch.", item, span);
         return;
       case Action::kRecvForward:
         writeTransfer(item, "recv.fwd", activationTransfer(item), held(item).before);
@@ -158,6 +171,12 @@ class StageWriter {
         add(m_compute, EventKind::kCompute, "optimizer", span, args);
         return;
     }
+  }
+
+  void writeCopy(trace::TrackIndex track, const char* verb, const Item& item, Span span) {
+    EventArgs args = argsOf(item);
+    args.bytes = operatorOf(item).retainedBytes();
+    add(track, EventKind::kMemcpy, verb + std::string(operatorId(item)), span, args);
   }
 
   void writeCollective(const Item& item, Span span, EventArgs args) {
@@ -215,6 +234,7 @@ class StageWriter {
   int64_t m_tracks = 0;
   int64_t m_sequence = 0;
   trace::TrackIndex m_compute = 0, m_collectives = 0, m_transfers = 0, m_reductions = 0;
+  trace::TrackIndex m_offloads = 0, m_fetches = 0;
 };
 
 void writeMeta(const profile::Profile& profile, const plan::Plan& plan, const SimResult& result,
@@ -227,6 +247,7 @@ void writeMeta(const profile::Profile& profile, const plan::Plan& plan, const Si
   link("tensor", profile.tensorLink);
   link("pipeline", profile.pipelineLink);
   link("data", profile.dataLink);
+  if (profile.hostLink.bytesPerSecond > 0) link("host", profile.hostLink);
   meta["clock"] = "virtual";
   meta["policy"] = plan.policy;
   if (plan.schedule != "1F1B") meta["schedule"] = plan.schedule;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/statistics.h"
+#include "core/plan/tensor_bytes.h"
 #include "core/sim/figures.h"
 #include "core/sim/folded_replay.h"
 #include "core/sim/item_durations.h"
@@ -32,7 +33,9 @@ StageResult resultOf(const plan::DeviceShape& device, const StageFigures& figure
   result.busyNs = figures.busyNs;
   result.exposedRecomputeNs = figures.exposedRecomputeNs;
   result.hiddenRecomputeNs = figures.hiddenRecomputeNs;
+  result.exposedOffloadNs = figures.exposedOffloadNs;
   result.exposedReduceNs = figures.exposedReduceNs;
+  result.hostBytes = plan::hostBytes(device);
   result.staticBytes = staticBytes(device);
   result.budgetBytes = device.chunks.front().plan.budgetBytes;
   result.peakBytes = peakBytes;

@@ -43,10 +43,12 @@ struct StageResult {
   int64_t bubbleNs = 0;            // pipeline window - union of F, B, W and recompute work
   int64_t exposedRecomputeNs = 0;  // per step
   int64_t hiddenRecomputeNs = 0;   // per step
+  int64_t exposedOffloadNs = 0;    // per step: passes waiting for copies to and from the host
   int64_t exposedReduceNs = 0;     // data-parallel reduction that the optimizer waits for
   int64_t staticBytes = 0;
   int64_t peakBytes = 0;             // over time, static + workspace + reserve included
   int64_t budgetBytes = 0;           // 0: no limit
+  int64_t hostBytes = 0;             // offloaded, all micro-batches in flight
   std::vector<MemorySample> memory;  // filled unless detail is kNone
 };
 

@@ -26,6 +26,7 @@ class CpuDevice final : public Device {
   CpuDevice(const CpuDeviceOptions& options, std::shared_ptr<const model::TextSource> text,
             comm::RunClock& clock);
 
+  Memory& host() override { return *this; }
   Result<float*> allocate(int64_t bytes) override;
   void release(float* data) noexcept override;
   int64_t outputBytes(model::Op op) const override { return m_model.outputBytes(op); }
@@ -35,6 +36,7 @@ class CpuDevice final : public Device {
   Result<void> launch(const Launch& call) override;
   Result<void> startCollective(const Collective& call) override;
   Result<void> waitCollective(const Collective& call) override;
+  Result<void> copy(const Copy& call) override;
   Result<void> send(const Exchange& call) override;
   Result<void> receive(const Exchange& call) override;
   Result<void> reduceGradients(Label label) override;

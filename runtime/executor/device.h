@@ -24,6 +24,19 @@ struct Tensor {
   int64_t bytes = 0;
 };
 
+// Memory that a pool takes blocks from.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  virtual Result<float*> allocate(int64_t bytes) = 0;  // aligned for any operator
+  virtual void release(float* data) noexcept = 0;
+
+ protected:
+  Memory() = default;
+  Memory(const Memory&) = default;
+  Memory& operator=(const Memory&) = default;
+};
+
 // Names a call of this step in the timing report.
 using Label = uint32_t;
 
@@ -55,6 +68,12 @@ struct Exchange {
   Tensor tensor{};
 };
 
+// Between device and host memory, of an offloaded tensor.
+struct Copy {
+  Label label = 0;
+  Tensor from{}, to{};
+};
+
 struct Timing {
   Label label = 0;
   Span span;                // collectives: entry to end; transfers: the transfer
@@ -63,12 +82,9 @@ struct Timing {
   bool operator==(const Timing&) const = default;
 };
 
-class Device {
+class Device : public Memory {
  public:
-  virtual ~Device() = default;
-
-  virtual Result<float*> allocate(int64_t bytes) = 0;  // aligned for any operator
-  virtual void release(float* data) noexcept = 0;
+  virtual Memory& host() = 0;  // where offloaded tensors go
   // Of the tensor that `op` makes; kEmbed also stands for what arrives from the stage before.
   virtual int64_t outputBytes(model::Op op) const = 0;
   // Parameters, gradients and optimizer state; gradients of activations and scratch.
@@ -78,6 +94,7 @@ class Device {
   virtual Result<void> launch(const Launch& call) = 0;
   virtual Result<void> startCollective(const Collective& call) = 0;
   virtual Result<void> waitCollective(const Collective& call) = 0;  // as it was started
+  virtual Result<void> copy(const Copy& call) = 0;
   virtual Result<void> send(const Exchange& call) = 0;
   virtual Result<void> receive(const Exchange& call) = 0;
   virtual Result<void> reduceGradients(Label label) = 0;  // over the data-parallel replicas
@@ -86,11 +103,6 @@ class Device {
   virtual int64_t nowNs() const = 0;
   // Everything that finished since the last call, by label.
   virtual std::vector<Timing> takeTimings() = 0;
-
- protected:
-  Device() = default;
-  Device(const Device&) = default;
-  Device& operator=(const Device&) = default;
 };
 
 }  // namespace caracal::executor

@@ -70,6 +70,12 @@ class RankRecorder {
       case Action::kRecompute:
       case Action::kWeightGradient:
         return operatorOf(item).id;
+      case Action::kOffloadStart:
+      case Action::kOffloadWait:
+        return "offload." + operatorOf(item).id;
+      case Action::kFetchStart:
+      case Action::kFetchWait:
+        return "fetch." + operatorOf(item).id;
       case Action::kCollectiveStart:
       case Action::kCollectiveWait:
         if (item.window >= 0)
@@ -107,6 +113,12 @@ class RankRecorder {
       case Action::kReduceStart:
       case Action::kReduceWait:
         return "dp-comm";
+      case Action::kOffloadStart:
+      case Action::kOffloadWait:
+        return "copy-out";
+      case Action::kFetchStart:
+      case Action::kFetchWait:
+        return "copy-in";
       default:
         return "compute";
     }
@@ -116,7 +128,9 @@ class RankRecorder {
     OperatorRow row;
     row.rank = m_rank.position.rank;
     row.lane = laneOf(item.action);
-    row.kind = row.lane == "compute" ? trace::EventKind::kCompute : trace::EventKind::kComm;
+    row.kind = row.lane == "compute"           ? trace::EventKind::kCompute
+               : row.lane.starts_with("copy-") ? trace::EventKind::kMemcpy
+                                               : trace::EventKind::kComm;
     if (item.action == Action::kRecompute) {
       row.kind = trace::EventKind::kRecompute;
       row.window = item.window + 1;
@@ -136,6 +150,7 @@ class RankRecorder {
   static std::string rangeText(const Item& item, const OperatorRow& row) {
     if (row.kind == trace::EventKind::kComm) return "comm:" + row.name;
     if (row.kind == trace::EventKind::kCompute) return "op:" + row.name;
+    if (row.kind == trace::EventKind::kMemcpy) return "copy:" + row.name;
     const plan::Placement placement =
         item.window < 0 ? plan::Placement{plan::PlacementKind::kOnDemand}
                         : plan::Placement{plan::PlacementKind::kWindow,

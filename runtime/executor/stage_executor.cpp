@@ -17,7 +17,9 @@ StageExecutor::StageExecutor(const OperatorTable& table, const plan::StageProgra
       m_device(device),
       m_fixedBytes(device.staticBytes() + device.workspaceBytes()),
       m_pool(device),
-      m_tensors(m_pool) {}
+      m_hostPool(device.host()),
+      m_tensors(m_pool),
+      m_hostTensors(m_hostPool) {}
 
 Result<void> StageExecutor::runStep(int32_t step) {
   sampleMemory();
@@ -27,10 +29,9 @@ Result<void> StageExecutor::runStep(int32_t step) {
     CARACAL_CHECK_OK(releaseAfter(item));
     sampleMemory();
   }
-  if (m_tensors.count() > 0) {
+  if (const size_t left = m_tensors.count() + m_hostTensors.count(); left > 0) {
     return fail(ErrorCode::kInvalidInput,
-                "the program leaves {} tensors alive after a step; make the plan again",
-                m_tensors.count());
+                "the program leaves {} tensors alive after a step; make the plan again", left);
   }
   return {};
 }
@@ -60,6 +61,13 @@ Result<void> StageExecutor::run(const Item& item, Label label, int32_t step) {
       return m_device.updateWeights(label, step);
     case Action::kWeightGradient:
       return fail(ErrorCode::kUnsupported, "weight gradients cannot run apart from their backward");
+    case Action::kOffloadStart:
+      return offload(item, label);
+    case Action::kFetchStart:
+      return fetch(item, label);
+    case Action::kOffloadWait:
+    case Action::kFetchWait:
+      return {};  // a copy is part of the order of compute
     case Action::kReduceStart:
     case Action::kReduceWait:
       return fail(ErrorCode::kUnsupported, "gradients cannot be reduced beside backward");
@@ -144,6 +152,19 @@ Result<void> StageExecutor::receiveForward(const Item& item, Label label) {
   CARACAL_TRY(tensor, m_tensors.make({m_firstLayer, -1, item.microBatch},
                                      m_device.outputBytes(model::Op::kEmbed)));
   return m_device.receive({label, Direction::kForward, tensor});
+}
+
+Result<void> StageExecutor::offload(const Item& item, Label label) {
+  CARACAL_TRY(from, m_tensors.find(output(item)));
+  CARACAL_TRY(to, m_hostTensors.make(output(item), from.bytes));
+  return m_device.copy({label, from, to});
+}
+
+Result<void> StageExecutor::fetch(const Item& item, Label label) {
+  CARACAL_TRY(from, m_hostTensors.find(output(item)));
+  CARACAL_TRY(to, m_tensors.make(output(item), from.bytes));
+  CARACAL_CHECK_OK(m_device.copy({label, from, to}));
+  return m_hostTensors.release(output(item));
 }
 
 Result<void> StageExecutor::releaseAfter(const Item& item) {

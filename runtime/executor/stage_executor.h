@@ -33,6 +33,7 @@ class StageExecutor {
   std::vector<MemorySample> takeMemory();
   // Largest so far: activations, static and workspace.
   int64_t peakBytes() const { return m_fixedBytes + m_pool.peakBytes(); }
+  int64_t hostPeakBytes() const { return m_hostPool.peakBytes(); }  // offloaded tensors
   int64_t reservedBytes() const { return m_fixedBytes + m_pool.reservedBytes(); }
 
  private:
@@ -43,6 +44,8 @@ class StageExecutor {
   Result<void> waitCollective(const plan::Item& item, Label label);
   Result<void> sendForward(const plan::Item& item, Label label);
   Result<void> receiveForward(const plan::Item& item, Label label);
+  Result<void> offload(const plan::Item& item, Label label);
+  Result<void> fetch(const plan::Item& item, Label label);
   Result<void> releaseAfter(const plan::Item& item);
   Result<std::array<Tensor, 2>> findAll(const plan::Item& item, const std::vector<int16_t>& reads);
   Result<Collective> collectiveOf(const plan::Item& item, Label label) const;
@@ -56,8 +59,8 @@ class StageExecutor {
   int32_t m_firstLayer, m_topLayer;
   Device& m_device;
   int64_t m_fixedBytes;
-  TensorPool m_pool;
-  LiveTensors m_tensors;
+  TensorPool m_pool, m_hostPool;
+  LiveTensors m_tensors, m_hostTensors;
   std::vector<MemorySample> m_memory;
 };
 

@@ -6,7 +6,7 @@ namespace caracal::executor {
 
 TensorPool::~TensorPool() {
   for (const auto& [bytes, blocks] : m_free) {
-    for (float* block : blocks) m_device.release(block);
+    for (float* block : blocks) m_memory.release(block);
   }
 }
 
@@ -14,7 +14,7 @@ Result<Tensor> TensorPool::take(int64_t bytes) {
   std::vector<float*>& free = m_free[bytes];
   Tensor tensor{nullptr, bytes};
   if (free.empty()) {
-    CARACAL_TRY(block, m_device.allocate(bytes));
+    CARACAL_TRY(block, m_memory.allocate(bytes));
     tensor.data = block;
     m_reservedBytes += bytes;
   } else {

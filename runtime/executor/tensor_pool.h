@@ -1,5 +1,5 @@
-// The activations of one rank: memory is taken from the device once and used again for tensors of
-// the same size, as caching allocators do, and what is alive is counted byte by byte.
+// The activations of one rank, or those on its host: memory is taken once and used again for
+// tensors of the same size, as caching allocators do, and what is alive is counted byte by byte.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace caracal::executor {
 
 class TensorPool {
  public:
-  explicit TensorPool(Device& device) : m_device(device) {}
+  explicit TensorPool(Memory& memory) : m_memory(memory) {}
   ~TensorPool();
   TensorPool(const TensorPool&) = delete;
   TensorPool& operator=(const TensorPool&) = delete;
@@ -23,10 +23,10 @@ class TensorPool {
 
   int64_t liveBytes() const { return m_liveBytes; }
   int64_t peakBytes() const { return m_peakBytes; }          // of liveBytes()
-  int64_t reservedBytes() const { return m_reservedBytes; }  // taken from the device
+  int64_t reservedBytes() const { return m_reservedBytes; }  // taken from the memory
 
  private:
-  Device& m_device;
+  Memory& m_memory;
   std::map<int64_t, std::vector<float*>> m_free;  // by size
   int64_t m_liveBytes = 0, m_peakBytes = 0, m_reservedBytes = 0;
 };

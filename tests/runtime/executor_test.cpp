@@ -26,6 +26,7 @@ class PaperDevice final : public Device {
     EXPECT_EQ(m_blocks.erase(data), 1U);
     std::free(data);
   }
+  Memory& host() override { return *this; }
   int64_t outputBytes(model::Op) const override { return 64; }
   int64_t staticBytes() const override { return 1000; }
   int64_t workspaceBytes() const override { return 100; }
@@ -38,6 +39,7 @@ class PaperDevice final : public Device {
     return note(call.label, "start");
   }
   Result<void> waitCollective(const Collective& call) override { return note(call.label, "wait"); }
+  Result<void> copy(const Copy& call) override { return note(call.label, "copy"); }
   Result<void> send(const Exchange& call) override { return note(call.label, "send"); }
   Result<void> receive(const Exchange& call) override { return note(call.label, "receive"); }
   Result<void> reduceGradients(Label label) override { return note(label, "reduce"); }

@@ -89,6 +89,11 @@ INSTANTIATE_TEST_SUITE_P(
                  return LayerText{
                      "proj=window:pipe tp_attn=window:pipe residual1=window:pipe ln2=onDemand"};
                }},
+        Policy{"offload",
+               [](int32_t, int32_t layer) {
+                 return LayerText{layer % 2 == 0 ? "ln1=offload qkv=offload act=offload"
+                                                 : "fc1=offload act=onDemand softmax=offload"};
+               }},
         Policy{"retainedButUnneeded",
                [](int32_t, int32_t) {
                  return LayerText{"scores=retained softmax=window:prev.bwd.attn"};

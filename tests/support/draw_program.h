@@ -48,6 +48,13 @@ inline std::string drawItem(const profile::Profile& profile, const plan::Item& i
       return "{" + std::string(item.layer < 0 ? id : std::to_string(item.layer));
     case Action::kReduceWait:
       return "}";
+    case Action::kOffloadStart:
+      return "v" + id;
+    case Action::kFetchStart:
+      return "^" + id;
+    case Action::kOffloadWait:
+    case Action::kFetchWait:
+      return "|" + id;
     case Action::kOptimizer:
       return "optimizer";
     case Action::kWeightGradient:

@@ -237,4 +237,23 @@ inline std::vector<Placement> randomPlacements(Random& random, const LayerKind& 
   return result;
 }
 
+// Puts some of the retained tensors on the host, where no recomputation needs them before the
+// layer's backward.
+inline std::vector<Placement> offloadSome(Random& random, const LayerKind& kind,
+                                          std::vector<Placement> placements) {
+  const plan::LayerGraph graph = plan::graphOf(kind);
+  const auto waits = [&](int16_t consumer) {
+    const Placement placement = placements[static_cast<size_t>(consumer)];
+    return placement.kind != PlacementKind::kWindow || placement.window == WindowId::kOwnBwdMlp;
+  };
+  for (int16_t op = 0; op < graph.last(); ++op) {
+    Placement& placement = placements[static_cast<size_t>(op)];
+    const auto& consumers = graph.operators[op].consumers;
+    const bool late = std::all_of(consumers.begin(), consumers.end(), waits);
+    if (placement.kind == PlacementKind::kRetained && late && pick(random, 0, 1) == 0)
+      placement = {PlacementKind::kOffload};
+  }
+  return placements;
+}
+
 }  // namespace caracal::test

@@ -30,6 +30,7 @@ enum OperatorColumn {
 
 EventKind kindOf(int64_t number) {
   if (number == recording::kKindComm) return EventKind::kComm;
+  if (number == recording::kKindCopy) return EventKind::kMemcpy;
   return number == recording::kKindRecompute ? EventKind::kRecompute : EventKind::kCompute;
 }
 

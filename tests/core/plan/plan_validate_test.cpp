@@ -99,8 +99,6 @@ TEST(PlanValidate, refusesWhatIsNotThereWhenARecomputationRuns) {
        at + "ln2: is recomputed (onDemand) from residual1, which is there only later "
             "(window:own.bwd.mlp); recompute "
             "residual1 no later or retain it"},
-      {"ln1=offload",
-       at + "ln1: offloading to host memory is not supported yet; retain or recompute the tensor"},
       {"ln1=dp",
        at + "ln1: the data-parallel window (dp) hides nothing: compute waits for a reduction only "
             "after the last backward, when nothing is left to rebuild; choose another window or "
@@ -108,6 +106,40 @@ TEST(PlanValidate, refusesWhatIsNotThereWhenARecomputationRuns) {
   };
   for (const auto& [text, expected] : cases)
     EXPECT_EQ(verdict(profile, withLayer2(profile, text)), expected);
+}
+
+TEST(PlanValidate, offloadedTensorsComeBackForTheirLayersBackwardOnly) {
+  profile::Profile profile = pipelineProfile();
+  const std::string at = "stage 1, layer 2, ";
+  const std::pair<const char*, std::string> cases[] = {
+      {"fc1=offload act=onDemand", "valid"},
+      {"ln1=offload qkv=own.bwd.mlp", "valid"},
+      {"residual2=offload", at + "residual2: is offloaded, but the layer's output is the input of "
+                                 "the layer above and stays; retain or discard it"},
+      {"fc1=offload act=pipe",
+       at + "act: is recomputed (window:pipe) from fc1, which is on the host "
+            "until the layer's backward; recompute it onDemand or retain "
+            "fc1"},
+  };
+  for (const auto& [text, expected] : cases)
+    EXPECT_EQ(verdict(profile, withLayer2(profile, text)), expected) << text;
+  profile.hostLink = {};
+  EXPECT_EQ(verdict(profile, withLayer2(profile, "ln1=offload")),
+            at + "ln1: is offloaded, but the profile does not know the link to host memory; add "
+                 "links.host to it, or retain or recompute the tensor");
+}
+
+TEST(PlanValidate, hostMemoryBeyondItsBudgetIsRefusedByOneByte) {
+  profile::Profile profile = pipelineProfile();
+  const auto& fc1 =
+      profile.kindOf(2).operators[static_cast<size_t>(profile.kindOf(2).indexOf("fc1"))];
+  profile.memory.hostBudgetBytes = 3 * fc1.savedBytes;  // micro-batches in flight on stage 1
+  EXPECT_EQ(verdict(profile, withLayer2(profile, "fc1=offload")), "valid");
+  --profile.memory.hostBudgetBytes;
+  EXPECT_EQ(verdict(profile, withLayer2(profile, "fc1=offload")),
+            "stage 1: offloads " + std::to_string(3 * fc1.savedBytes) +
+                " bytes to host memory, 1 more than memory.hostBudgetBytes of the profile; offload "
+                "less");
 }
 
 TEST(PlanValidate, refusesWindowsThatDoNotExist) {

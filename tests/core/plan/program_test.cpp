@@ -264,6 +264,21 @@ TEST(Program, aSplitBackwardReducesWhereWeightGradientsAreMade) {
   EXPECT_EQ(drawPass(profile, program.stages[1], "W1"), "*head {input *fc1 {1");
 }
 
+TEST(Program, offloadedTensorsLeaveAfterTheLayerAboveAndComeBackBeforeIt) {
+  auto profile = makeProfile(tinyLayer(), 4, 2, 1);
+  profile.hostLink = {1, 1e9};
+  const Program program =
+      loweredWith(profile, "ln1=retained attn=offload residual1=retained fc1=offload act=onDemand");
+  const std::string forward = "ln1 attn [fwd.attn ] residual1 fc1 act [fwd.mlp ] residual2";
+  EXPECT_EQ(
+      drawPass(profile, program.stages[0], "F0"),
+      "embed " + forward + " vfc1 vattn " + forward + " vfc1 vattn |fc1 |attn send |fc1 |attn");
+  const std::string backward =
+      "|fc1 act'0 ~residual2 ~act ~fc1 [bwd.mlp ] |attn ~residual1 ~attn ~ln1 [bwd.attn ]";
+  EXPECT_EQ(drawPass(profile, program.stages[0], "B0"),
+            "^fc1 ^attn recv ^fc1 ^attn " + backward + " " + backward + " ~embed");
+}
+
 // Executes a program's lifetimes one by one: the slow, obvious reading of program.h.
 class LifetimeCheck {
  public:

@@ -145,6 +145,44 @@ TEST(Accounting, aReductionInABubbleIsFree) {
   EXPECT_EQ(result.stepNs, result.pipelineNs + 20 - 1) << "stage 1's is over before";
 }
 
+// Copies of 16 bytes take 2 + 16. Forward: fc1 of the lower layer leaves beside the upper layer's
+// 39, that of the upper one beside head and loss, 4. Backward: the upper one's comes back beside
+// head's and loss's 7, the lower one's beside the upper layer's 54.
+TEST(Accounting, copiesToAndFromTheHostExposeWhatNothingIsBeside) {
+  auto profile = makeProfile(tinyLayer(), 2, 1, 1);
+  profile.hostLink = {2, 1e9};
+  const std::string rest = "ln1=retained attn=retained residual1=retained act=retained ";
+  const SimResult kept = runWith(profile, rest + "fc1=retained");
+  const SimResult offloaded = runWith(profile, rest + "fc1=offload");
+  EXPECT_EQ(offloaded.stages[0].exposedOffloadNs, (18 - 4) + (18 - 7));
+  EXPECT_EQ(offloaded.stepNs, kept.stepNs + 25);
+  EXPECT_EQ(offloaded.stages[0].bubbleNs, 0);
+  EXPECT_EQ(offloaded.stages[0].busyNs, kept.stages[0].busyNs);
+  EXPECT_EQ(offloaded.stages[0].hostBytes, 2 * 16);
+  EXPECT_EQ(kept.stages[0].hostBytes, 0);
+}
+
+// While the second warm-up forward of stage 0 ends, the first micro-batch's fc1 of both layers is
+// on the host; only the lower layer's of the second is.
+TEST(Accounting, offloadedTensorsFreeTheDevice) {
+  auto profile = makeProfile(tinyLayer(), 4, 2, 2);
+  profile.hostLink = {2, 1e12};
+  const std::string rest = "ln1=retained attn=retained residual1=retained act=retained ";
+  const SimResult kept = runWith(profile, rest + "fc1=retained");
+  const SimResult offloaded = runWith(profile, rest + "fc1=offload");
+  EXPECT_EQ(kept.stages[0].peakBytes - offloaded.stages[0].peakBytes, 2 * 16);
+  EXPECT_EQ(offloaded.stages[0].hostBytes, 2 * 2 * 16);
+}
+
+TEST(Accounting, aCopyFromTheHostBesideTheWaitForAGradientIsFree) {
+  auto profile = makeProfile(tinyLayer(), 2, 2, 1);
+  profile.hostLink = {2, 1e9};
+  const std::string rest = "ln1=retained attn=retained residual1=retained act=retained ";
+  const SimResult result = runWith(profile, rest + "fc1=offload");
+  EXPECT_EQ(result.stages[0].exposedOffloadNs, 18) << "the copy out, after the send";
+  EXPECT_EQ(result.stages[1].exposedOffloadNs, (18 - 4) + (18 - 7));
+}
+
 TEST(Accounting, budgetsAreComparedWithThePeakOverTime) {
   const auto profile = makeProfile(tinyLayer(), 2, 2, 2);
   auto plan = makePlanOf(profile, {test::keepAll(profile.kinds[0])});

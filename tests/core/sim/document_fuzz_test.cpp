@@ -54,9 +54,14 @@ Documents documentsOf(const std::string& schedule, Policies policies, test::Rand
   auto profile = test::makeProfile(test::tinyLayer(), 8, sized.devices, sized.microBatches);
   profile.kinds.push_back(test::randomLayer(random, 3));
   profile.layers[3] = 1;
+  profile.hostLink = {3, 5e9};
+  profile.memory.hostBudgetBytes = 1 << 20;
+  profile.parallel.data = 2;
+  profile.parallel.overlapGradientReduce = true;
   const auto policyOf = [&](const profile::LayerKind& kind) {
-    return policies == Policies::kKeepAll ? test::keepAll(kind)
-                                          : test::randomPlacements(random, kind);
+    return test::offloadSome(random, kind,
+                             policies == Policies::kKeepAll ? test::keepAll(kind)
+                                                            : test::randomPlacements(random, kind));
   };
   auto plan =
       test::makePlanOf(profile, {policyOf(profile.kinds[0]), policyOf(profile.kinds[1])}, schedule);

@@ -53,6 +53,8 @@ class Twin {
     int64_t freeAt = 0;        // compute
     int64_t streamFreeAt = 0;  // communication
     int64_t reducedAt = 0;     // data-parallel stream
+    int64_t copyOutFreeAt = 0, copyInFreeAt = 0;
+    std::map<std::tuple<bool, int32_t, int16_t, int32_t>, int64_t> copyEnd;  // direction, tensor
     std::map<uint32_t, int64_t> collectiveEnd;
   };
 
@@ -94,6 +96,21 @@ class Twin {
       case Action::kReduceWait:
         finishAt(stage, std::max(now, stage.reducedAt));
         break;
+      case Action::kOffloadStart:
+      case Action::kFetchStart: {
+        const bool out = item.action == Action::kOffloadStart;
+        int64_t& freeAt = out ? stage.copyOutFreeAt : stage.copyInFreeAt;
+        freeAt = std::max(freeAt, now) + aloneNs(shape, item);
+        stage.copyEnd[{out, item.layer, item.op, item.microBatch}] = freeAt;
+        break;
+      }
+      case Action::kOffloadWait:
+      case Action::kFetchWait: {
+        const bool out = item.action == Action::kOffloadWait;
+        finishAt(stage,
+                 std::max(now, stage.copyEnd.at({out, item.layer, item.op, item.microBatch})));
+        break;
+      }
       default:
         finishAt(stage, now + aloneNs(shape, item));
     }
@@ -137,7 +154,9 @@ int64_t peakByMap(const plan::DeviceShape& device, const plan::StageProgram& pro
     if (item.chunk < 0) continue;
     const plan::StageShape& shape = device.of(item);
     plan::forEachMade(shape, item, [&](const plan::TensorRef& tensor) {
-      alive[{tensor.layer, tensor.op, tensor.microBatch}] = plan::tensorBytes(shape, tensor).live;
+      const plan::TensorBytes bytes = plan::tensorBytes(shape, tensor);
+      alive[{tensor.layer, tensor.op, tensor.microBatch}] =
+          item.action == Action::kFetchStart ? bytes.retained : bytes.live;
     });
     int64_t now = base;
     for (const auto& entry : alive) now += entry.second;
@@ -179,16 +198,22 @@ Case randomCase(uint64_t seed) {
   result.profile.parallel.overlapGradientReduce = test::pick(random, 0, 1) == 1;
   result.profile.first.gradientReduceNs = test::pick(random, 0, 40);
   result.profile.last.gradientReduceNs = test::pick(random, 0, 40);
+  result.profile.hostLink = {test::pick(random, 0, 5),
+                             1e9 * static_cast<double>(test::pick(random, 1, 8))};
   result.profile.memory = {0, test::pick(random, 0, 100), test::pick(random, 0, 100)};
   result.profile.kinds.push_back(test::randomLayer(random, 2));
   for (profile::LayerKind& kind : result.profile.kinds)
     kind.gradientReduceNs = test::pick(random, 0, 150);
   for (uint32_t& kind : result.profile.layers)
     kind = static_cast<uint32_t>(test::pick(random, 0, 1));
-  result.plan = test::makePlanOf(result.profile,
-                                 {test::randomPlacements(random, result.profile.kinds[0]),
-                                  test::randomPlacements(random, result.profile.kinds[1])},
-                                 schedule.name);
+  const bool offloads = test::pick(random, 0, 1) == 1;
+  const auto policyOf = [&](const profile::LayerKind& kind) {
+    auto placements = test::randomPlacements(random, kind);
+    return offloads ? test::offloadSome(random, kind, std::move(placements)) : placements;
+  };
+  result.plan = test::makePlanOf(
+      result.profile, {policyOf(result.profile.kinds[0]), policyOf(result.profile.kinds[1])},
+      schedule.name);
   return result;
 }
 
@@ -258,7 +283,9 @@ TEST(FoldedReplay, givesTheFiguresOfAReplayOfEveryOperator) {
       EXPECT_EQ(a.bubbleNs, b.bubbleNs);
       EXPECT_EQ(a.exposedRecomputeNs, b.exposedRecomputeNs);
       EXPECT_EQ(a.hiddenRecomputeNs, b.hiddenRecomputeNs);
+      EXPECT_EQ(a.exposedOffloadNs, b.exposedOffloadNs);
       EXPECT_EQ(a.exposedReduceNs, b.exposedReduceNs);
+      EXPECT_EQ(a.hostBytes, b.hostBytes);
       EXPECT_EQ(a.staticBytes, b.staticBytes);
       EXPECT_EQ(a.peakBytes, b.peakBytes) << "device " << s;
     }

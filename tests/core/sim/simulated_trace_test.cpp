@@ -106,6 +106,22 @@ TEST(SimulatedTrace, reductionsBesideBackwardAreShownLayerByLayer) {
   EXPECT_EQ(lastEndNs, result->stepNs) << "no optimizer time here";
 }
 
+TEST(SimulatedTrace, copiesToAndFromTheHostHaveLanesOfTheirOwn) {
+  auto profile = test::makeProfile(test::tinyLayer(), 2, 1, 1);
+  profile.hostLink = {2, 1e9};
+  auto placements = test::keepAll(profile.kinds[0]);
+  placements[4] = {test::PlacementKind::kOffload};
+  const auto plan = test::makePlanOf(profile, {placements});
+  const auto result = simulate(profile, plan, {TraceDetail::kOperators});
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(drawTrack(*result->trace, 0, "copy-out"), "offload.fc1 offload.fc1");
+  EXPECT_EQ(drawTrack(*result->trace, 0, "copy-in"), "fetch.fc1 fetch.fc1");
+  const trace::Track* track = trackOf(*result->trace, 0, "copy-in");
+  EXPECT_EQ(result->trace->kind(track->firstEvent), EventKind::kMemcpy);
+  EXPECT_EQ(result->trace->durationNs(track->firstEvent), 18);
+  EXPECT_EQ(result->trace->args(track->firstEvent)->bytes, 16);
+}
+
 TEST(SimulatedTrace, bothSidesOfATransferShowTheSameSpan) {
   const SimResult result = simulated(TraceDetail::kOperators);
   const trace::Trace& trace = *result.trace;
