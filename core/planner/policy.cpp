@@ -233,10 +233,12 @@ bool better(const Candidate& a, const Candidate& b, int64_t budgetBytes) {
          std::tuple(b.excessBytes(budgetBytes), b.stepNs);
 }
 
-// How much of reductions beside backward is left for the end is known only when the passes are; the
-// policies count the least (StageModel).
+// How much of reductions beside backward is left for the end, and how long transfers share a link, is
+// known only when the passes are; the policies count the least.
 Result<Candidate> madeWhole(const PlanningTask& task, Result<Candidate> made) {
-  if (!made || !task.profile.parallel.reducesInBackward()) return made;
+  const profile::Profile& job = task.profile;
+  const bool known = !job.parallel.reducesInBackward() && !job.pipelineLink.shared;
+  if (!made || known) return made;
   CARACAL_TRY(result, sim::simulate(task.profile, made->plan, {}, task.stop));
   made->stepNs = result.stepNs;
   return made;

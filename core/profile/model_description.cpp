@@ -81,6 +81,7 @@ Link readLink(JsonNode node) {
   Link link;
   link.latencyNs = node.integer("latencyNs", 0);
   link.bytesPerSecond = node.number("bytesPerSecond", 1.0);
+  link.shared = node.booleanOr("shared", false);
   node.finish();
   return link;
 }

@@ -66,7 +66,9 @@ Json endJson(const ModelEnd& end) {
 }
 
 Json linkJson(const Link& link) {
-  return {{"latencyNs", link.latencyNs}, {"bytesPerSecond", link.bytesPerSecond}};
+  Json json{{"latencyNs", link.latencyNs}, {"bytesPerSecond", link.bytesPerSecond}};
+  if (link.shared) json["shared"] = true;
+  return json;
 }
 
 Json linksJson(const Profile& profile) {
@@ -203,6 +205,7 @@ Link readLink(JsonNode node) {
   Link link;
   link.latencyNs = node.integer("latencyNs", 0);
   link.bytesPerSecond = node.number("bytesPerSecond", 0);
+  link.shared = node.booleanOr("shared", false);
   node.finish();
   return link;
 }

@@ -79,12 +79,12 @@ class FigureCounter {
   }
 
   int64_t gradientArrivalNs(const Item& item) const {
-    const auto& arrivals = m_times.gradientArrivalNs;
+    const auto& arrivals = m_times.gradients;
     if (arrivals.empty()) return kNeverArrives;
     size_t slot = 0;
     while (m_program.chunks[slot].chunk != item.chunk) ++slot;
     const size_t microBatches = arrivals.size() / m_program.chunks.size();
-    return arrivals[slot * microBatches + static_cast<size_t>(item.passMicroBatch)];
+    return arrivals[slot * microBatches + static_cast<size_t>(item.passMicroBatch)].endNs;
   }
 
   bool passIsOpen(const Item& item) const {

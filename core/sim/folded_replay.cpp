@@ -7,6 +7,7 @@
 #include "core/plan/schedule.h"
 #include "core/sim/item_durations.h"
 #include "core/sim/pass_costs.h"
+#include "core/sim/shared_ports.h"
 
 namespace caracal::sim {
 namespace {
@@ -26,7 +27,7 @@ class FoldedDevice {
         m_profile(shape.chunks.front().profile),
         m_result(result),
         m_microBatches(static_cast<size_t>(m_profile.parallel.microBatches)),
-        m_activations(m_microBatches * shape.chunks.size(), kNeverArrives),
+        m_activations(m_microBatches * shape.chunks.size(), ItemTime{0, kNeverArrives}),
         m_gradients(m_activations) {
     m_nowBytes =
         staticBytes(shape) + m_profile.memory.workspaceBytes + m_profile.memory.reserveBytes;
@@ -34,8 +35,10 @@ class FoldedDevice {
     m_result.figures.passes.reserve(order.size());
   }
 
-  // `devices`: all of the pipeline, at their final addresses.
-  void connect(std::vector<FoldedDevice>& devices) {
+  // `devices` and `ports`: of the whole pipeline, at their final addresses.
+  void connect(std::vector<FoldedDevice>& devices, SharedPorts& ports) {
+    m_ports = &ports;
+    m_reductions.connect(ports, static_cast<size_t>(m_shape.device));
     for (const plan::HeldChunk& held : m_result.held.chunks) {
       const auto port = [&](int32_t device, int32_t chunk) {
         if (device < 0) return Port{};
@@ -51,38 +54,44 @@ class FoldedDevice {
   bool advance() {
     const size_t start = m_next;
     while (m_next < m_order.size() && run(m_order[m_next])) ++m_next;
-    return m_next > start;
+    if (m_next < m_order.size()) return m_next > start;
+    const bool wasDone = m_done;
+    m_done = m_done || finish();
+    return m_next > start || m_done != wasDone;
   }
 
-  bool done() const { return m_next == m_order.size(); }
+  bool done() const { return m_done; }
   size_t position() const { return m_next; }
 
-  // Data-parallel reduction and optimizer; returns the end of the step.
-  int64_t finish() {
-    plan::Item item;
-    item.action = plan::Action::kOptimizer;
-    const int64_t optimizerNs = aloneNs(m_shape, item);
-    m_result.figures.busyNs += optimizerNs;
-    return m_nowNs + reduceAtTheEnd() + optimizerNs;
-  }
+  // The end of the step. REQUIRES done().
+  int64_t endNs() const { return m_nowNs; }
 
  private:
+  using Arrivals = std::vector<ItemTime>;  // they end kNeverArrives until sent
   struct Port {
     FoldedDevice* device = nullptr;
     size_t begin = 0;  // of its chunk's arrivals
   };
 
-  // What is left of the reductions, or all of them.
-  int64_t reduceAtTheEnd() {
+  int64_t atTheEndNs(plan::Action action) const {
     plan::Item item;
-    item.action = plan::Action::kGradientReduce;
-    int64_t leftNs = 0;
-    if (m_profile.parallel.reducesInBackward())
-      leftNs = std::max(m_reducedNs - m_nowNs, leftNs);
-    else if (m_profile.parallel.gradientReplicas() > 1)
-      leftNs = aloneNs(m_shape, item);
-    m_result.figures.exposedReduceNs = leftNs;
-    return leftNs;
+    item.action = action;
+    return aloneNs(m_shape, item);
+  }
+
+  // What is left of the reductions, or all of them, and the optimizer; false: they are not over.
+  bool finish() {
+    const profile::ParallelShape& parallel = m_profile.parallel;
+    const bool atTheEnd = parallel.gradientReplicas() > 1 && !parallel.reducesInBackward();
+    if (atTheEnd && !m_reductions.started())
+      m_reductions.start(m_nowNs, atTheEndNs(plan::Action::kGradientReduce));
+    if (m_reductions.endNs() == kNeverArrives) return false;
+    StageFigures& figures = m_result.figures;
+    figures.exposedReduceNs = std::max<int64_t>(0, m_reductions.endNs() - m_nowNs);
+    const int64_t optimizerNs = atTheEndNs(plan::Action::kOptimizer);
+    figures.busyNs += optimizerNs;
+    m_nowNs += figures.exposedReduceNs + optimizerNs;
+    return true;
   }
 
   bool run(const ScheduledPass& pass) {
@@ -91,15 +100,15 @@ class FoldedDevice {
     const size_t arrival = slot * m_microBatches + static_cast<size_t>(pass.microBatch);
     switch (pass.kind) {
       case PassKind::kForward:
-        if (chunk.linkedBefore() && !receive(m_activations[arrival])) return false;
+        if (chunk.linkedBefore() && !receive(m_activations[arrival].endNs)) return false;
         forward(pass, slot);
         if (chunk.linkedAfter())
           send(m_after[slot], pass, &FoldedDevice::m_activations, m_profile.sendForwardNs);
         return true;
       case PassKind::kBackward:
       case PassKind::kInputGradient:
-        if (chunk.linkedAfter() && m_gradients[arrival] == kNeverArrives) return false;
-        backward(pass, slot, chunk.linkedAfter() ? m_gradients[arrival] : kNeverArrives);
+        if (chunk.linkedAfter() && m_gradients[arrival].endNs == kNeverArrives) return false;
+        backward(pass, slot, chunk.linkedAfter() ? m_gradients[arrival].endNs : kNeverArrives);
         if (chunk.linkedBefore())
           send(m_before[slot], pass, &FoldedDevice::m_gradients, m_profile.sendBackwardNs);
         return true;
@@ -116,9 +125,13 @@ class FoldedDevice {
     return true;
   }
 
-  void send(const Port& to, const ScheduledPass& pass, std::vector<int64_t> FoldedDevice::*arrivals,
+  void send(const Port& to, const ScheduledPass& pass, Arrivals FoldedDevice::*arrivals,
             int64_t transferNs) {
-    (to.device->*arrivals)[to.begin + static_cast<size_t>(pass.microBatch)] = m_sendNs + transferNs;
+    ItemTime& arrival = (to.device->*arrivals)[to.begin + static_cast<size_t>(pass.microBatch)];
+    if (m_ports->takesSends())
+      m_ports->send(static_cast<size_t>(m_shape.device), {m_sendNs, transferNs, nullptr, &arrival});
+    else
+      arrival = {m_sendNs, m_sendNs + transferNs};
   }
 
   void forward(const ScheduledPass& pass, size_t slot) {
@@ -156,7 +169,7 @@ class FoldedDevice {
 
   void reduce(const PassCost& cost, int64_t beginningNs) {
     for (const Reduction& reduction : cost.reductions)
-      m_reducedNs = std::max(m_reducedNs, reduction.ready.at(m_nowNs, beginningNs)) + reduction.ns;
+      m_reductions.start(reduction.ready.at(m_nowNs, beginningNs), reduction.ns);
   }
 
   const plan::DeviceShape& m_shape;
@@ -166,12 +179,14 @@ class FoldedDevice {
   const profile::Profile& m_profile;
   FoldedStage& m_result;
   size_t m_microBatches;
-  std::vector<int64_t> m_activations, m_gradients;  // arrivals by chunk and micro-batch
-  std::vector<Port> m_before, m_after;              // per chunk
+  Arrivals m_activations, m_gradients;  // arrivals by chunk and micro-batch
+  std::vector<Port> m_before, m_after;  // per chunk
   size_t m_next = 0;
   int64_t m_nowNs = 0;
-  int64_t m_sendNs = 0;     // when the last pass sent
-  int64_t m_reducedNs = 0;  // the end of the last reduction so far
+  int64_t m_sendNs = 0;  // when the last pass sent
+  SharedPorts* m_ports = nullptr;
+  ReductionStream m_reductions;
+  bool m_done = false;
   int64_t m_nowBytes = 0;
 };
 
@@ -212,18 +227,20 @@ Result<FoldedReplay> foldedReplay(const profile::Profile& profile, const plan::P
   devices.reserve(setup.shapes.size());
   for (size_t d = 0; d < setup.shapes.size(); ++d)
     devices.emplace_back(setup.shapes[d], schedule.orders[d], setup.costs[d], result.stages[d]);
-  for (FoldedDevice& device : devices) device.connect(devices);
+  SharedPorts ports(profile, devices.size());
+  for (FoldedDevice& device : devices) device.connect(devices, ports);
   for (bool progress = true; progress;) {
     if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
     progress = false;
     for (FoldedDevice& device : devices) progress |= device.advance();
+    if (!progress) progress = ports.completeNext();
   }
   for (FoldedDevice& device : devices) {
     if (!device.done()) {
       return fail(ErrorCode::kInvalidInput, "the schedule waits for itself:{} (please report this)",
                   waitingPasses(devices));
     }
-    result.stepNs = std::max(result.stepNs, device.finish());
+    result.stepNs = std::max(result.stepNs, device.endNs());
   }
   return result;
 }

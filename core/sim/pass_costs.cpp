@@ -188,7 +188,7 @@ struct TimedItems {
     const auto at = [](size_t i) { return static_cast<std::ptrdiff_t>(i); };
     program.chunks = whole.chunks;
     program.items.assign(whole.items.begin() + at(begin), whole.items.begin() + at(end));
-    times.gradientArrivalNs = wholeTimes.gradientArrivalNs;
+    times.gradients = wholeTimes.gradients;
     times.items.assign(wholeTimes.items.begin() + at(begin), wholeTimes.items.begin() + at(end));
   }
 };

@@ -10,6 +10,7 @@
 #include "core/sim/item_durations.h"
 #include "core/sim/operator_times.h"
 #include "core/sim/overlap_clock.h"
+#include "core/sim/shared_ports.h"
 
 namespace caracal::sim {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 using plan::Action;
 using plan::Item;
 
-using Arrivals = std::vector<int64_t>;  // StageTimes; kNeverArrives until sent
+using Arrivals = std::vector<ItemTime>;  // as in StageTimes; they end kNeverArrives until sent
 
 // One device's clock: runs its items in order until one waits for what has not been sent yet.
 class DeviceReplay {
@@ -30,7 +31,7 @@ class DeviceReplay {
         m_contention(contention),
         m_profile(shape.chunks.front().profile),
         m_microBatches(static_cast<size_t>(m_profile.parallel.microBatches)),
-        m_activations(m_microBatches * shape.chunks.size(), kNeverArrives),
+        m_activations(m_microBatches * shape.chunks.size(), ItemTime{0, kNeverArrives}),
         m_gradients(m_activations) {
     m_times.items.resize(program.items.size());
     for (size_t slot = 0; slot < program.chunks.size(); ++slot)
@@ -42,20 +43,21 @@ class DeviceReplay {
     for (size_t slot = 0; slot < m_shape.chunks.size(); ++slot) {
       const auto fill = [&](Arrivals& arrivals) {
         std::fill_n(arrivals.begin() + static_cast<std::ptrdiff_t>(slot * m_microBatches),
-                    m_microBatches, 0);
+                    m_microBatches, ItemTime{});
       };
       if (m_shape.chunks[slot].linkedBefore()) fill(m_activations);
       if (m_shape.chunks[slot].linkedAfter()) fill(m_gradients);
     }
     m_before.resize(m_program.chunks.size());
     m_after.resize(m_program.chunks.size());
-    m_alone = true;
     m_earlyFetches = earlyFetches;
     advance();
   }
 
-  // `devices`: all of the pipeline, at their final addresses.
-  void connect(std::vector<DeviceReplay>& devices) {
+  // `devices` and `ports`: of the whole pipeline, at their final addresses.
+  void connect(std::vector<DeviceReplay>& devices, SharedPorts& ports) {
+    m_ports = &ports;
+    m_reductions.connect(ports, at(m_shape.device));
     for (const plan::HeldChunk& held : m_program.chunks) {
       m_before.push_back(held.before < 0 ? Port{} : devices[at(held.before)].port(held.chunk - 1));
       m_after.push_back(held.after < 0 ? Port{} : devices[at(held.after)].port(held.chunk + 1));
@@ -78,9 +80,9 @@ class DeviceReplay {
     const auto fed = [](const plan::HeldChunk& held) { return held.before >= 0; };
     const auto answered = [](const plan::HeldChunk& held) { return held.after >= 0; };
     if (std::any_of(chunks.begin(), chunks.end(), fed))
-      m_times.activationArrivalNs = std::move(m_activations);
+      m_times.activations = std::move(m_activations);
     if (std::any_of(chunks.begin(), chunks.end(), answered))
-      m_times.gradientArrivalNs = std::move(m_gradients);
+      m_times.gradients = std::move(m_gradients);
     return std::move(m_times);
   }
 
@@ -114,16 +116,17 @@ class DeviceReplay {
       case Action::kWeightGradient:
         m_nowNs += m_operators.of(item).backwardNs - m_operators.of(item).inputGradientNs;
         break;
-      case Action::kGradientReduce:
       case Action::kOptimizer:
         m_nowNs += aloneNs(m_shape, item);
         break;
+      case Action::kGradientReduce:
+        if (!m_reductions.started()) m_reductions.start(m_nowNs, aloneNs(m_shape, item));
+        return waitForReductions(time);
       case Action::kReduceStart:
-        time = reduction(aloneNs(m_shape, item));
+        m_reductions.start(m_nowNs, aloneNs(m_shape, item), &time);
         return true;
       case Action::kReduceWait:
-        m_nowNs = std::max(m_nowNs, m_reducedNs);
-        break;
+        return waitForReductions(time);
       case Action::kOffloadStart:
         time = copy(m_offloads, aloneNs(m_shape, item));
         return true;
@@ -150,34 +153,42 @@ class DeviceReplay {
       case Action::kRecvBackward:
         return receive(m_gradients, item, time);
       case Action::kSendForward:
-        time.endNs = m_nowNs + m_profile.sendForwardNs;
-        sendTo(m_after[slotOf(item.chunk)], &DeviceReplay::m_activations, item, time.endNs);
+        sendTo(m_after[slotOf(item.chunk)], &DeviceReplay::m_activations, item,
+               m_profile.sendForwardNs, time);
         return true;
       case Action::kSendBackward:
-        time.endNs = m_nowNs + m_profile.sendBackwardNs;
-        sendTo(m_before[slotOf(item.chunk)], &DeviceReplay::m_gradients, item, time.endNs);
+        sendTo(m_before[slotOf(item.chunk)], &DeviceReplay::m_gradients, item,
+               m_profile.sendBackwardNs, time);
         return true;
     }
     time.endNs = m_nowNs;
     return true;
   }
 
-  void sendTo(const Port& to, Arrivals DeviceReplay::*arrivals, const Item& item, int64_t timeNs) {
-    if (to.device != nullptr) (to.device->*arrivals)[arrival(to.slot, item)] = timeNs;
+  void sendTo(const Port& to, Arrivals DeviceReplay::*arrivals, const Item& item, int64_t ns,
+              ItemTime& time) {
+    time.endNs = m_nowNs + ns;
+    if (to.device == nullptr) return;
+    ItemTime& arrived = (to.device->*arrivals)[arrival(to.slot, item)];
+    if (m_ports->takesSends())
+      m_ports->send(at(m_shape.device), {m_nowNs, ns, &time, &arrived});
+    else
+      arrived = time;
   }
 
   bool receive(const Arrivals& arrivals, const Item& item, ItemTime& time) {
-    const int64_t arrivalNs = arrivals[arrival(slotOf(item.chunk), item)];
+    const int64_t arrivalNs = arrivals[arrival(slotOf(item.chunk), item)].endNs;
     if (arrivalNs == kNeverArrives) return false;
     m_nowNs = std::max(m_nowNs, arrivalNs);
     time.endNs = m_nowNs;
     return true;
   }
 
-  ItemTime reduction(int64_t ns) {
-    const int64_t beginNs = m_alone ? m_nowNs : std::max(m_nowNs, m_reducedNs);
-    m_reducedNs = beginNs + ns;
-    return {beginNs, m_reducedNs};
+  bool waitForReductions(ItemTime& time) {
+    if (m_reductions.endNs() == kNeverArrives) return false;
+    m_nowNs = std::max(m_nowNs, m_reductions.endNs());
+    time.endNs = m_nowNs;
+    return true;
   }
 
   // One direction of copies to and from the host; waited for in the order in which they started.
@@ -251,10 +262,10 @@ class DeviceReplay {
   int64_t m_windowBeginNs = 0;
   ItemTime* m_windowItem = nullptr;  // of the open window's Start
   int64_t m_repeatedEndNs = 0;
-  bool m_alone = false;
   EarlyFetches m_earlyFetches = EarlyFetches::kTimed;
   CopyStream m_offloads, m_fetches;
-  int64_t m_reducedNs = 0;  // the end of the last reduction so far
+  SharedPorts* m_ports = nullptr;  // nothing is sent without
+  ReductionStream m_reductions;
   size_t m_next = 0;
   int64_t m_nowNs = 0;
   StageTimes m_times;
@@ -283,11 +294,13 @@ Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
   stages.reserve(count);
   for (size_t s = 0; s < count; ++s)
     stages.emplace_back(shapes[s], program.stages[s], operators, contention);
-  for (DeviceReplay& stage : stages) stage.connect(stages);
+  SharedPorts ports(profile, count);
+  for (DeviceReplay& stage : stages) stage.connect(stages, ports);
   for (bool progress = true; progress;) {
     if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "simulation cancelled");
     progress = false;
     for (DeviceReplay& stage : stages) progress |= stage.advance();
+    if (!progress) progress = ports.completeNext();
   }
   Replay result;
   for (DeviceReplay& stage : stages) {

@@ -15,7 +15,8 @@ namespace caracal::sim {
 
 // Compute items: when they run. kCollectiveStart: when the collective runs on its stream, from the
 // moment compute can be filled (Window::overlappedNs lies before begin). Waits and receives: from
-// when compute waits to when it goes on. Sends: the transfer. kReduceStart, kOffloadStart and
+// when compute waits to when it goes on. Sends: the transfer, also where it waits for a share of
+// the link. kReduceStart, kOffloadStart and
 // kFetchStart: the reduction or copy on its stream.
 struct ItemTime {
   int64_t beginNs = 0;
@@ -25,10 +26,10 @@ struct ItemTime {
 
 struct StageTimes {
   std::vector<ItemTime> items;  // aligned with StageProgram::items
-  // Per chunk of the program and micro-batch, when it came in over a link: [slot * M + microBatch].
-  // kNeverArrives where nothing comes in, and empty where nothing ever does.
-  std::vector<int64_t> activationArrivalNs;
-  std::vector<int64_t> gradientArrivalNs;
+  // Per chunk of the program and micro-batch, its transfer over a link: [slot * M + microBatch].
+  // Ends kNeverArrives where nothing comes in, and empty where nothing ever does.
+  std::vector<ItemTime> activations;
+  std::vector<ItemTime> gradients;
 };
 inline constexpr int64_t kNeverArrives = -1;
 

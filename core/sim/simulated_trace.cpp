@@ -147,10 +147,11 @@ class StageWriter {
         writeCopy(m_fetches, "fetch.", item, span);
         return;
       case Action::kRecvForward:
-        writeTransfer(item, "recv.fwd", activationTransfer(item), held(item).before);
+        writeTransfer(item, "recv.fwd", spanOf(times().activations[arrival(item)]),
+                      held(item).before);
         return;
       case Action::kRecvBackward:
-        writeTransfer(item, "recv.bwd", gradientTransfer(item), held(item).after);
+        writeTransfer(item, "recv.bwd", spanOf(times().gradients[arrival(item)]), held(item).after);
         return;
       case Action::kSendForward:
         writeTransfer(item, "send.fwd", span, held(item).after);
@@ -199,14 +200,7 @@ class StageWriter {
   }
 
   // A receive shows the sender's span: the transfer, without the wait for it.
-  Span activationTransfer(const Item& item) const {
-    const int64_t end = times().activationArrivalNs[arrival(item)];
-    return {end - m_profile.sendForwardNs, end};
-  }
-  Span gradientTransfer(const Item& item) const {
-    const int64_t end = times().gradientArrivalNs[arrival(item)];
-    return {end - m_profile.sendBackwardNs, end};
-  }
+  static Span spanOf(const ItemTime& time) { return {time.beginNs, time.endNs}; }
   size_t arrival(const Item& item) const {
     return m_shape.slotOf(item.chunk) * static_cast<size_t>(m_profile.parallel.microBatches) +
            static_cast<size_t>(item.microBatch);

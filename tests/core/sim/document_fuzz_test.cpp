@@ -56,6 +56,7 @@ Documents documentsOf(const std::string& schedule, Policies policies, test::Rand
   profile.layers[3] = 1;
   profile.hostLink = {3, 5e9};
   profile.memory.hostBudgetBytes = 1 << 20;
+  profile.pipelineLink.shared = true;
   profile.parallel.data = 2;
   profile.parallel.overlapGradientReduce = true;
   const auto policyOf = [&](const profile::LayerKind& kind) {

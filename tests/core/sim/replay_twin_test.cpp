@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -36,6 +39,7 @@ class Twin {
     while (!m_events.empty()) {
       const int64_t now = *m_events.begin();
       m_events.erase(m_events.begin());
+      for (Stage& stage : m_stages) moveFlows(stage, now);
       for (size_t s = 0; s < m_stages.size(); ++s) {
         while (m_stages[s].freeAt <= now && step(s, now)) {
         }
@@ -48,11 +52,26 @@ class Twin {
   }
 
  private:
+  using Message =
+      std::tuple<size_t, char, int32_t, int32_t>;  // to device, pass, chunk, micro-batch
+
+  // A transfer that shares its device's port.
+  struct Flow {
+    std::optional<Message> message;  // nothing: a reduction
+    long double left = 0;            // nanoseconds alone
+    int64_t latencyNs = 0;
+  };
+
   struct Stage {
+    std::vector<Flow> flows;
+    int64_t flowsAt = 0;
+    std::deque<int64_t> reductions;  // that wait for their turn at the port; nanoseconds alone
+    bool reducing = false;
     size_t next = 0;
     int64_t freeAt = 0;        // compute
     int64_t streamFreeAt = 0;  // communication
     int64_t reducedAt = 0;     // data-parallel stream
+    bool reducesAtTheEnd = false;
     int64_t copyOutFreeAt = 0, copyInFreeAt = 0;
     std::map<std::tuple<bool, int32_t, int16_t, int32_t>, int64_t> copyEnd;  // direction, tensor
     std::map<uint32_t, int64_t> collectiveEnd;
@@ -78,10 +97,12 @@ class Twin {
         if (!arrived({s, 'B', item.chunk, item.microBatch}, now)) return false;
         break;
       case Action::kSendForward:
-        send({neighbour(+1), 'F', item.chunk + 1, item.microBatch}, now + m_profile.sendForwardNs);
+        send(stage, {neighbour(+1), 'F', item.chunk + 1, item.microBatch}, now,
+             m_profile.sendForwardNs);
         break;
       case Action::kSendBackward:
-        send({neighbour(-1), 'B', item.chunk - 1, item.microBatch}, now + m_profile.sendBackwardNs);
+        send(stage, {neighbour(-1), 'B', item.chunk - 1, item.microBatch}, now,
+             m_profile.sendBackwardNs);
         break;
       case Action::kCollectiveStart:
         stage.streamFreeAt = std::max(stage.streamFreeAt, now) + aloneNs(shape, item);
@@ -91,9 +112,13 @@ class Twin {
         finishAt(stage, std::max(now, stage.collectiveEnd.at(item.collective)));
         break;
       case Action::kReduceStart:
-        stage.reducedAt = std::max(stage.reducedAt, now) + aloneNs(shape, item);
+        reduce(stage, now, aloneNs(shape, item));
         break;
+      case Action::kGradientReduce:
+        if (!std::exchange(stage.reducesAtTheEnd, true)) reduce(stage, now, aloneNs(shape, item));
+        [[fallthrough]];
       case Action::kReduceWait:
+        if (stage.reducing || !stage.reductions.empty()) return false;
         finishAt(stage, std::max(now, stage.reducedAt));
         break;
       case Action::kOffloadStart:
@@ -123,12 +148,67 @@ class Twin {
     m_events.insert(time);
   }
 
-  using Message =
-      std::tuple<size_t, char, int32_t, int32_t>;  // to device, pass, chunk, micro-batch
-  void send(const Message& message, int64_t time) {
+  void send(Stage& from, const Message& message, int64_t now, int64_t ns) {
+    const profile::Link& link = m_profile.pipelineLink;
+    if (!link.shared) return deliver(message, now + ns);
+    const int64_t latencyNs = std::min(ns, link.latencyNs);
+    from.flows.push_back({message, static_cast<long double>(ns - latencyNs), latencyNs});
+    lookAgain(from, now);
+  }
+
+  void reduce(Stage& stage, int64_t now, int64_t ns) {
+    if (!m_profile.dataLink.shared) {
+      stage.reducedAt = std::max(stage.reducedAt, now) + ns;
+      return;
+    }
+    stage.reductions.push_back(ns);
+    moveFlows(stage, now);
+  }
+
+  void deliver(const Message& message, int64_t time) {
     m_arrivals[message] = time;
     m_events.insert(time);
   }
+
+  // Lets time go by for the flows of a port, ends those that are through and starts a reduction
+  // whose turn it is.
+  void moveFlows(Stage& stage, int64_t now) {
+    constexpr long double kThrough = 1e-9L;
+    const auto count = static_cast<long double>(stage.flows.size());
+    for (Flow& flow : stage.flows)
+      flow.left -= static_cast<long double>(now - stage.flowsAt) / count;
+    stage.flowsAt = now;
+    for (const Flow& flow : stage.flows) {
+      if (flow.left > kThrough) continue;
+      if (flow.message) {
+        deliver(*flow.message, now + flow.latencyNs);
+      } else {
+        stage.reducing = false;
+        stage.reducedAt = now + flow.latencyNs;
+        m_events.insert(stage.reducedAt);
+      }
+    }
+    std::erase_if(stage.flows, [](const Flow& flow) { return flow.left <= kThrough; });
+    if (!stage.reducing && !stage.reductions.empty() && stage.reducedAt <= now) {
+      const int64_t latencyNs = std::min(stage.reductions.front(), m_profile.dataLink.latencyNs);
+      stage.flows.push_back({std::nullopt,
+                             static_cast<long double>(stage.reductions.front() - latencyNs),
+                             latencyNs});
+      stage.reductions.pop_front();
+      stage.reducing = true;
+    }
+    lookAgain(stage, now);
+  }
+
+  // When the next flow will be through, if none joins: a whole nanosecond, rounded up.
+  void lookAgain(const Stage& stage, int64_t now) {
+    if (stage.flows.empty()) return;
+    long double least = stage.flows.front().left;
+    for (const Flow& flow : stage.flows) least = std::min(least, flow.left);
+    const long double ns = least * static_cast<long double>(stage.flows.size());
+    m_events.insert(now + static_cast<int64_t>(std::ceil(ns - 1e-6L)));
+  }
+
   bool arrived(const Message& message, int64_t now) const {
     const auto found = m_arrivals.find(message);
     return found != m_arrivals.end() && found->second <= now;
@@ -200,6 +280,8 @@ Case randomCase(uint64_t seed) {
   result.profile.last.gradientReduceNs = test::pick(random, 0, 40);
   result.profile.hostLink = {test::pick(random, 0, 5),
                              1e9 * static_cast<double>(test::pick(random, 1, 8))};
+  result.profile.pipelineLink = {test::pick(random, 0, 20), 1e9, test::pick(random, 0, 1) == 1};
+  result.profile.dataLink = {test::pick(random, 0, 20), 1e9, test::pick(random, 0, 1) == 1};
   result.profile.memory = {0, test::pick(random, 0, 100), test::pick(random, 0, 100)};
   result.profile.kinds.push_back(test::randomLayer(random, 2));
   for (profile::LayerKind& kind : result.profile.kinds)
