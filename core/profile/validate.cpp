@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/profile/limits.h"
 #include "core/profile/profile_json.h"
 
 namespace caracal::profile {
@@ -13,10 +14,8 @@ tl::unexpected<Error> invalid(const std::string& where, std::string message) {
 Result<void> checkFigures(const Operator& op, const std::string& where) {
   if (op.id.empty() || op.id == "input")
     return invalid(where, "an operator needs an id other than \"input\"");
-  if (op.forwardNs < 0 || op.backwardNs < 0) return invalid(where, "times must not be negative");
   if (op.weightGradientNs() < 0 || op.weightGradientNs() > op.backwardNs)
     return invalid(where, "weightNs is a part of backwardNs: 0 to backwardNs");
-  if (op.outputBytes < 0 || op.savedBytes < 0) return invalid(where, "bytes must not be negative");
   return {};
 }
 
@@ -63,18 +62,13 @@ Result<void> checkWindows(const LayerKind& kind, const std::string& where) {
     if (kind.indexOf(window.after) < 0)
       return invalid(
           place, fmt::format("\"after\" names \"{}\", which is no operator here", window.after));
-    if (window.transferNs < 0 || window.overlappedNs < 0 || window.bytes < 0)
-      return invalid(place, "times and bytes must not be negative");
   }
   return {};
 }
 
 Result<void> checkKind(const LayerKind& kind, const std::string& where) {
   if (kind.operators.empty()) return invalid(where, "a layer kind needs operators");
-  if (kind.inputBytes < 0 || kind.staticBytes < 0 || kind.optimizerNs < 0 ||
-      kind.gradientReduceNs < 0) {
-    return invalid(where, "times and bytes must not be negative");
-  }
+  CARACAL_CHECK_OK(checkLimits(kind, where));
   CARACAL_CHECK_OK(checkOperators(kind.operators, where));
   return checkWindows(kind, where);
 }
@@ -120,14 +114,7 @@ Result<void> validate(const Profile& profile) {
   }
   CARACAL_CHECK_OK(checkOperators(profile.first.operators, "first"));
   CARACAL_CHECK_OK(checkOperators(profile.last.operators, "last"));
-  if (profile.first.staticBytes < 0 || profile.last.staticBytes < 0)
-    return invalid("first, last", "bytes must not be negative");
-  if (profile.sendForwardNs < 0 || profile.sendBackwardNs < 0)
-    return invalid("send", "times must not be negative");
-  if (!(profile.kappa >= 1.0) || !(profile.rho >= 1.0)) {
-    return invalid("contention", "kappa and rho are slow-downs: at least 1");
-  }
-  return {};
+  return checkLimits(profile);
 }
 
 }  // namespace caracal::profile

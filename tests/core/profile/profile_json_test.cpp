@@ -133,6 +133,32 @@ TEST(ProfileValidate, refusesImpossibleProfiles) {
       {[](Profile& p) { p.kinds[0].operators[0].savedFor = {}; }, "saved bytes need the operators"},
       {[](Profile& p) { p.kinds[0].operators[0].savedBytes = 0; }, "but savedBytes is 0"},
       {[](Profile& p) { p.kinds[0].operators[0].forwardNs = -1; }, "times must not be negative"},
+      {[](Profile& p) { p.kinds[0].operators[0].forwardNs = 3'600'000'000'001; },
+       "more than an hour"},
+      {[](Profile& p) { p.kinds[0].windows[0].transferNs = INT64_MAX; }, "more than an hour"},
+      {[](Profile& p) { p.last.operators[0].outputBytes = (int64_t{1} << 50) + 1; },
+       "more than 2^50"},
+      {[](Profile& p) { p.memory.capacityBytes = INT64_MAX; }, "more than 2^50"},
+      {[](Profile& p) { p.parallel.microBatches = (1 << 24) + 1; },
+       "micro-batches are more than the 16777216"},
+      {[](Profile& p) { p.parallel.tensor = p.parallel.data = 1 << 20; }, "ranks are more than"},
+      {[](Profile& p) {
+         p.parallel.microBatches = 1 << 20;
+         p.kinds[0].operators[0].forwardNs = 3'600'000'000'000;
+       },
+       "more than a year"},
+      {[](Profile& p) {
+         p.parallel.microBatches = 1 << 20;
+         p.kinds[0].operators[0].outputBytes = int64_t{1} << 50;
+         p.hostLink = {};
+       },
+       "more than 2^60"},
+      {[](Profile& p) { p.hostLink.bytesPerSecond = 1e-300; }, "0 means unknown"},
+      {[](Profile& p) {
+         p.hostLink = {0, 1e9, true};
+       },
+       "only the pipeline and data links"},
+      {[](Profile& p) { p.kappa = 1e9; }, "slow-downs"},
       {[](Profile& p) { p.kinds[0].windows[0].after = "nothing"; }, "\"after\" names \"nothing\""},
       {[](Profile& p) { p.kinds[0].windows[0].id = "moe"; }, "windows of a layer are"},
       {[](Profile& p) { p.layers[3] = 1; }, "names kind 1, but there are 1"},
