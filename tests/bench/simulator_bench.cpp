@@ -45,9 +45,33 @@ Result<Job> jobOf(int32_t stages, int32_t microBatches, int32_t layersPerChunk,
   return job;
 }
 
+using Change = void (*)(Job& job);
+
+void asItIs(Job&) {}
+
+void reduceBesideBackward(Job& job) {
+  job.profile.parallel.overlapGradientReduce = job.plan.parallel.overlapGradientReduce = true;
+}
+
+// The two largest tensors of every layer.
+void offloadTheMlp(Job& job) {
+  const profile::LayerKind& kind = job.profile.kinds.front();
+  for (plan::StagePlan& stage : job.plan.stages) {
+    for (plan::LayerPolicy& layer : stage.layers) {
+      for (const char* id : {"fc1", "act"})
+        layer.placements[static_cast<size_t>(kind.indexOf(id))] = {plan::PlacementKind::kOffload};
+    }
+  }
+}
+
+void shareLinks(Job& job) {
+  job.profile.pipelineLink.shared = job.profile.dataLink.shared = true;
+}
+
 // Items of programs that are there already, times in memory at the end.
-void replayItems(benchmark::State& state) {
-  const auto job = jobOf(8, static_cast<int32_t>(state.range(0)), 6);
+void replayItems(benchmark::State& state, Change change) {
+  auto job = jobOf(8, static_cast<int32_t>(state.range(0)), 6, "1F1B", 8, 2);
+  if (job) change(*job);
   const auto program = job ? plan::lower(job->profile, job->plan) : tl::unexpected(job.error());
   if (!program) return state.SkipWithError(program.error().text().c_str());
   int64_t items = 0;
@@ -56,15 +80,28 @@ void replayItems(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(sim::replay(job->profile, job->plan, *program));
   state.SetItemsProcessed(state.iterations() * items);
 }
-BENCHMARK(replayItems)->RangeMultiplier(4)->Range(16, 256)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(replayItems, plain, &asItIs)
+    ->RangeMultiplier(4)
+    ->Range(16, 256)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(replayItems, reduceBesideBackward, &reduceBesideBackward)
+    ->Arg(256)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(replayItems, offload, &offloadTheMlp)->Arg(256)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(replayItems, sharedLinks, &shareLinks)->Arg(256)->Unit(benchmark::kMillisecond);
 
-void simulateBy(benchmark::State& state, const Result<Job>& job) {
+void simulateBy(benchmark::State& state, Result<Job> job, Change change = &asItIs) {
+  if (job) change(*job);
   if (!job) return state.SkipWithError(job.error().text().c_str());
   for (auto _ : state) {
     const auto result = sim::simulate(job->profile, job->plan);
     if (!result) return state.SkipWithError(result.error().text().c_str());
     benchmark::DoNotOptimize(result->stepNs);
   }
+}
+
+void changedPipeline(benchmark::State& state, Change change) {
+  simulateBy(state, jobOf(64, 512, 1), change);
 }
 
 void longPipeline(benchmark::State& state, const char* schedule) {
@@ -81,6 +118,10 @@ BENCHMARK_CAPTURE(longPipeline, 64stagesZbV, "zb-v")->Arg(512)->Unit(benchmark::
 BENCHMARK_CAPTURE(longPipeline, 64stagesInterleaved, "interleaved:4")
     ->Arg(512)
     ->Unit(benchmark::kMillisecond);
+
+// What the passes cost changes with each; a shared link also makes their transfers wait.
+BENCHMARK_CAPTURE(changedPipeline, offload, &offloadTheMlp)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(changedPipeline, sharedLinks, &shareLinks)->Unit(benchmark::kMillisecond);
 
 // 16 stages x 8 tensor ranks x 80 replicas; ranks of one group do the same and are folded.
 void tenThousandGpus(benchmark::State& state) {
