@@ -41,6 +41,7 @@ std::vector<Placement> placementsOf(const profile::LayerKind& kind, const profil
     placements.push_back({PlacementKind::kWindow, window});
   }
   placements.push_back({PlacementKind::kOnDemand});
+  placements.push_back({PlacementKind::kOffload});
   if (!op.needed()) placements.push_back({PlacementKind::kDiscarded});
   return placements;
 }

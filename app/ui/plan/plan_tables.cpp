@@ -86,6 +86,17 @@ FigureTable predictionTable(const sim::SimResult& result, const Theme& theme) {
                           bytes(s.staticBytes), peakCell(s.peakBytes, s.budgetBytes, theme),
                           s.budgetBytes > 0 ? bytes(s.budgetBytes) : number(tr("no limit"))});
   }
+  const auto addWhereAny = [&](const QString& title, auto cell, int64_t sim::StageResult::*figure) {
+    const bool any = std::any_of(result.stages.begin(), result.stages.end(),
+                                 [&](const sim::StageResult& s) { return s.*figure > 0; });
+    if (!any) return;
+    table.header.push_back(title);
+    for (size_t s = 0; s < result.stages.size(); ++s)
+      table.rows[s].push_back(cell(result.stages[s].*figure));
+  };
+  addWhereAny(tr("On the host"), bytes, &sim::StageResult::hostBytes);
+  addWhereAny(tr("Copies exposed"), duration, &sim::StageResult::exposedOffloadNs);
+  addWhereAny(tr("Gradient reduction exposed"), duration, &sim::StageResult::exposedReduceNs);
   return table;
 }
 
