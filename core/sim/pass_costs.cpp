@@ -264,8 +264,9 @@ Result<void> runSample(const profile::Profile& profile, const plan::Plan& plan,
   CARACAL_CHECK_OK(plan::lowerDevice(
       shape, sample.order(), {sample.hosted(), reducingPasses(profile, sample.order())}, program));
   const StageTimes timed = replayAlone(shape, program);
+  const bool fetches = offloads(program);
   const StageTimes freed =
-      offloads(program) ? replayAlone(shape, program, EarlyFetches::kFree) : timed;
+      fetches ? replayAlone(shape, program, EarlyFetches::kFree) : StageTimes{};
   const std::vector<size_t> begins = passBegins(sample.order(), program);
   const std::vector<MemoryChange> changes = memoryChangesOf(shape, program, begins);
   for (size_t i = 0; i < sample.order().size(); ++i) {
@@ -276,7 +277,8 @@ Result<void> runSample(const profile::Profile& profile, const plan::Plan& plan,
     const auto replayOf = [&](const StageTimes& times) {
       return PassReplay(TimedItems(program, times, begins[i], begins[i + 1]));
     };
-    fillTimes(replayOf(timed), replayOf(freed), *cost);
+    const PassReplay whole = replayOf(timed);
+    fillTimes(whole, fetches ? replayOf(freed) : whole, *cost);
   }
   return {};
 }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <deque>
 #include <optional>
 #include <string>
 
 #include "core/plan/stage_shape.h"
+#include "core/sim/copy_stream.h"
 #include "core/sim/item_durations.h"
 #include "core/sim/operator_times.h"
 #include "core/sim/overlap_clock.h"
@@ -128,16 +128,16 @@ class DeviceReplay {
       case Action::kReduceWait:
         return waitForReductions(time);
       case Action::kOffloadStart:
-        time = copy(m_offloads, aloneNs(m_shape, item));
+        time = m_offloads.start(m_nowNs, aloneNs(m_shape, item));
         return true;
       case Action::kFetchStart:
-        time = copy(m_fetches, fetchNs(item));
+        time = m_fetches.start(m_nowNs, fetchNs(item));
         return true;
       case Action::kOffloadWait:
-        waitForCopy(m_offloads);
+        m_nowNs = m_offloads.wait(m_nowNs);
         break;
       case Action::kFetchWait:
-        waitForCopy(m_fetches);
+        m_nowNs = m_fetches.wait(m_nowNs);
         break;
       case Action::kRecompute:
         recompute(m_operators.of(item).forwardNs);
@@ -189,24 +189,6 @@ class DeviceReplay {
     m_nowNs = std::max(m_nowNs, m_reductions.endNs());
     time.endNs = m_nowNs;
     return true;
-  }
-
-  // One direction of copies to and from the host; waited for in the order in which they started.
-  struct CopyStream {
-    int64_t freeNs = 0;
-    std::deque<int64_t> endsNs;
-  };
-
-  ItemTime copy(CopyStream& stream, int64_t ns) {
-    const int64_t beginNs = std::max(m_nowNs, stream.freeNs);
-    stream.freeNs = beginNs + ns;
-    stream.endsNs.push_back(stream.freeNs);
-    return {beginNs, stream.freeNs};
-  }
-
-  void waitForCopy(CopyStream& stream) {
-    m_nowNs = std::max(m_nowNs, stream.endsNs.front());
-    stream.endsNs.pop_front();
   }
 
   int64_t fetchNs(const Item& item) const {
