@@ -37,6 +37,7 @@ struct Options {
   std::string partition = "even";
   std::string schedule;
   double timeLimitSeconds = 0;
+  bool offload = false;
   bool pareto = false;
   bool compare = false;
   bool explain = false;
@@ -56,6 +57,7 @@ Result<PlanRequest> requestOf(const Options& options) {
   request.policy = options.policy;
   request.schedule = options.schedule;
   request.timeLimitSeconds = options.timeLimitSeconds;
+  request.offload = options.offload;
   if (!options.budget.empty()) {
     CARACAL_TRY(bytes, planner::parseBudget(options.budget));
     request.budgetBytes = bytes;
@@ -241,6 +243,8 @@ VerbRun declarePlan(CLI::App& command) {
   command.add_flag("--pareto", options->pareto,
                    "sweep budgets: peak memory against step time; -o writes caracal.pareto/1");
   command.add_flag("--compare", options->compare, "every policy side by side");
+  command.add_flag("--offload", options->offload,
+                   "may put tensors into host memory, where that makes the step shorter");
   command.add_flag("--explain", options->explain,
                    "why each tensor is kept or rebuilt where it is, and what limits the plan");
   command.add_option("-o,--output", options->output, "write the plan here");

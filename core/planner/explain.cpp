@@ -94,7 +94,8 @@ class LayerWords {
       case PlacementKind::kOnDemand:
         return onDemandWords(op);
       case PlacementKind::kOffload:
-        return "kept in host memory";
+        return fmt::format("on the host from the end of the forward above to the backward: {}",
+                           bytesWords(op));
     }
     return {};
   }

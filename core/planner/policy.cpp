@@ -9,6 +9,7 @@
 #include "core/planner/baselines.h"
 #include "core/planner/heu.h"
 #include "core/planner/heu_plus.h"
+#include "core/planner/offload_search.h"
 #include "core/planner/operator_budget.h"
 #include "core/planner/opt.h"
 #include "core/planner/partition.h"
@@ -25,6 +26,11 @@ Result<void> checkRequest(const profile::Profile& profile, const PlanRequest& re
   CARACAL_CHECK_OK(profile::validate(profile));
   if (request.budgetBytes < 0)
     return fail(ErrorCode::kInvalidInput, "the budget is negative; 0 means no limit");
+  if (request.offload && profile.hostLink.bytesPerSecond <= 0) {
+    return fail(ErrorCode::kCannotAnswer,
+                "the profile does not know the link to host memory; add links.host to it, or plan "
+                "without offload");
+  }
   return {};
 }
 
@@ -233,8 +239,8 @@ bool better(const Candidate& a, const Candidate& b, int64_t budgetBytes) {
          std::tuple(b.excessBytes(budgetBytes), b.stepNs);
 }
 
-// How much of reductions beside backward is left for the end, and how long transfers share a link, is
-// known only when the passes are; the policies count the least.
+// How much of reductions beside backward is left for the end, and how long transfers share a link,
+// is known only when the passes are; the policies count the least.
 Result<Candidate> madeWhole(const PlanningTask& task, Result<Candidate> made) {
   const profile::Profile& job = task.profile;
   const bool known = !job.parallel.reducesInBackward() && !job.pipelineLink.shared;
@@ -254,6 +260,29 @@ Result<Candidate> bestOf(const PlanningTask& task, MakeCandidate make, const Par
     if (!best || better(candidate, *best, task.budgetBytes)) best = std::move(candidate);
   }
   return std::move(*best);
+}
+
+// What the bound of a policy says is for plans that offload nothing.
+Result<Candidate> withOffload(const PlanningTask& task, Candidate candidate) {
+  const Replan replan = [&](const profile::Profile& profile,
+                            int64_t budgetBytes) -> Result<plan::Plan> {
+    PlanRequest request = task.request;
+    request.offload = false;
+    request.budgetBytes = budgetBytes;
+    request.partition = PartitionMode::kGiven;
+    request.layersOfStage = candidate.plan.partition();
+    CARACAL_TRY(outcome, makePlan(profile, request, task.stop));
+    return outcome.status == PlanStatus::kInfeasible ? plan::Plan{} : std::move(outcome.plan);
+  };
+  CARACAL_TRY(outcome,
+              offloadSearch(task.profile, candidate.plan, task.budgetBytes, replan, task.stop));
+  candidate.notes.push_back(outcome.note);
+  if (!outcome.offloads) return candidate;
+  candidate.plan = std::move(outcome.plan);
+  candidate.stepNs = outcome.stepNs;
+  candidate.boundNs = 0;
+  candidate.status = PlanStatus::kFeasible;
+  return candidate;
 }
 
 }  // namespace
@@ -315,6 +344,10 @@ Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest&
   if (manyForOpt) {
     CARACAL_TRY(thorough, make(task, skeletonOf(task, best.plan.partition())));
     best = std::move(thorough);
+  }
+  if (request.offload && budgetBytes > 0) {
+    CARACAL_TRY(offloaded, withOffload(task, std::move(best)));
+    best = std::move(offloaded);
   }
   PlanOutcome outcome = outcomeOf(std::move(best), request);
   CARACAL_CHECK_OK(plan::validate(profile, outcome.plan));

@@ -39,6 +39,7 @@ struct PlanRequest {
   PartitionMode partition = PartitionMode::kEven;
   std::vector<int32_t> layersOfStage;  // for kGiven
   std::string schedule;                // plan/schedule.h; empty: the profile's
+  bool offload = false;  // may put tensors on the host; the profile must know its link
   // Wall time after which a search returns what it has; 0: its own limits, which count search nodes
   // and so give the same plan everywhere.
   double timeLimitSeconds = 0;
