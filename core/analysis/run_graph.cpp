@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/analysis/gpu_endings.h"
 #include "core/analysis/lanes.h"
 #include "core/analysis/recordings.h"
 #include "core/analysis/schedule_edges.h"
@@ -187,24 +188,19 @@ class RunGraphBuilder {
     }
   }
 
-  struct Ending {
-    int64_t endNs = 0;
-    EventIndex event = kNoIndex;
-  };
-
-  // GPU work of each rank by its end, with the threads of hostRank as its host.
-  std::map<uint32_t, std::vector<Ending>> gpuEndings() const {
-    std::map<uint32_t, std::vector<Ending>> endings;
+  // GPU work by its end, of each rank, or of each rank whose threads launch it.
+  enum class Owner : uint8_t { kRank, kHost };
+  std::map<uint32_t, GpuEndings> gpuEndings(Owner owner) const {
+    std::map<uint32_t, GpuEndings> endings;
     for (const Track& track : m_trace.tracks()) {
       if (!m_chosen[track.rank]) continue;
+      const uint32_t key = owner == Owner::kHost ? hostOf(track.rank) : track.rank;
+      GpuEndings& list = endings.try_emplace(key, m_trace).first->second;
       forEach(track, [&](EventIndex e) {
-        if (trace::isGpuWork(m_trace.kind(e))) endings[track.rank].push_back({m_trace.endNs(e), e});
+        if (trace::isGpuWork(m_trace.kind(e))) list.add(e);
       });
     }
-    for (auto& [rank, list] : endings) {
-      std::sort(list.begin(), list.end(),
-                [](const Ending& a, const Ending& b) { return a.endNs < b.endNs; });
-    }
+    for (auto& [key, list] : endings) list.sort();
     return endings;
   }
 
@@ -236,15 +232,7 @@ class RunGraphBuilder {
   void redirectFollowers(NodeIndex from, NodeIndex to) { m_redirected[from] = to; }
 
   void addHostWaits() {
-    std::map<uint32_t, std::vector<Ending>> ofHosts;
-    for (auto& [rank, list] : gpuEndings()) {
-      auto& all = ofHosts[hostOf(rank)];
-      all.insert(all.end(), list.begin(), list.end());
-    }
-    for (auto& [host, list] : ofHosts) {
-      std::sort(list.begin(), list.end(),
-                [](const Ending& a, const Ending& b) { return a.endNs < b.endNs; });
-    }
+    const std::map<uint32_t, GpuEndings> ofHosts = gpuEndings(Owner::kHost);
     const std::vector<EventIndex> copies = lastCopies();
     for (const Track& track : m_trace.tracks()) {
       if (!m_chosen[track.rank]) continue;
@@ -253,7 +241,9 @@ class RunGraphBuilder {
         if (copies[e] != kNoIndex) {
           waitFor(e, copies[e]);
         } else if (isSynchronization(m_trace.name(e))) {
-          const EventIndex awaited = awaitedBy(e, ofHosts[track.rank]);
+          const auto endings = ofHosts.find(track.rank);
+          const EventIndex awaited =
+              endings == ofHosts.end() ? kNoIndex : endings->second.awaitedBy(e);
           if (awaited != kNoIndex) waitFor(e, awaited);
         }
       });
@@ -273,19 +263,6 @@ class RunGraphBuilder {
     return copies;
   }
 
-  // The last work to end inside the call that was launched before it.
-  EventIndex awaitedBy(EventIndex call, const std::vector<Ending>& endings) const {
-    auto at = std::upper_bound(endings.begin(), endings.end(), m_trace.endNs(call),
-                               [](int64_t t, const Ending& ending) { return t < ending.endNs; });
-    while (at != endings.begin()) {
-      --at;
-      if (at->endNs <= m_trace.beginNs(call)) break;
-      const EventIndex launch = m_trace.launch(at->event);
-      if (launch == kNoIndex || m_trace.beginNs(launch) <= m_trace.beginNs(call)) return at->event;
-    }
-    return kNoIndex;
-  }
-
   void applyRedirections() {
     for (GraphEdge& edge : m_draft.edges) {
       const auto to = m_redirected.find(edge.from);
@@ -295,14 +272,14 @@ class RunGraphBuilder {
   }
 
   void addStreamWaits() {
-    for (const auto& [rank, endings] : gpuEndings()) {
+    for (const auto& [rank, endings] : gpuEndings(Owner::kRank)) {
       for (const Track& track : m_trace.tracks()) {
         if (track.rank == rank) addStreamWaits(track, endings);
       }
     }
   }
 
-  void addStreamWaits(const Track& track, const std::vector<Ending>& endings) {
+  void addStreamWaits(const Track& track, const GpuEndings& endings) {
     int64_t freeNs = std::numeric_limits<int64_t>::min();
     forEach(track, [&](EventIndex e) {
       if (!trace::isGpuWork(m_trace.kind(e))) return;
@@ -310,26 +287,11 @@ class RunGraphBuilder {
       int64_t boundNs = freeNs;
       if (launch != kNoIndex) boundNs = std::max(boundNs, m_trace.endNs(launch));
       freeNs = std::max(freeNs, m_trace.endNs(e));
-      const EventIndex awaited = endedJustBefore(track, e, boundNs, endings);
+      const EventIndex awaited = endings.endedJustBefore(e, track, boundNs, kStreamWaitNs);
       if (awaited == kNoIndex) return;
       ++m_inferred;
       m_draft.follow(m_places[awaited], m_places[e]);
     });
-  }
-
-  EventIndex endedJustBefore(const Track& track, EventIndex e, int64_t boundNs,
-                             const std::vector<Ending>& endings) const {
-    const int64_t beginNs = m_trace.beginNs(e);
-    auto at = std::upper_bound(endings.begin(), endings.end(), beginNs,
-                               [](int64_t t, const Ending& ending) { return t < ending.endNs; });
-    while (at != endings.begin()) {
-      --at;
-      if (at->endNs <= boundNs || beginNs - at->endNs > kStreamWaitNs) break;
-      const bool otherStream =
-          at->event < track.firstEvent || at->event >= track.firstEvent + track.eventCount;
-      if (otherStream) return at->event;
-    }
-    return kNoIndex;
   }
 
   const PreparedRun& m_run;

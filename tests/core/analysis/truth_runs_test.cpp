@@ -1,0 +1,114 @@
+// Analysis across ranks of every shared real run: what must add up does, recordings are told apart.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+#include "core/analysis/rank_idle.h"
+#include "core/analysis/run_graph.h"
+#include "core/analysis/step_model.h"
+#include "core/import/importer.h"
+#include "tests/core/analysis/step_invariants.h"
+
+namespace caracal::analysis {
+namespace {
+
+const std::string kTraces = std::string(CARACAL_SOURCE_DIR) + "/../shared/traces";
+
+bool tracesAreHere() {
+  return std::filesystem::exists(kTraces + "/truth.json");
+}
+
+std::shared_ptr<const trace::Trace> load(const std::string& path) {
+  const auto loaded = import::loadTraces({kTraces + "/" + path});
+  EXPECT_TRUE(loaded) << loaded.error().text();
+  return loaded ? loaded->trace : nullptr;
+}
+
+// Whole runs: every folder of the shared traces that loads.
+std::vector<std::string> folders() {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(kTraces, error)) {
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  if (names.empty()) names.emplace_back();
+  return names;
+}
+
+class EveryRealRun : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (GetParam().empty()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
+    const auto trace = load(GetParam());
+    ASSERT_NE(trace, nullptr);
+    run = prepareRun(trace, CommNames{});
+  }
+  PreparedRun run;
+};
+
+TEST_P(EveryRealRun, hasIdleCausesThatAddUp) {
+  for (const RankStep& step : explainRanks(run, CommNames{})) {
+    EXPECT_EQ(std::accumulate(step.causes.begin(), step.causes.end(), int64_t{0}),
+              step.span.lengthNs() - step.busyNs);
+    for (const int64_t ns : step.causes) EXPECT_GE(ns, 0);
+  }
+  if (const auto model = buildStepModel(*run.trace)) expectInvariants(*model);
+}
+
+TEST_P(EveryRealRun, hasACriticalPathThatAddsUp) {
+  const auto graph = buildRunGraph(run, CommNames{});
+  if (!graph) {
+    EXPECT_EQ(graph.error().code, ErrorCode::kCannotAnswer);
+    return;
+  }
+  const int64_t lengthNs = graph->graph.span().lengthNs();
+  EXPECT_EQ(replayNs(graph->graph, unscaled()), lengthNs);
+  const CriticalPath path = criticalPath(graph->graph);
+  int64_t sumNs = 0;
+  for (const PathStep& step : path.steps) sumNs += step.gapNs + step.workNs;
+  EXPECT_EQ(sumNs, lengthNs);
+  for (const int64_t slackNs : path.slackNs) EXPECT_GE(slackNs, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shared, EveryRealRun, testing::ValuesIn(folders()),
+                         [](const testing::TestParamInfo<std::string>& param) {
+                           std::string name = param.param.empty() ? "absent" : param.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+int64_t recordingsOf(const std::string& folder) {
+  const auto trace = load(folder);
+  return trace ? prepareRun(trace, CommNames{}).clocks.recordings : 0;
+}
+
+TEST(RecordingsOfRealTraces, areToldApart) {
+  if (!tracesAreHere()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
+  EXPECT_EQ(recordingsOf("megatronapp-pp4"), 2);  // the same ranks twice
+  EXPECT_EQ(recordingsOf("nsys-2xh100-sp"), 2);   // before and after a change
+  EXPECT_EQ(recordingsOf("megatron-tp8-a100"), 1);
+  EXPECT_EQ(recordingsOf("nsys-nccl-2nodes-rtx3090"), 1);
+  EXPECT_EQ(recordingsOf("torchrec-dlrm-4xv100"), 1);
+}
+
+// Two recordings of one pipeline are not two replicas of it.
+TEST(RecordingsOfRealTraces, twoOfOnePipelineAreNotMerged) {
+  if (!tracesAreHere()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
+  const auto both = load("megatronapp-pp4");
+  const auto alone = load("megatronapp-pp4/data-1-pipeline-4-tensor-1-pp-aggregated.json.gz");
+  const auto model = buildStepModel(*both);
+  const auto expected = buildStepModel(*alone);
+  ASSERT_TRUE(model.has_value() && expected.has_value());
+  EXPECT_EQ(model->replicaCount, 1);
+  ASSERT_EQ(model->stages.size(), expected->stages.size());
+  for (size_t s = 0; s < model->stages.size(); ++s) {
+    EXPECT_EQ(model->stages[s].stepNs, expected->stages[s].stepNs);
+    EXPECT_EQ(model->stages[s].causes, expected->stages[s].causes);
+  }
+}
+
+}  // namespace
+}  // namespace caracal::analysis
