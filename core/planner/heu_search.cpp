@@ -119,6 +119,10 @@ class HeuSearch {
     }
   }
 
+  // The least memory needs no work before its layer's backward: rebuilt there, a tensor is held for
+  // less time; and where what it is made from takes more than it, keeping the tensor takes less.
+  static bool asLateAsCanBe(Choice choice) { return slotOf(choice) >= Slot::kOnDemandMlp; }
+
   bool allowed(size_t variable, Choice choice) const {
     if (m_fates.empty()) return true;
     const bool early = isRecompute(choice) && slotOf(choice) <= Slot::kPipe;
@@ -200,6 +204,7 @@ class HeuSearch {
     if (allowed(next, Choice::kRetain)) choose(next, Choice::kRetain, uses.last);
     for (Choice choice : variable.recomputeChoices) {
       if (slotOf(choice) > deadline || !allowed(next, choice)) continue;
+      if (m_request.goal == HeuGoal::kLeastMemory && !asLateAsCanBe(choice)) continue;
       // On demand is as late as it can be.
       if (choice == Choice::kOnDemandMlp && deadline == Slot::kOnDemandAttn) continue;
       choose(next, choice, uses.last);
