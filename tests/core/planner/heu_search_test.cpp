@@ -3,22 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <optional>
 
 #include "tests/support/layers.h"
+#include "tests/support/seeds.h"
 
 namespace caracal::planner {
 namespace {
 
 using plan::Placement;
 using plan::PlacementKind;
-
-// As many seeds as a quick run takes, or CARACAL_TEST_SEEDS.
-uint64_t seedCount(uint64_t usual) {
-  const char* const asked = std::getenv("CARACAL_TEST_SEEDS");
-  return asked == nullptr ? usual : std::strtoull(asked, nullptr, 10);
-}
 
 // A pipeline of equal stages and the model of one of them.
 struct Stage {
@@ -165,7 +159,7 @@ class BruteForce {
 
 TEST(HeuSearch, equalsBruteForceOnSmallLayers) {
   int feasible = 0, infeasible = 0;
-  for (uint64_t seed = 1; seed <= seedCount(60); ++seed) {
+  for (uint64_t seed = 1; seed <= test::seedCount(60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(seed);
     const auto profile = smallProfile(random, 1);
@@ -202,7 +196,7 @@ TEST(HeuSearch, equalsBruteForceOnSmallLayers) {
 // A window that leaves compute free for longer never makes recomputation cost more.
 TEST(HeuSearch, costsNoMoreWhenAWindowGrows) {
   int cheaper = 0;
-  for (uint64_t seed = 1; seed <= seedCount(300); ++seed) {
+  for (uint64_t seed = 1; seed <= test::seedCount(300); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(seed);
     profile::Profile narrow = smallProfile(random, 2);
