@@ -17,6 +17,11 @@ int64_t Candidate::excessBytes(int64_t budgetBytes) const {
   return std::max<int64_t>(0, *std::max_element(peakBytes.begin(), peakBytes.end()) - budgetBytes);
 }
 
+void endedByTimeLimit(Candidate& candidate) {
+  candidate.status = PlanStatus::kTimeLimit;
+  candidate.notes.push_back("the time limit ended the search; another run may end elsewhere");
+}
+
 plan::Plan skeletonPlan(const profile::Profile& profile, const std::vector<int32_t>& layersOfStage,
                         int64_t budgetBytes, const std::string& policy) {
   plan::Plan plan;

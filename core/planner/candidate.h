@@ -29,6 +29,9 @@ struct Candidate {
   int32_t tightestStage() const;
 };
 
+// Says so in status and notes.
+void endedByTimeLimit(Candidate& candidate);
+
 // A plan of this partition without policies for its layers: sizes, the profile's schedule, budgets,
 // hash of the profile.
 plan::Plan skeletonPlan(const profile::Profile& profile, const std::vector<int32_t>& layersOfStage,

@@ -7,14 +7,19 @@
 namespace caracal::planner {
 
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                                   std::stop_token stop) {
+                                   double timeLimitSeconds, std::stop_token stop) {
+  const MixStop mixStop = stopAfter(timeLimitSeconds, stop);
   CARACAL_TRY(heu, heuCandidate(profile, skeleton, stop));
   heu.boundNs = 0;  // it holds for layers that do not differ
   if (!heu.feasible()) return heu;
   if (heu.status == PlanStatus::kOptimal) heu.status = PlanStatus::kFeasible;
   const PipelineModel pipeline(profile, skeleton);
-  MixedPlan mixed = mixStages(pipeline, heu, kQuickMix, {stop});
+  const auto search = [](StageMix& mix, size_t, StageChain start) {
+    return mix.search(std::move(start));
+  };
+  MixedPlan mixed = mixStages(pipeline, heu, search, kQuickMix, mixStop);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+  if (mixStop.requested()) endedByTimeLimit(mixed.candidate);
   return std::move(mixed.candidate);
 }
 

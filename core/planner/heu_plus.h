@@ -12,8 +12,9 @@ namespace caracal::planner {
 // Starts from HEU's plan and mixes policies inside each stage (stage_mix.h) as long as that
 // shortens what recomputation adds to the stage and fits the budget. Never slower than HEU's plan,
 // and feasible exactly when HEU is. A heuristic: no claim about better plans, no bound (opt.h has
-// one).
+// one). Status kTimeLimit: timeLimitSeconds of wall time (0: none) were over before the mixing was;
+// HEU's own search is not cut short.
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                                   std::stop_token stop = {});
+                                   double timeLimitSeconds, std::stop_token stop = {});
 
 }  // namespace caracal::planner

@@ -76,7 +76,7 @@ class ColumnSearch {
 
   LayerColumns run() {
     decide(m_graph.last(), Sum());
-    return {m_bound.take(), m_plan.take(), !m_stopped, m_nodes};
+    return {m_plan.take()};
   }
 
  private:
@@ -125,18 +125,11 @@ class ColumnSearch {
     return others + std::max({backward, sum.topForwardBytes, sum.topEndBytes + m_endBytes});
   }
 
-  // Bounds of the cost of any windows for so much work: as one pool, with bwd.mlp at its price and
-  // at its capacity.
+  // Bounds of the cost of any windows for so much work: as one pool.
   int64_t earlyLeast(const Sum& sum) const {
     const int64_t over = beyond(sum.earlyNs, m_fwdAttnNs + m_fwdMlpNs);
     const int64_t price = std::min(m_prices.pipe, m_steady);
     return price * over + m_prices.pipeTail * sum.earlyNs;
-  }
-  int64_t bwdMlpPrice(int64_t ns) const {
-    return static_cast<int64_t>(m_prices.bwdMlp * static_cast<double>(ns));
-  }
-  int64_t boundLeast(const Sum& sum) const {
-    return earlyLeast(sum) + bwdMlpPrice(beyond(sum.lateNs, m_bwdAttnNs)) + m_all * sum.chargedNs;
   }
   int64_t planLeast(const Sum& sum) const {
     return earlyLeast(sum) + m_all * (beyond(sum.lateNs, m_bwdAttnNs + m_bwdMlpNs) + sum.chargedNs);
@@ -148,8 +141,7 @@ class ColumnSearch {
       m_stopped = true;
     if (m_stopped) return;
     const int64_t bytes = bytesOf(sum);
-    if (m_bound.dominates(bytes, boundLeast(sum)) && m_plan.dominates(bytes, planLeast(sum)))
-      return;
+    if (m_plan.dominates(bytes, planLeast(sum))) return;
     if (index < 0) {
       addColumns(sum);
       return;
@@ -215,7 +207,6 @@ class ColumnSearch {
 
   // --- windows ---
 
-  enum class Aim : uint8_t { kBound, kPlan };
   struct Windows {
     int64_t costNs = kNoLimit;
     int64_t lateness = 0;
@@ -232,7 +223,7 @@ class ColumnSearch {
            m_prices.pipe * (ns(Slot::kPipe) + collectiveNs(Slot::kPipe));
   }
 
-  int64_t lateCost(Aim aim) const {
+  int64_t lateCost() const {
     const int64_t mlp = ns(Slot::kPrevBwdMlp) + ns(Slot::kOwnBwdMlp);
     int64_t demand = 0;
     for (Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn, Slot::kOwnBwdMlp})
@@ -240,8 +231,7 @@ class ColumnSearch {
     for (Slot slot : {Slot::kOnDemandMlp, Slot::kOnDemandAttn})
       demand += ns(slot) + collectiveNs(slot);
     demand += beyond(ns(Slot::kPrevBwdAttn), m_bwdAttnNs);
-    return m_all * demand +
-           (aim == Aim::kBound ? bwdMlpPrice(mlp) : m_all * beyond(mlp, m_bwdMlpNs));
+    return m_all * (demand + beyond(mlp, m_bwdMlpNs));
   }
 
   std::vector<Slot> slotsFor(int16_t index, Fate fate, Slot deadline) const {
@@ -264,9 +254,9 @@ class ColumnSearch {
     return slots;
   }
 
-  void assign(Fate fate, int16_t index, Aim aim, int64_t lateness, Windows& best) {
+  void assign(Fate fate, int16_t index, int64_t lateness, Windows& best) {
     while (index >= 0 && m_fates[index] != fate) --index;
-    const int64_t costNs = fate == Fate::kEarly ? earlyCost() : lateCost(aim);
+    const int64_t costNs = fate == Fate::kEarly ? earlyCost() : lateCost();
     // Costs only grow; among equals late places hold memory for less time.
     if (costNs > best.costNs) return;
     if (index < 0) {
@@ -284,16 +274,15 @@ class ColumnSearch {
       int64_t& time = links.collective ? load.collectiveNs : load.operatorNs;
       time += op(index).forwardNs;
       m_slots[index] = slot;
-      assign(fate, static_cast<int16_t>(index - 1), aim, lateness + static_cast<int64_t>(slot),
-             best);
+      assign(fate, static_cast<int16_t>(index - 1), lateness + static_cast<int64_t>(slot), best);
       m_slots[index] = Slot::kNone;
       time -= op(index).forwardNs;
     }
   }
 
-  Windows windowsFor(Fate fate, Aim aim) {
+  Windows windowsFor(Fate fate) {
     Windows best;
-    assign(fate, m_graph.last(), aim, 0, best);
+    assign(fate, m_graph.last(), 0, best);
     return best;
   }
 
@@ -366,15 +355,12 @@ class ColumnSearch {
       const auto [entry, isNew] = m_known.try_emplace(std::move(key), 0);
       if (isNew) entry->second = leastTimelineBytes(bytes);
       bytes = entry->second;
-      if (m_bound.dominates(bytes, boundLeast(sum)) && m_plan.dominates(bytes, planLeast(sum)))
-        return;
+      if (m_plan.dominates(bytes, planLeast(sum))) return;
     }
-    const Windows early = windowsFor(Fate::kEarly, Aim::kPlan);
+    const Windows early = windowsFor(Fate::kEarly);
     const int64_t earlyNs = early.costNs + m_prices.pipeTail * sum.earlyNs;
-    const int64_t boundNs = earlyNs + windowsFor(Fate::kLate, Aim::kBound).costNs;
-    if (!m_bound.dominates(bytes, boundNs)) m_bound.add({boundNs, bytes, {}});
     if (m_plan.dominates(bytes, earlyNs)) return;
-    const Windows late = windowsFor(Fate::kLate, Aim::kPlan);
+    const Windows late = windowsFor(Fate::kLate);
     Column column{earlyNs + late.costNs, bytes, {}};
     if (m_plan.dominates(bytes, column.costNs)) return;
     for (size_t index = 0; index < m_fates.size(); ++index) {
@@ -414,7 +400,7 @@ class ColumnSearch {
   std::vector<char> m_lateMlp = std::vector<char>(m_fates.size(), 0);
   std::vector<Slot> m_slots;
   KindLoad m_loads{};
-  Front m_bound, m_plan;
+  Front m_plan;
   int64_t m_nodes = 0;
   bool m_stopped = false;
 };

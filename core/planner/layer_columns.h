@@ -3,25 +3,15 @@
 // point. The basis of heu+ and opt (stage_mix.h).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
-#include <stop_token>
 #include <vector>
 
 #include "core/planner/heu_problem.h"
+#include "core/planner/mix_stop.h"
 #include "core/planner/stage_model.h"
 
 namespace caracal::planner {
-
-// When to give up: asked to, or out of time.
-struct MixStop {
-  std::stop_token token;
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  bool requested() const {
-    return token.stop_requested() || std::chrono::steady_clock::now() >= deadline;
-  }
-};
 
 enum class LayerRole : uint8_t { kTop, kBelow };  // the stage's top layer has no prev.* windows
 
@@ -29,7 +19,6 @@ enum class LayerRole : uint8_t { kTop, kBelow };  // the stage's top layer has n
 struct ColumnPrices {
   int64_t pipe = 0;      // in `pipe`, micro-batches with a next forward
   int64_t pipeTail = 0;  // early work of the last micro-batches
-  double bwdMlp = 0;     // in bwd.mlp, which a layer shares with the one below it
 };
 
 struct Column {
@@ -48,15 +37,11 @@ enum class TopMemory : uint8_t { kMoments, kTimeline };
 // stage model and kind.
 using TopBytes = std::map<std::vector<char>, int64_t>;
 
-// The columns by falling cost and rising memory.
+// The columns by falling cost and rising memory; all there are, unless the search ended at its node
+// limit or was stopped.
 struct LayerColumns {
-  // costNs bounds every use of such a policy from below when bwd.mlp costs ColumnPrices::bwdMlp and
-  // contention nothing. Without placements.
-  std::vector<Column> bound;
   // costNs as if the layers around it did the same: what it will cost, contention and order aside.
   std::vector<Column> plan;
-  bool complete = true;  // false: the search ended at its node limit, or was stopped
-  int64_t nodes = 0;
 };
 
 // REQUIRES a kind that the stage holds.

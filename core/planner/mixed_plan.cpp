@@ -35,17 +35,17 @@ StageChoice mixStage(const StageModel& model, const StageGaps& gaps, int64_t bud
   return choiceOf(mix.search(std::move(first)), mix.table());
 }
 
-MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start, MixLimits limits,
-                    const MixStop& stop) {
+MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start,
+                    const SearchStage& search, MixLimits limits, const MixStop& stop) {
   MixedPlan mixed{start, {}};
   std::vector<PassTimes> before;
   for (size_t s = 0; s < pipeline.size(); ++s) {
     const StageModel& model = pipeline.stage(s);
     plan::StagePlan& stage = mixed.candidate.plan.stages[s];
-    VariantTable table(model);
-    before.push_back(table.passTimes(chainOf(model, stage.layers, table)));
-    StageChoice best =
-        mixStage(model, pipeline.gaps(s), pipeline.budgetBytes(), stage.layers, limits, stop);
+    StageMix mix(model, pipeline.gaps(s), pipeline.budgetBytes(), limits, stop);
+    StageChain first = mix.judge(chainOf(model, stage.layers, mix.table()));
+    before.push_back(first.times);
+    StageChoice best = choiceOf(search(mix, s, std::move(first)), mix.table());
     stage.layers = std::move(best.layers);
     mixed.candidate.peakBytes[s] = best.peakBytes;
     mixed.candidate.loadNs[s] = loadNs(best.times);

@@ -1,6 +1,7 @@
 // A pipeline's plan improved stage by stage, each layer with a policy of its own (stage_mix.h).
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "core/planner/candidate.h"
@@ -21,8 +22,11 @@ struct MixedPlan {
   std::vector<PassTimes> times;
 };
 
+// A chain for stage `stage` that is never worse than `start`; `mix` is that stage's.
+using SearchStage = std::function<StageChain(StageMix& mix, size_t stage, StageChain start)>;
+
 // REQUIRES a feasible `start` without dropped layer inputs.
-MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start, MixLimits limits,
-                    const MixStop& stop);
+MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start,
+                    const SearchStage& search, MixLimits limits, const MixStop& stop);
 
 }  // namespace caracal::planner

@@ -1,25 +1,14 @@
 #include "core/planner/opt.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "core/planner/heu_plus.h"
 #include "core/planner/mixed_plan.h"
+#include "core/planner/stage_optimum.h"
 
 namespace caracal::planner {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-MixStop stopOf(double timeLimitSeconds, std::stop_token token) {
-  MixStop stop{std::move(token)};
-  if (timeLimitSeconds > 0) {
-    stop.deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                       std::chrono::duration<double>(timeLimitSeconds));
-  }
-  return stop;
-}
 
 std::string stageNote(size_t stage, int64_t reachedNs, int64_t boundNs) {
   return fmt::format(
@@ -28,33 +17,83 @@ std::string stageNote(size_t stage, int64_t reachedNs, int64_t boundNs) {
       stage, static_cast<double>(reachedNs) / 1e6, static_cast<double>(boundNs) / 1e6);
 }
 
+std::string waitingNote(size_t stage, int64_t reachedNs, int64_t boundNs) {
+  return fmt::format(
+      "stage {}: {:.3f} ms of it do not fit into waits for gradients; no plan leaves less than "
+      "{:.3f} ms",
+      stage, static_cast<double>(reachedNs) / 1e6, static_cast<double>(boundNs) / 1e6);
+}
+
+bool waits(const StageModel& model, const StageGaps& gaps) {
+  return gaps.steady.exposedNs(1) < model.steadyCount() ||
+         gaps.tail.exposedNs(1) < model.tailCount();
+}
+
+class OptPlanner {
+ public:
+  OptPlanner(const profile::Profile& profile, const plan::Plan& skeleton, const MixStop& stop)
+      : m_pipeline(profile, skeleton), m_stop(stop) {
+    const auto stages = static_cast<int64_t>(m_pipeline.size());
+    m_limits.evaluations = std::max(m_limits.evaluations / stages, kQuickMix.evaluations);
+    m_proofSteps = std::max(m_proofSteps / stages, int64_t{10'000'000});
+  }
+
+  Candidate run(const Candidate& start) {
+    m_waitBounds.resize(m_pipeline.size());
+    const auto search = [&](StageMix& mix, size_t s, StageChain chain) {
+      StageOptimum optimum =
+          searchOptimum(taskOf(s, m_pipeline.gaps(s)), mix, std::move(chain), m_stop);
+      m_waitBounds[s] = optimum.boundNs;
+      return std::move(optimum.chain);
+    };
+    MixedPlan mixed = mixStages(m_pipeline, start, search, m_limits, m_stop);
+    Candidate& candidate = mixed.candidate;
+    std::vector<int64_t> bounds;
+    for (size_t s = 0; s < m_pipeline.size(); ++s)
+      bounds.push_back(boundOf(s, mixed.times[s], candidate.notes));
+    candidate.boundNs = m_pipeline.stepBoundNs(bounds);
+    return std::move(candidate);
+  }
+
+ private:
+  StageTask taskOf(size_t s, const StageGaps& gaps) const {
+    return {m_pipeline.stage(s), gaps, m_pipeline.budgetBytes(), m_proofSteps};
+  }
+
+  // Of the stage's work, for which nobody waits.
+  int64_t boundOf(size_t s, const PassTimes& times, std::vector<std::string>& notes) const {
+    const StageModel& model = m_pipeline.stage(s);
+    const int64_t workNs = objectiveNs(model, m_pipeline.noGaps(s), times);
+    const bool stageWaits = waits(model, m_pipeline.gaps(s));
+    const int64_t boundNs = stageWaits
+                                ? provenBoundNs(taskOf(s, m_pipeline.noGaps(s)), workNs, m_stop)
+                                : std::min(m_waitBounds[s], workNs);
+    if (workNs > 0) notes.push_back(stageNote(s, workNs, boundNs));
+    const int64_t exposedNs = objectiveNs(model, m_pipeline.gaps(s), times);
+    if (stageWaits && exposedNs > 0)
+      notes.push_back(waitingNote(s, exposedNs, std::min(m_waitBounds[s], exposedNs)));
+    return boundNs;
+  }
+
+  PipelineModel m_pipeline;
+  const MixStop& m_stop;
+  MixLimits m_limits = kThoroughMix;
+  int64_t m_proofSteps = 60'000'000;  // for all stages together
+  std::vector<int64_t> m_waitBounds;  // of what each stage's waits do not hide
+};
+
 }  // namespace
 
 Result<Candidate> optCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                double timeLimitSeconds, std::stop_token stop) {
-  const MixStop mixStop = stopOf(timeLimitSeconds, stop);
-  CARACAL_TRY(plus, heuPlusCandidate(profile, skeleton, stop));
+  const MixStop mixStop = stopAfter(timeLimitSeconds, stop);
+  CARACAL_TRY(plus, heuPlusCandidate(profile, skeleton, timeLimitSeconds, stop));
   if (!plus.feasible()) return plus;
-  const PipelineModel pipeline(profile, skeleton);
-  MixedPlan mixed = mixStages(pipeline, plus, kThoroughMix, mixStop);
-  Candidate& candidate = mixed.candidate;
-  std::vector<int64_t> bounds;
-  for (size_t s = 0; s < pipeline.size(); ++s) {
-    const StageModel& model = pipeline.stage(s);
-    const int64_t reachedNs = objectiveNs(model, pipeline.noGaps(s), mixed.times[s]);
-    StageMix mix(model, pipeline.noGaps(s), pipeline.budgetBytes(), kThoroughMix, mixStop);
-    bounds.push_back(mix.boundNs(reachedNs));
-    if (reachedNs > 0) candidate.notes.push_back(stageNote(s, reachedNs, bounds.back()));
-  }
+  Candidate candidate = OptPlanner(profile, skeleton, mixStop).run(plus);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
-  candidate.boundNs = pipeline.stepBoundNs(bounds);
-  candidate.status = PlanStatus::kFeasible;
-  if (mixStop.requested()) {
-    candidate.status = PlanStatus::kTimeLimit;
-    candidate.notes.push_back("the time limit ended the search; another run may end elsewhere");
-  }
+  if (mixStop.requested() && plus.status != PlanStatus::kTimeLimit) endedByTimeLimit(candidate);
   if (candidate.stepNs == candidate.boundNs) candidate.status = PlanStatus::kOptimal;
-  return std::move(candidate);
+  return candidate;
 }
 
 }  // namespace caracal::planner

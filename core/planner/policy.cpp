@@ -116,7 +116,7 @@ Result<Candidate> makeHeu(const PlanningTask& task, plan::Plan skeleton) {
 Result<Candidate> makeHeuPlus(const PlanningTask& task, plan::Plan skeleton) {
   if (!task.is1F1B())
     return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kHeuPlus, task.stop);
-  return heuPlusCandidate(task.profile, skeleton, task.stop);
+  return heuPlusCandidate(task.profile, skeleton, task.request.timeLimitSeconds, task.stop);
 }
 
 Result<Candidate> makeOpt(const PlanningTask& task, plan::Plan skeleton) {

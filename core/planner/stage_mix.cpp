@@ -1,26 +1,11 @@
 #include "core/planner/stage_mix.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/planner/heu_problem.h"
 
 namespace caracal::planner {
 namespace {
-
-// Greatest c with exposed(x) >= slope * x + c for all x >= 0.
-int64_t constantOf(const GradientGaps& gaps, int64_t slope) {
-  const auto excess = [&](int64_t x) { return gaps.exposedNs(x) - slope * x; };
-  int64_t low = 0, high = int64_t{1} << 42;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    if (excess(middle + 1) < excess(middle))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return std::min<int64_t>(0, excess(low));
-}
 
 double leastPriced(const std::vector<Column>& columns, double perByte) {
   double least = static_cast<double>(kNoLimit);
@@ -107,19 +92,16 @@ void StageMix::price(Knapsack& knapsack) const {
   knapsack.leastBelow = m_layers > 1 ? leastPriced(knapsack.below, knapsack.perByte) : 0.0;
 }
 
-void StageMix::thin(Level& level, size_t most, Thin how) {
+void StageMix::thin(Level& level, size_t most) {
   if (level.size() <= most) return;
   Level kept;
   for (size_t k = 0; k < most; ++k) {
-    const size_t first = level.size() * k / most, end = level.size() * (k + 1) / most;
-    Mix mix = level[first];
-    if (how == Thin::kMerge) mix.costNs = level[end - 1].costNs;
-    kept.push_back(mix);
+    kept.push_back(level[level.size() * k / most]);
   }
   level = std::move(kept);
 }
 
-std::vector<StageMix::Level> StageMix::mixBelow(const Knapsack& knapsack, Thin how) const {
+std::vector<StageMix::Level> StageMix::mixBelow(const Knapsack& knapsack) const {
   std::vector<Level> levels{{Mix{}}};
   for (int32_t layer = 1; layer < m_layers; ++layer) {
     if (m_stop.requested()) return {};
@@ -146,7 +128,7 @@ std::vector<StageMix::Level> StageMix::mixBelow(const Knapsack& knapsack, Thin h
     for (const Mix& mix : next) {
       if (front.empty() || mix.costNs < front.back().costNs) front.push_back(mix);
     }
-    thin(front, m_limits.mixes, how);
+    thin(front, m_limits.mixes);
     levels.push_back(std::move(front));
   }
   return levels;
@@ -187,7 +169,7 @@ void StageMix::addMix(const ColumnPrices& prices, TopMemory topMemory,
   }
   Knapsack knapsack{top.plan, below.plan, m_roomBytes, kNoLimit};
   price(knapsack);
-  const std::vector<Level> levels = mixBelow(knapsack, Thin::kDrop);
+  const std::vector<Level> levels = mixBelow(knapsack);
   if (levels.empty()) return;
   const Level& mixes = levels.back();
   int64_t room = m_roomBytes;
@@ -281,7 +263,7 @@ StageChain StageMix::search(StageChain start) {
   if (m_kind == kNoKind || start.objectiveNs == 0) return start;
   std::vector<StageChain> chains{std::move(start)};
   for (const auto& [pipe, tail] : pipePrices()) {
-    const ColumnPrices prices{pipe, tail, static_cast<double>(m_model.microBatches())};
+    const ColumnPrices prices{pipe, tail};
     addMix(prices, TopMemory::kMoments, chains);
     if (m_limits.topMemory == TopMemory::kTimeline) addMix(prices, TopMemory::kTimeline, chains);
   }
@@ -304,55 +286,6 @@ StageChain StageMix::search(StageChain start) {
   return *std::min_element(
       chains.begin(), chains.end(),
       [](const StageChain& a, const StageChain& b) { return a.objectiveNs < b.objectiveNs; });
-}
-
-int64_t StageMix::boundAt(const ColumnPrices& prices, int64_t reachedNs) {
-  const LayerColumns top = columnsOf(LayerRole::kTop, prices, m_limits.topMemory);
-  const LayerColumns below = columnsOf(LayerRole::kBelow, prices, m_limits.topMemory);
-  if (!top.complete || !below.complete) return 0;
-  const int64_t constant =
-      constantOf(m_gaps.steady, prices.pipe) + constantOf(m_gaps.tail, prices.pipeTail) -
-      static_cast<int64_t>(
-          std::ceil(prices.bwdMlp * m_layers *
-                    static_cast<double>(m_model.windowNs(m_kind, plan::WindowId::kOwnBwdMlp))));
-  Knapsack knapsack{top.bound, below.bound, m_roomBytes, reachedNs - constant};
-  price(knapsack);
-  const std::vector<Level> levels = mixBelow(knapsack, Thin::kMerge);
-  if (levels.empty()) return 0;  // out of time
-  int64_t least = knapsack.reachedNs;
-  for (const Column& column : top.bound) {
-    const auto& mixes = levels.back();
-    const auto after = std::upper_bound(mixes.begin(), mixes.end(), m_roomBytes - column.bytes,
-                                        [](int64_t b, const Mix& mix) { return b < mix.bytes; });
-    if (after != mixes.begin()) least = std::min(least, std::prev(after)->costNs + column.costNs);
-  }
-  return std::max<int64_t>(0, least + constant);
-}
-
-int64_t StageMix::boundNs(int64_t reachedNs) {
-  if (m_kind == kNoKind || reachedNs == 0) return 0;
-  int64_t best = 0;
-  const auto full = static_cast<double>(m_model.microBatches());
-  for (const std::pair<int64_t, int64_t>& prices : pipePrices()) {
-    double at = 0;
-    const auto look = [&](double price) {
-      if (best >= reachedNs || m_stop.requested()) return;
-      const int64_t found =
-          boundAt({prices.first, prices.second, std::clamp(price, 0.0, full)}, reachedNs);
-      if (found <= best) return;
-      best = found;
-      at = price;
-    };
-    // Nearly concave in the price of bwd.mlp: look around the best of a few.
-    for (const double share : {0.0, 0.25, 0.5, 0.75, 1.0}) look(share * full);
-    for (double stride = full / 8; stride >= full / 64; stride /= 2) {
-      const double middle = at;
-      look(middle + stride);
-      look(middle - stride);
-    }
-  }
-  m_stopped |= m_stop.requested();
-  return best;
 }
 
 }  // namespace caracal::planner

@@ -1,6 +1,5 @@
 // StageMix: one stage whose layers may differ. From the layers' columns (layer_columns.h) it mixes
-// the stage's best chain of policies under the budget, as a multi-choice knapsack in exact bytes,
-// and bounds from below what any chain can reach.
+// the stage's best chain of policies under the budget, as a multi-choice knapsack in exact bytes.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +22,7 @@ struct MixLimits {
   TopMemory topMemory = TopMemory::kMoments;
 };
 inline constexpr MixLimits kQuickMix{4'000, 64, 900, 2, 1, 2, TopMemory::kMoments};
-inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 2'000'000,           12,
+inline constexpr MixLimits kThoroughMix{5'000'000, 20'000, 1'000'000,           12,
                                         4,         3,      TopMemory::kTimeline};
 
 struct StageChain {
@@ -46,10 +45,6 @@ class StageMix {
   // same limits give the same chain.
   StageChain search(StageChain start);
 
-  // Lower bound on the objective of every chain that fits, given that one with `reachedNs` is
-  // known: at most that. 0 where nothing is known.
-  int64_t boundNs(int64_t reachedNs);
-
   bool stopped() const { return m_stopped; }
 
  private:
@@ -60,8 +55,7 @@ class StageMix {
     int32_t column = -1;  // of the last layer
     int32_t before = -1;  // of the others, in the level before
   };
-  using Level = std::vector<Mix>;               // by rising bytes and falling cost
-  enum class Thin : uint8_t { kDrop, kMerge };  // kMerge keeps lower bounds
+  using Level = std::vector<Mix>;  // by rising bytes and falling cost
   struct Knapsack {
     const std::vector<Column>& top;
     const std::vector<Column>& below;
@@ -72,8 +66,8 @@ class StageMix {
   };
 
   void price(Knapsack& knapsack) const;
-  std::vector<Level> mixBelow(const Knapsack& knapsack, Thin thin) const;
-  static void thin(Level& level, size_t most, Thin how);
+  std::vector<Level> mixBelow(const Knapsack& knapsack) const;
+  static void thin(Level& level, size_t most);
   Chain chainOf(const std::vector<Level>& levels, int32_t last, VariantId top,
                 const std::vector<VariantId>& ids) const;
 
@@ -86,7 +80,6 @@ class StageMix {
   bool replaceOne(StageChain& best, Step step);
   bool exchangeTwo(StageChain& best);
   bool accept(Chain layers, StageChain& best);
-  int64_t boundAt(const ColumnPrices& prices, int64_t reachedNs);
   std::vector<std::pair<int64_t, int64_t>> pipePrices() const;
   bool mustStop() {
     if (!m_stopped && m_stop.requested()) m_stopped = true;

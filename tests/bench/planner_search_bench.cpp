@@ -105,7 +105,9 @@ void opt24Layers(benchmark::State& state) {
 BENCHMARK(opt24Layers)
     ->ArgName("budgetPercent")
     ->Arg(5)
+    ->Arg(10)
     ->Arg(15)
+    ->Arg(20)
     ->Arg(25)
     ->Unit(benchmark::kMillisecond);
 

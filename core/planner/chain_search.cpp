@@ -1,0 +1,313 @@
+#include "core/planner/chain_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <tuple>
+
+namespace caracal::planner {
+namespace {
+
+constexpr size_t kMostChains = 24;
+
+// What the layer above must know of a choice; most choices share one with others.
+struct Interface {
+  double mlpNs = 0;
+  HostedBytes bytes;
+};
+
+// Choices of layers 0..l.
+struct Partial {
+  int64_t bytes = 0;  // held when the stage's backward begins
+  int64_t peak = 0;   // highest of a layer's own backward so far, others' micro-batches included
+  double costNs = 0;
+  double excessNs = 0;  // beyond the dual's bound, which only grows
+  double pipeNs = 0, earlyNs = 0;
+  uint32_t interface = 0;
+  uint32_t choice = 0;
+  int32_t before = -1;
+};
+using Level = std::vector<Partial>;
+
+struct Extension {
+  const LayerChoice* choice = nullptr;
+  uint32_t index = 0;
+  uint32_t interface = 0;
+  double timeNs = 0;
+  double reducedNs = 0;
+};
+
+class ChainSearch {
+ public:
+  ChainSearch(const StageTerms& stage, const StageDual& dual,
+              const std::vector<std::vector<LayerChoice>>& choices, const ChainRequest& request,
+              const MixStop& stop)
+      : m_stage(stage), m_dual(dual), m_request(request), m_stop(stop) {
+    numberOf({});
+    for (size_t place = 0; place < stage.places.size(); ++place) {
+      m_extensions.push_back(extensionsOf(place, choices[place]));
+      int64_t held = std::numeric_limits<int64_t>::max() / 1024, oldest = held;
+      for (const LayerChoice& choice : choices[place]) {
+        held = std::min(held, choice.heldBytes);
+        oldest = std::min(
+            oldest, stage.places[place].top() ? choice.backward.peakWith({}) : choice.oldestBytes);
+      }
+      m_leastHeld.push_back(held);
+      m_leastOldest.push_back(oldest);
+    }
+    m_slackNs = 1e-9 * std::abs(request.reachedNs) + 1e-3;
+  }
+
+  ChainResult run() {
+    m_levels.push_back({Partial{}});
+    m_levels.front().front().peak = std::numeric_limits<int64_t>::min() / 2;
+    m_result.complete = true;
+    for (size_t layer = 0; layer < m_stage.placeOf.size() && m_result.complete; ++layer)
+      extend(layer);
+    m_result.leastNs = m_request.reachedNs;
+    if (m_result.complete) finish();
+    return std::move(m_result);
+  }
+
+ private:
+  uint32_t numberOf(const Interface& wanted) {
+    const auto key =
+        std::tuple(wanted.mlpNs, wanted.bytes.mlp.net, wanted.bytes.mlp.peak, wanted.bytes.attn.net,
+                   wanted.bytes.attn.peak, wanted.bytes.outputBytes);
+    const auto [entry, isNew] =
+        m_known.try_emplace(key, static_cast<uint32_t>(m_interfaces.size()));
+    if (isNew) m_interfaces.push_back(wanted);
+    return entry->second;
+  }
+
+  std::vector<Extension> extensionsOf(size_t place, const std::vector<LayerChoice>& choices) {
+    const LayerTerms& terms = m_stage.places[place];
+    std::vector<Extension> extensions;
+    for (uint32_t index = 0; index < choices.size(); ++index) {
+      const LayerChoice& choice = choices[index];
+      extensions.push_back(
+          {&choice, index,
+           numberOf({std::min(choice.prevMlpNs, terms.prevMlp.roomNs), choice.hosted}),
+           timeNs(m_dual.prices, choice),
+           pricedNs(terms, m_dual.prices, choice) - m_dual.leastNs[place]});
+    }
+    std::stable_sort(
+        extensions.begin(), extensions.end(),
+        [](const Extension& a, const Extension& b) { return a.reducedNs < b.reducedNs; });
+    return extensions;
+  }
+
+  double mostExcessNs() const { return m_request.reachedNs - m_dual.boundNs + m_slackNs; }
+
+  // The least of what all layers above take.
+  int64_t sumAbove(size_t layer, const std::vector<int64_t>& least) const {
+    int64_t bytes = 0;
+    for (size_t above = layer + 1; above < m_stage.placeOf.size(); ++above)
+      bytes += least[m_stage.placeOf[above]];
+    return bytes;
+  }
+
+  Partial extended(const Partial& from, const Extension& by, const LayerTerms& terms) const {
+    const LayerChoice& choice = *by.choice;
+    const Interface& below = m_interfaces[from.interface];
+    const double full = m_dual.prices.backward * terms.share;
+    const double priced = full - m_dual.prices.mlpWindow;
+    const double room = terms.ownMlp.roomNs;
+    const double savedNs = full * std::min(room, choice.ownMlpNs + below.mlpNs);
+    const double creditNs =
+        priced * (std::min(room, choice.ownMlpNs) + below.mlpNs) + m_dual.prices.mlpWindow * room;
+    Partial to;
+    to.costNs = from.costNs + by.timeNs - savedNs;
+    to.excessNs = from.excessNs + by.reducedNs + std::max(0.0, creditNs - savedNs);
+    to.peak =
+        choice.heldBytes + std::max(from.peak, from.bytes + choice.backward.peakWith(below.bytes));
+    to.bytes = from.bytes + choice.heldBytes + choice.oldestBytes;
+    to.pipeNs = from.pipeNs + choice.pipeNs;
+    to.earlyNs = from.earlyNs + choice.earlyNs;
+    to.interface = by.interface;
+    to.choice = by.index;
+    return to;
+  }
+
+  void extend(size_t layer) {
+    const size_t place = m_stage.placeOf[layer];
+    const LayerTerms& terms = m_stage.places[place];
+    const bool top = layer + 1 == m_stage.placeOf.size();
+    const int64_t oldestAbove = sumAbove(layer, m_leastOldest);
+    const int64_t peakRoom = m_stage.roomBytes - sumAbove(layer, m_leastHeld);
+    const int64_t room = peakRoom - oldestAbove;
+    const Level& from = m_levels.back();
+    Level next;
+    for (size_t p = 0; p < from.size(); ++p) {
+      if (p % 64 == 0 && m_stop.requested()) m_result.complete = false;
+      for (const Extension& by : m_extensions[place]) {
+        if (from[p].excessNs + by.reducedNs > mostExcessNs()) break;
+        if (++m_result.steps > m_request.steps) m_result.complete = false;
+        if (!m_result.complete) return;
+        Partial to = extended(from[p], by, terms);
+        if (to.excessNs > mostExcessNs() || to.peak > peakRoom) continue;
+        if (!top && to.bytes > room) continue;
+        to.before = static_cast<int32_t>(p);
+        next.push_back(to);
+      }
+      constexpr size_t kCompactAt = 200'000;
+      if (next.size() > kCompactAt) compact(next, top, oldestAbove);
+    }
+    compact(next, top, oldestAbove);
+    m_levels.push_back(std::move(next));
+  }
+
+  // How much more a chain with interface b may save in the layer above than one with a; infinite
+  // if a's may take more memory there.
+  double handicap(uint32_t a, uint32_t b) const {
+    const Interface &first = m_interfaces[a], &second = m_interfaces[b];
+    if (!first.bytes.noMoreThan(second.bytes)) return std::numeric_limits<double>::infinity();
+    return m_dual.prices.backward * std::max(0.0, second.mlpNs - first.mlpNs);
+  }
+
+  // Drops what another chain makes superfluous, then thins out.
+  void compact(Level& level, bool top, int64_t oldestAbove) {
+    // Below this the peaks so far do not matter: the top layer's will be higher.
+    for (Partial& partial : level)
+      partial.peak = top ? 0 : std::max(partial.peak, partial.bytes + oldestAbove);
+    std::stable_sort(level.begin(), level.end(), [](const Partial& a, const Partial& b) {
+      return std::tie(a.bytes, a.costNs, a.peak) < std::tie(b.bytes, b.costNs, b.peak);
+    });
+    Level kept;
+    std::map<uint32_t, std::vector<std::pair<double, int64_t>>> best;  // cost, peak
+    for (const Partial& partial : level) {
+      bool superfluous = false;
+      for (const uint32_t interface : {uint32_t{0}, partial.interface}) {
+        const auto found = best.find(top ? 0 : interface);
+        if (found == best.end()) continue;
+        const double extra = top ? 0 : handicap(interface, partial.interface);
+        superfluous |=
+            std::any_of(found->second.begin(), found->second.end(), [&](const auto& point) {
+              return point.first + extra <= partial.costNs && point.second <= partial.peak;
+            });
+      }
+      if (superfluous) continue;
+      auto& points = best[top ? 0 : partial.interface];
+      std::erase_if(points, [&](const auto& point) {
+        return point.first >= partial.costNs && point.second >= partial.peak;
+      });
+      points.emplace_back(partial.costNs, partial.peak);
+      kept.push_back(partial);
+    }
+    level = std::move(kept);
+    if (level.size() > m_request.most) thin(level);
+  }
+
+  // Joins chains that are alike: in memory above all, then in what the layer above must know.
+  void thin(Level& level) {
+    m_result.thinned = true;
+    const auto [low, high] = std::minmax_element(level.begin(), level.end(), byBytes);
+    const int64_t first = low->bytes;
+    const int64_t width = 1 + (high->bytes - first) / static_cast<int64_t>(m_request.most);
+    const auto keyOf = [&](const Partial& partial) {
+      const Interface& interface = m_interfaces[partial.interface];
+      const HostedBytes& bytes = interface.bytes;
+      return std::tuple((partial.bytes - first) / width, interface.mlpNs,
+                        bytes.mlp.net + bytes.attn.net, partial.peak, partial.costNs);
+    };
+    std::stable_sort(level.begin(), level.end(),
+                     [&](const Partial& a, const Partial& b) { return keyOf(a) < keyOf(b); });
+    const size_t alike = level.size() / m_request.most + 1;
+    Level joined;
+    size_t count = 0;
+    for (const Partial& partial : level) {
+      const bool same = !joined.empty() && count < alike &&
+                        (joined.back().bytes - first) / width == (partial.bytes - first) / width;
+      count = same ? count + 1 : 1;
+      if (same)
+        join(joined.back(), partial);
+      else
+        joined.push_back(partial);
+    }
+    level = std::move(joined);
+  }
+
+  static bool byBytes(const Partial& a, const Partial& b) { return a.bytes < b.bytes; }
+
+  void join(Partial& into, const Partial& partial) {
+    const Partial cheaper = partial.costNs < into.costNs ? partial : into;
+    if (m_request.thinning == Thinning::kDrop) {
+      into = cheaper;
+      return;
+    }
+    into.choice = cheaper.choice;
+    into.before = cheaper.before;
+    into.costNs = cheaper.costNs;
+    into.bytes = std::min(into.bytes, partial.bytes);
+    into.pipeNs = cheaper.pipeNs;
+    into.earlyNs = cheaper.earlyNs;
+    into.excessNs = std::min(into.excessNs, partial.excessNs);
+    into.peak = std::min(into.peak, partial.peak);
+    if (into.interface != partial.interface)
+      into.interface = easier(into.interface, partial.interface);
+  }
+
+  // An interface that saves as much, and takes as little, as either.
+  uint32_t easier(uint32_t a, uint32_t b) {
+    const Interface &first = m_interfaces[a], &second = m_interfaces[b];
+    const auto least = [](const PhaseBytes& x, const PhaseBytes& y) {
+      return PhaseBytes{std::min(x.peak, y.peak), std::min(x.net, y.net)};
+    };
+    return numberOf(
+        {std::max(first.mlpNs, second.mlpNs),
+         {least(first.bytes.mlp, second.bytes.mlp), least(first.bytes.attn, second.bytes.attn),
+          std::max(first.bytes.outputBytes, second.bytes.outputBytes)}});
+  }
+
+  // With what `pipe` and early work really cost in the stage's waits, not by their prices.
+  double fullCostNs(const Partial& partial) const {
+    return partial.costNs - m_dual.prices.pipe * partial.pipeNs -
+           m_dual.prices.early * partial.earlyNs +
+           static_cast<double>(m_stage.gaps.steady.exposedNs(std::llround(partial.pipeNs)) +
+                               m_stage.gaps.tail.exposedNs(std::llround(partial.earlyNs)));
+  }
+
+  void finish() {
+    Level& last = m_levels.back();
+    if (last.empty()) return;
+    const double constant = m_dual.fixedNs + m_dual.prices.mlpWindow * m_stage.mlpRoomNs +
+                            m_dual.prices.perByte * static_cast<double>(m_stage.roomBytes);
+    for (const Partial& partial : last)
+      m_result.leastNs = std::min(m_result.leastNs, partial.costNs + constant - m_stage.roundingNs);
+    std::stable_sort(last.begin(), last.end(), [&](const Partial& a, const Partial& b) {
+      return fullCostNs(a) < fullCostNs(b);
+    });
+    for (size_t c = 0; c < std::min(last.size(), kMostChains); ++c) {
+      std::vector<uint32_t> chain(m_stage.placeOf.size());
+      const Partial* partial = &last[c];
+      for (size_t layer = chain.size(); layer-- > 0;) {
+        chain[layer] = partial->choice;
+        partial = &m_levels[layer][static_cast<size_t>(partial->before)];
+      }
+      m_result.chains.push_back(std::move(chain));
+    }
+  }
+
+  const StageTerms& m_stage;
+  const StageDual& m_dual;
+  ChainRequest m_request;
+  const MixStop& m_stop;
+  std::map<std::tuple<double, int64_t, int64_t, int64_t, int64_t, int64_t>, uint32_t> m_known;
+  std::vector<Interface> m_interfaces;
+  std::vector<std::vector<Extension>> m_extensions;  // per place
+  std::vector<int64_t> m_leastHeld, m_leastOldest;
+  double m_slackNs = 0;
+  std::vector<Level> m_levels;
+  ChainResult m_result;
+};
+
+}  // namespace
+
+ChainResult searchChains(const StageTerms& stage, const StageDual& dual,
+                         const std::vector<std::vector<LayerChoice>>& choices,
+                         const ChainRequest& request, const MixStop& stop) {
+  return ChainSearch(stage, dual, choices, request, stop).run();
+}
+
+}  // namespace caracal::planner

@@ -1,0 +1,165 @@
+// opt's search of one stage: its pieces against the stage model, its bound against other chains.
+#include "core/planner/stage_optimum.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "core/planner/chain_search.h"
+#include "tests/support/layers.h"
+#include "tests/support/seeds.h"
+
+namespace caracal::planner {
+namespace {
+
+// One stage of a small random pipeline, and a budget between keeping all and keeping nothing.
+struct RandomStage {
+  RandomStage(uint64_t seed, int operators, int64_t mostStages) : random(seed) {
+    profile = test::makeProfile(test::randomLayer(random, operators),
+                                static_cast<int32_t>(test::pick(random, 2, 6)),
+                                static_cast<int32_t>(test::pick(random, 1, mostStages)),
+                                static_cast<int32_t>(test::pick(random, 1, 4)));
+    if (seed % 4 == 0) profile.rho = 1.3;
+    if (seed % 8 == 0) profile.kappa = 1.2;
+    graphs.emplace(profile);
+    plan = test::makePlanOf(profile, {test::keepAll(profile.kinds[0])});
+    const auto count = static_cast<int32_t>(plan.stages.size());
+    const auto index = static_cast<int32_t>(test::pick(random, 0, count - 1));
+    model.emplace(
+        plan::StageShape{profile, *graphs, plan.stages[static_cast<size_t>(index)], index, count});
+    gaps = {draw(model->steadyCount()), draw(model->tailCount())};
+    const KindPolicies all{test::keepAll(profile.kinds[0])};
+    const KindPolicies none{test::recomputeAll(profile.kinds[0])};
+    const int64_t most = model->peakBytes(all, model->resolve(all));
+    const int64_t least = model->peakBytes(none, model->resolve(none));
+    budgetBytes = test::pick(random, std::min(least, most), most);
+  }
+  RandomStage(const RandomStage&) = delete;
+
+  GradientGaps draw(int64_t count) {
+    std::vector<int64_t> waits(static_cast<size_t>(count), 0);
+    if (model->shape().linkedAfter()) {
+      for (int64_t& wait : waits) wait = test::pick(random, 0, 100);
+    }
+    return GradientGaps(waits);
+  }
+
+  // The cheapest of many chains of random legal policies that fit.
+  std::optional<StageChain> bestOfRandomChains(StageMix& mix, int chains) {
+    std::optional<StageChain> best;
+    for (int chain = 0; chain < chains; ++chain) {
+      Chain layers;
+      for (int64_t l = 0; l < model->layersOfKind(0); ++l) {
+        auto placements = test::randomPlacements(random, profile.kinds[0]);
+        if (placements.back().kind == test::PlacementKind::kWindow)
+          placements.back() = {test::PlacementKind::kOnDemand};
+        for (auto& placement : placements) {
+          const bool forward = placement.kind == test::PlacementKind::kWindow &&
+                               placement.window <= test::WindowId::kFwdMlp;
+          if (forward && model->inFlight() == 1) placement = {test::PlacementKind::kRetained};
+        }
+        layers.push_back(mix.table().add(0, placements));
+      }
+      StageChain judged = mix.judge(std::move(layers));
+      if (judged.peakBytes > budgetBytes || (best && judged.objectiveNs >= best->objectiveNs))
+        continue;
+      best = std::move(judged);
+    }
+    return best;
+  }
+
+  test::Random random;
+  profile::Profile profile;
+  std::optional<plan::ProfileGraphs> graphs;
+  plan::Plan plan;
+  std::optional<StageModel> model;
+  StageGaps gaps;
+  int64_t budgetBytes = 0;
+};
+
+StageTask taskOf(const RandomStage& stage) {
+  return {*stage.model, stage.gaps, stage.budgetBytes};
+}
+
+TEST(StageOptimum, boundHoldsForEveryChainThatFits) {
+  int proven = 0, tried = 0;
+  for (uint64_t seed = 1; seed <= test::seedCount(150); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomStage stage(seed, 1, 2);
+    StageMix mix(*stage.model, stage.gaps, stage.budgetBytes, kThoroughMix, {});
+    const std::optional<StageChain> best = stage.bestOfRandomChains(mix, 400);
+    if (!best) continue;
+    ++tried;
+    const StageOptimum found = searchOptimum(taskOf(stage), mix, *best, {});
+    EXPECT_LE(found.chain.objectiveNs, best->objectiveNs);
+    EXPECT_LE(found.chain.peakBytes, stage.budgetBytes);
+    EXPECT_LE(found.boundNs, found.chain.objectiveNs);
+    // Knowing less does not prove more.
+    EXPECT_LE(provenBoundNs(taskOf(stage), 2 * found.chain.objectiveNs + 1, {}),
+              found.chain.objectiveNs);
+    proven += found.boundNs == found.chain.objectiveNs;
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(static_cast<uint64_t>(tried), test::seedCount(150) / 2);
+  EXPECT_GT(proven, tried / 2);
+}
+
+// What single choices say adds up to the stage's time and, where no wait for gradients hosts work,
+// to its exact peak.
+TEST(LayerChoices, addUpToTheStage) {
+  int compared = 0, equal = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomStage stage(seed, 1, 1);
+    if (stage.profile.rho != 1 || stage.model->layersOfKind(0) != 2) continue;
+    const StageTerms terms(*stage.model, stage.gaps, stage.budgetBytes);
+    LayerPrices prices;
+    prices.backward = static_cast<double>(stage.model->microBatches());
+    std::vector<ChoiceList> lists;
+    for (const LayerTerms& place : terms.places)
+      lists.push_back(choicesUpTo(place, prices, 1e15, {100'000'000, 100'000, {}}));
+    VariantTable table(*stage.model);
+    for (int pair = 0; pair < 50; ++pair) {
+      const auto draw = [&](size_t layer) -> const LayerChoice& {
+        const auto& choices = lists[terms.placeOf[layer]].choices;
+        return choices[static_cast<size_t>(
+            test::pick(stage.random, 0, static_cast<int64_t>(choices.size()) - 1))];
+      };
+      const LayerChoice &below = draw(0), &top = draw(1);
+      const Chain chain{table.add(0, below.placements), table.add(0, top.placements)};
+      const double room = terms.places[0].ownMlp.roomNs;
+      const double hiddenNs =
+          std::min(room, below.ownMlpNs) + std::min(room, top.ownMlpNs + below.prevMlpNs);
+      const auto real =
+          static_cast<double>(objectiveNs(*stage.model, stage.gaps, table.passTimes(chain)));
+      const double sum = timeNs(prices, below) + timeNs(prices, top) - prices.backward * hiddenNs;
+      // An operator behind a collective repeated in the same window is not hidden.
+      EXPECT_LE(sum, real);
+      equal += sum == real;
+      const int64_t peak = std::max(below.backward.peakWith({}),
+                                    below.oldestBytes + top.backward.peakWith(below.hosted));
+      EXPECT_EQ(table.peakBytes(chain) - peak, stage.budgetBytes - terms.roomBytes);
+      ++compared;
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(compared, 200);
+  EXPECT_GT(equal, compared / 2);
+}
+
+TEST(StageOptimum, endsWhenAskedWithWhatItStartedFrom) {
+  RandomStage stage(5, 3, 1);
+  std::stop_source source;
+  source.request_stop();
+  const MixStop stop{source.get_token()};
+  StageMix mix(*stage.model, stage.gaps, stage.budgetBytes, kThoroughMix, stop);
+  const Chain layers(static_cast<size_t>(stage.model->layersOfKind(0)),
+                     mix.table().add(0, test::recomputeAll(stage.profile.kinds[0])));
+  const StageChain start = mix.judge(layers);
+  const StageOptimum found = searchOptimum(taskOf(stage), mix, start, stop);
+  EXPECT_EQ(found.chain.layers, start.layers);
+  EXPECT_LE(found.boundNs, start.objectiveNs);
+}
+
+}  // namespace
+}  // namespace caracal::planner
