@@ -25,7 +25,10 @@ struct Trial {
   Candidate candidate;
 };
 
-// Finds the largest fraction of their memory that the chunks of each group may use.
+// Shares out the memory of devices among chunks: finds for every group the largest fraction of the
+// way from its chunks' least to their most memory under which the simulated peaks keep the budget.
+// Checkmate, whose choices are found at once, says what the least and the most are, where other
+// policies begin to look, and what stands where they find nothing.
 class MemorySharing {
  public:
   MemorySharing(const profile::Profile& profile, const plan::Plan& skeleton,
@@ -34,47 +37,79 @@ class MemorySharing {
         m_skeleton(skeleton),
         m_model(model),
         m_budgetBytes(skeleton.stages.front().budgetBytes),
-        m_stop(std::move(stop)) {}
+        m_stop(std::move(stop)),
+        m_ranges(model.groups().size()) {}
 
-  // Infeasible when not even the least memory fits.
-  Result<Trial> run(const ChooseChunk& choose) const {
-    CARACAL_TRY(most, simulated(everyChunk(choose, kNoLimit)));
+  // Infeasible when not even the least memory fits. Must come first.
+  Result<Trial> shareByCheckmate() {
+    constexpr int kHalvings = 10;
+    const CheckmatePolicy checkmate(m_profile);
+    const ChooseChunk choose = [&](size_t chunk, int64_t budgetBytes) {
+      return checkmate.solve(m_model.chunk(chunk), budgetBytes, m_stop);
+    };
+    m_most = everyChunk(choose, kNoLimit);
+    CARACAL_TRY(most, simulated(m_most));
     if (most.candidate.feasible()) return std::move(most);
-    CARACAL_TRY(least, simulated(everyChunk(choose, 0)));
+    m_least = everyChunk(choose, 0);
+    CARACAL_TRY(least, simulated(m_least));
     if (!least.candidate.feasible()) return std::move(least);
-    return between(choose, least, most);
+    m_base = m_least;
+    keepWhatFits(most, m_ranges, m_base);
+    CARACAL_CHECK_OK(halve(choose, kHalvings, m_ranges, m_base));
+    return simulated(m_base);
+  }
+
+  // REQUIRES that checkmate's plan fits and recomputes something.
+  Result<Trial> share(const ChooseChunk& choose) const {
+    constexpr int kHalvings = 3;
+    constexpr double kReach = 1.0 / 32;
+    std::vector<Range> ranges = m_ranges;
+    std::vector<StageChoice> best = m_base;
+    for (Range& range : ranges) {
+      if (!range.open()) continue;
+      range.tried = range.fits;
+      range = {std::max(0.0, range.fits - kReach), std::min(1.0, range.fits + kReach), range.fits};
+    }
+    CARACAL_TRY(first, trialOf(choose, ranges, best));
+    keepWhatFits(first, ranges, best);
+    CARACAL_CHECK_OK(halve(choose, kHalvings, ranges, best));
+    return simulated(std::move(best));
   }
 
  private:
-  // Fractions of the way from the least to the most memory of a group's chunks.
+  // Fractions for the chunks of a group.
   struct Range {
     double fits = 0, exceeds = 1;
     double tried = 1;
     bool open() const { return fits < 1; }
   };
 
-  Result<Trial> between(const ChooseChunk& choose, const Trial& least, const Trial& most) const {
-    constexpr int kHalvings = 8;
-    std::vector<Range> ranges(m_model.groups().size());
-    std::vector<StageChoice> best = least.chunks;
-    keepWhatFits(most, ranges, best);
-    for (int step = 0; step < kHalvings; ++step) {
-      std::vector<StageChoice> chunks = best;
-      for (size_t g = 0; g < ranges.size(); ++g) {
-        if (!ranges[g].open()) continue;
-        ranges[g].tried = (ranges[g].fits + ranges[g].exceeds) / 2;
-        for (const size_t c : m_model.groups()[g].chunks)
-          chunks[c] = choose(c, bytesAt(ranges[g].tried, least.chunks[c], most.chunks[c]));
-      }
-      CARACAL_TRY(trial, simulated(std::move(chunks)));
+  Result<void> halve(const ChooseChunk& choose, int times, std::vector<Range>& ranges,
+                     std::vector<StageChoice>& best) const {
+    for (int step = 0; step < times; ++step) {
+      for (Range& range : ranges) range.tried = (range.fits + range.exceeds) / 2;
+      CARACAL_TRY(trial, trialOf(choose, ranges, best));
       keepWhatFits(trial, ranges, best);
     }
-    return simulated(std::move(best));
+    return {};
   }
 
-  static int64_t bytesAt(double fraction, const StageChoice& least, const StageChoice& most) {
-    return least.peakBytes +
-           static_cast<int64_t>(fraction * static_cast<double>(most.peakBytes - least.peakBytes));
+  // Other choices than the best known for the chunks of open groups.
+  Result<Trial> trialOf(const ChooseChunk& choose, const std::vector<Range>& ranges,
+                        const std::vector<StageChoice>& best) const {
+    std::vector<StageChoice> chunks = best;
+    for (size_t g = 0; g < ranges.size(); ++g) {
+      if (!ranges[g].open()) continue;
+      for (const size_t c : m_model.groups()[g].chunks)
+        chunks[c] = choose(c, bytesAt(ranges[g].tried, c));
+    }
+    return simulated(std::move(chunks));
+  }
+
+  int64_t bytesAt(double fraction, size_t chunk) const {
+    const int64_t least = m_least[chunk].peakBytes;
+    return least +
+           static_cast<int64_t>(fraction * static_cast<double>(m_most[chunk].peakBytes - least));
   }
 
   void keepWhatFits(const Trial& trial, std::vector<Range>& ranges,
@@ -110,6 +145,8 @@ class MemorySharing {
   const ScheduleModel& m_model;
   int64_t m_budgetBytes;
   std::stop_token m_stop;
+  std::vector<StageChoice> m_least, m_most, m_base;  // checkmate's; the base fits
+  std::vector<Range> m_ranges;                       // checkmate's
 };
 
 class ScheduledPlanner {
@@ -123,30 +160,26 @@ class ScheduledPlanner {
         m_sharing(profile, skeleton, model, m_stop) {}
 
   Result<Candidate> run(ChunkPolicy policy) {
-    if (policy == ChunkPolicy::kCheckmate) {
-      const CheckmatePolicy checkmate(m_profile);
-      CARACAL_CHECK_OK(consider([&](size_t chunk, int64_t budgetBytes) {
-        return checkmate.solve(m_model.chunk(chunk), budgetBytes, m_stop);
-      }));
-    } else {
-      CARACAL_CHECK_OK(considerHeu());
-    }
-    if (policy == ChunkPolicy::kHeuPlus && m_best->feasible() && !isPlain())
+    CARACAL_TRY(base, m_sharing.shareByCheckmate());
+    keepBetter(std::move(base.candidate));
+    if (policy != ChunkPolicy::kCheckmate && improvable()) CARACAL_CHECK_OK(considerHeu());
+    if (policy == ChunkPolicy::kHeuPlus && improvable()) {
       CARACAL_CHECK_OK(consider(
           [&](size_t chunk, int64_t budgetBytes) { return mixedChoice(chunk, budgetBytes); }));
+    }
     CARACAL_CHECK_OK(considerBaselines());
     return finished();
   }
 
  private:
   // Nothing is shorter than a step without recomputation.
-  bool isPlain() const { return m_best->stepNs == m_model.plainStepNs(); }
+  bool improvable() const { return m_best->feasible() && m_best->stepNs > m_model.plainStepNs(); }
 
   Result<void> considerHeu() {
     CARACAL_CHECK_OK(consider([&](size_t chunk, int64_t budgetBytes) {
       return heuChoice(m_model.chunk(chunk), m_model.gaps(chunk), budgetBytes, m_stop);
     }));
-    if (!m_best->feasible() || isPlain()) return {};
+    if (!improvable()) return {};
     return consider([&](size_t chunk, int64_t budgetBytes) {
       return heuChoice(m_model.chunk(chunk), m_model.noGaps(chunk), budgetBytes, m_stop);
     });
@@ -161,10 +194,7 @@ class ScheduledPlanner {
   }
 
   Result<void> consider(const ChooseChunk& choose) {
-    CARACAL_TRY(trial, m_sharing.run(choose));
-    trial.candidate.loadNs.clear();
-    for (const StageChoice& chunk : trial.chunks)
-      trial.candidate.loadNs.push_back(loadNs(chunk.times));
+    CARACAL_TRY(trial, m_sharing.share(choose));
     keepBetter(std::move(trial.candidate));
     return {};
   }

@@ -121,15 +121,15 @@ QVariant OperatorTableModel::text(size_t op, int column) const {
       return toQt(formatBytes(of.retainedBytes()));
     case kStageBytes: {
       const plan::StagePlan& stage = m_session.plan().stages[static_cast<size_t>(m_stage)];
-      int64_t kept = 0;
+      int64_t keptByLayers = 0;
       for (int32_t l = 0; l < stage.layerCount(); ++l) {
         if (m_session.profile()->layers[static_cast<size_t>(stage.firstLayer + l)] != kindIndex())
           continue;
         const bool retained = stage.layers[static_cast<size_t>(l)].placements[op].kind ==
                               plan::PlacementKind::kRetained;
-        if (retained) kept += of.retainedBytes() * inFlight(*m_session.profile(), m_stage);
+        if (retained) keptByLayers += of.retainedBytes();
       }
-      return toQt(formatBytes(kept));
+      return toQt(formatBytes(keptByLayers * inFlight(m_session.plan(), m_stage)));
     }
     case kPlacement:
       return differs(op) ? tr("%1 (layers differ)").arg(placementWords(placement(op)))

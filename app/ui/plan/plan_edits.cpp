@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
+#include <iterator>
+
+#include "core/plan/schedule.h"
+#include "core/planner/policy.h"
 
 namespace caracal::ui {
 namespace {
@@ -107,8 +111,39 @@ std::vector<int32_t> movedBoundary(std::vector<int32_t> layers, size_t boundary,
   return layers;
 }
 
-int32_t inFlight(const profile::Profile& profile, int32_t stage) {
-  return std::min(profile.parallel.microBatches, profile.parallel.pipeline - stage);
+Result<plan::Plan> withSchedule(plan::Plan plan, const std::string& name) {
+  CARACAL_TRY(schedule,
+              plan::makeSchedule(name, plan.parallel.pipeline, plan.parallel.microBatches));
+  plan.schedule = plan::toText(schedule.name);
+  if (static_cast<size_t>(schedule.chunks) == plan.stages.size()) return plan;
+  std::vector<plan::LayerPolicy> layers;
+  for (plan::StagePlan& stage : plan.stages)
+    std::move(stage.layers.begin(), stage.layers.end(), std::back_inserter(layers));
+  CARACAL_TRY(layersOfStage,
+              planner::evenPartition(static_cast<int32_t>(layers.size()), schedule.chunks));
+  const int64_t budgetBytes = plan.stages.front().budgetBytes;
+  plan.stages.clear();
+  auto next = layers.begin();
+  for (const int32_t count : layersOfStage) {
+    next->keepsInput = true;
+    const auto first = static_cast<int32_t>(next - layers.begin());
+    plan.stages.push_back({first, {next, next + count}, budgetBytes});
+    next += count;
+  }
+  plan.policy = "edited";
+  return plan;
+}
+
+int32_t inFlight(const plan::Plan& plan, int32_t stage) {
+  const plan::Schedule schedule =
+      plan::makeSchedule(plan.schedule, plan.parallel.pipeline, plan.parallel.microBatches).value();
+  int32_t most = 0;
+  for (size_t d = 0; d < schedule.orders.size(); ++d) {
+    const std::vector<int32_t>& held = schedule.chunksOf[d];
+    if (std::find(held.begin(), held.end(), stage) != held.end())
+      most = std::max(most, plan::inFlight(schedule.orders[d], stage));
+  }
+  return most;
 }
 
 std::vector<PlacementChoice> placementChoices(const profile::Profile& profile,

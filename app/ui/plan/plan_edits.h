@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/plan/plan.h"
 #include "core/profile/profile.h"
 
@@ -30,8 +31,14 @@ plan::Plan withBudget(plan::Plan plan, int64_t budgetBytes);
 // one.
 std::vector<int32_t> movedBoundary(std::vector<int32_t> layers, size_t boundary, int32_t delta);
 
-// Micro-batches in flight between forward and backward on a stage, 1F1B.
-int32_t inFlight(const profile::Profile& profile, int32_t stage);
+// The same layers under another schedule. Every layer keeps its policy; where the schedule cuts the
+// model into another number of stages they are made even, and a stage's first layer keeps its
+// input. Fails for unknown names, sizes that the schedule cannot run, and fewer layers than stages.
+Result<plan::Plan> withSchedule(plan::Plan plan, const std::string& schedule);
+
+// Micro-batches in flight between forward and backward on a stage. REQUIRES a plan that its
+// schedule can run.
+int32_t inFlight(const plan::Plan& plan, int32_t stage);
 
 // One choice of the placement menu; `problem` is empty for what is legal now.
 struct PlacementChoice {

@@ -74,6 +74,15 @@ QWidget* PlanPanel::makeControls() {
   m_budget->setToolTip(
       tr("Bytes per GPU with a unit: 40GiB, 800 MB. Static memory and reserve included. Empty: no "
          "limit."));
+  m_schedule = new QComboBox(box);
+  m_schedule->setEditable(true);  // "interleaved:4"
+  m_schedule->setInsertPolicy(QComboBox::NoInsert);
+  for (const char* schedule :
+       {"1F1B", "gpipe", "interleaved:2", "zb-h1", "zb-h2", "zb-v", "v-half", "v-min", "dualpipe"})
+    m_schedule->addItem(QString::fromLatin1(schedule));
+  m_schedule->setToolTip(
+      tr("Pipeline schedule: interleaved:V takes any V. One that cuts the model into more stages "
+         "makes the partition even."));
   m_partitionMode = new QComboBox(box);
   m_partitionMode->addItem(tr("as in the bar"), static_cast<int>(planner::PartitionMode::kGiven));
   m_partitionMode->addItem(tr("even"), static_cast<int>(planner::PartitionMode::kEven));
@@ -95,6 +104,7 @@ QWidget* PlanPanel::makeControls() {
   auto* form = new QFormLayout;
   form->addRow(tr("Policy"), m_policy);
   form->addRow(tr("Budget per GPU"), m_budget);
+  form->addRow(tr("Schedule"), m_schedule);
   form->addRow(tr("Partition"), m_partitionMode);
   auto* run = new QHBoxLayout;
   run->addWidget(m_measure, 1);
@@ -110,6 +120,7 @@ QWidget* PlanPanel::makeControls() {
   layout->addStretch();
   connect(m_plan, &QPushButton::clicked, this, &PlanPanel::requestPlan);
   connect(m_budget, &QLineEdit::editingFinished, this, &PlanPanel::commitBudget);
+  connect(m_schedule, &QComboBox::activated, this, &PlanPanel::commitSchedule);
   connect(policies, &QPushButton::clicked, this, [this] {
     m_session.tryPolicies();
     emit compareRequested();
@@ -240,6 +251,7 @@ void PlanPanel::showProfile() {
 void PlanPanel::showPlan() {
   const plan::Plan& plan = m_session.plan();
   if (!m_budget->hasFocus()) m_budget->setText(budgetText(m_session.budgetBytes()));
+  m_schedule->setCurrentText(toQt(plan.schedule));
   const std::vector<int32_t> layers = plan.partition();
   m_partition->set(layers, {});
   if (m_stage->count() != static_cast<int>(layers.size())) {
@@ -278,9 +290,12 @@ void PlanPanel::showEvaluation() {
   showSearch();
   m_prediction->set(predictionTable(result, colours));
   m_memory->set(evaluation);
-  QStringList loads;
-  for (const sim::StageResult& stage : result.stages) {
-    loads << tr("F+B %1").arg(toQt(formatDuration(stage.forwardNs + stage.backwardNs)));
+  QStringList loads;  // of stages that are a device each
+  if (result.stages.size() == m_session.plan().stages.size()) {
+    for (const sim::StageResult& stage : result.stages) {
+      const int64_t passNs = stage.forwardNs + stage.backwardNs + stage.weightNs;
+      loads << tr("F+B %1").arg(toQt(formatDuration(passNs)));
+    }
   }
   m_partition->set(m_session.plan().partition(), loads);
 }
@@ -324,14 +339,28 @@ void PlanPanel::commitBudget() {
   m_session.edit(withBudget(m_session.plan(), budget), tr("budget %1").arg(budgetText(budget)));
 }
 
+bool PlanPanel::commitSchedule() {
+  if (!m_session.ready()) return false;
+  const QString name = m_schedule->currentText().trimmed();
+  Result<plan::Plan> plan = withSchedule(m_session.plan(), name.toStdString());
+  if (plan) {
+    m_session.edit(*plan, tr("schedule %1").arg(toQt(plan->schedule)));
+    return true;
+  }
+  m_problem->setVisible(true);
+  m_problem->setText(toQt(plan.error().text()));
+  return false;
+}
+
 void PlanPanel::requestPlan() {
   commitBudget();
-  if (!m_session.ready()) return;
+  if (!commitSchedule()) return;
   planner::PlanRequest request;
   request.policy = m_policy->currentText().trimmed().toStdString();
   request.budgetBytes = m_session.budgetBytes();
   request.partition = static_cast<planner::PartitionMode>(m_partitionMode->currentData().toInt());
   request.layersOfStage = m_session.plan().partition();
+  request.schedule = m_session.plan().schedule;
   m_session.requestPlan(request);
 }
 

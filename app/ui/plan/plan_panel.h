@@ -46,12 +46,14 @@ class PlanPanel : public QWidget {
   void fillLayers();
   void requestPlan();
   void commitBudget();
+  bool commitSchedule();        // false: the schedule cannot run this job, said in words
   int64_t typedBudget() const;  // -1: not a size
 
   PlanSession& m_session;
   QLabel* m_profile;
   QComboBox* m_policy;
   QLineEdit* m_budget;
+  QComboBox* m_schedule;
   QComboBox* m_partitionMode;
   QPushButton* m_plan;
   QPushButton* m_measure;

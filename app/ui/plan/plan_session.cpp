@@ -145,6 +145,7 @@ void PlanSession::tryPolicies() {
   request.budgetBytes = budgetBytes();
   request.partition = planner::PartitionMode::kGiven;
   request.layersOfStage = m_plan->partition();
+  request.schedule = m_plan->schedule;
   using Trials = std::vector<PolicyTrial>;
   m_trialJob.start<Trials>(
       tr("Compare policies"),

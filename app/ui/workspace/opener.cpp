@@ -163,12 +163,6 @@ void Opener::openPlan(const QString& path) {
         const auto valid = plan::validate(*m_session.profile(), *plan);
         if (!valid)
           return emit failed(QString::fromStdString(at(valid.error(), path.toStdString()).text()));
-        if (plan->schedule != "1F1B") {
-          return emit failed(
-              tr("%1 is a plan for the schedule %2, and plans are edited here for 1F1B "
-                 "only. `caracal simulate --trace` writes its timeline; open that.")
-                  .arg(path, QString::fromStdString(plan->schedule)));
-        }
         m_session.edit(*plan, tr("open plan %1").arg(QString::fromStdString(plan->name)));
         emit opened({path});
       });

@@ -53,6 +53,31 @@ TEST_F(PlanEdits, anotherPartitionKeepsEveryLayerOnceAndTakesItsNewStagesPolicy)
   EXPECT_TRUE(plan::validate(*m_profile, moved));
 }
 
+TEST_F(PlanEdits, anotherScheduleKeepsEveryLayersPolicy) {
+  const plan::Plan edited =
+      withPlacement(*m_profile, m_plan, 1, kEveryLayer, 0, op("fc1"), {PlacementKind::kOnDemand});
+  const auto split = withSchedule(edited, "ZB-H1");
+  ASSERT_TRUE(split.has_value()) << split.error().text();
+  EXPECT_EQ(split->schedule, "zb-h1");
+  EXPECT_EQ(split->stages, edited.stages);
+  const auto finer = withSchedule(edited, "interleaved:2");
+  ASSERT_TRUE(finer.has_value()) << finer.error().text();
+  EXPECT_EQ(finer->partition(), (std::vector<int32_t>{2, 2, 2, 2}));
+  EXPECT_EQ(finer->stages[1].layers[0], edited.stages[0].layers[2]);
+  EXPECT_EQ(finer->stages[2].layers[0], edited.stages[1].layers[0]);
+  EXPECT_TRUE(plan::validate(*m_profile, *finer));
+  EXPECT_FALSE(withSchedule(edited, "2F2B").has_value());
+  EXPECT_FALSE(withSchedule(edited, "interleaved:8").has_value());  // 16 stages of 8 layers
+}
+
+TEST_F(PlanEdits, microBatchesInFlightFollowTheSchedule) {
+  const int32_t microBatches = m_plan.parallel.microBatches;
+  EXPECT_EQ(inFlight(m_plan, 0), 2);
+  EXPECT_EQ(inFlight(m_plan, 1), 1);
+  EXPECT_EQ(inFlight(*withSchedule(m_plan, "gpipe"), 1), microBatches);
+  EXPECT_EQ(inFlight(*withSchedule(m_plan, "interleaved:2"), 0), 4);  // chunk 1 runs in between
+}
+
 TEST_F(PlanEdits, boundariesLeaveEveryStageALayer) {
   EXPECT_EQ(movedBoundary({4, 4}, 0, 2), (std::vector<int32_t>{6, 2}));
   EXPECT_EQ(movedBoundary({4, 4}, 0, 100), (std::vector<int32_t>{7, 1}));
