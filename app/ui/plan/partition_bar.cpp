@@ -23,9 +23,9 @@ PartitionBar::PartitionBar(QWidget* parent) : QWidget(parent) {
       "Drag a boundary, or choose one and press the arrow keys, to move layers between stages."));
 }
 
-void PartitionBar::set(std::vector<int32_t> layers, QStringList loads) {
+void PartitionBar::set(std::vector<int32_t> layers, QStringList words) {
   m_layers = std::move(layers);
-  m_loads = std::move(loads);
+  m_words = std::move(words);
   if (!m_dragging) m_dragged = m_layers;
   if (m_boundary >= static_cast<int>(m_layers.size()) - 1) m_boundary = -1;
   update();
@@ -59,11 +59,12 @@ void PartitionBar::paintStage(QPainter& painter, size_t stage, int left, int rig
   const QRect area(left, 4, right - left, height() - 8);
   painter.fillRect(area, fill);
   painter.setPen(textOn(fill));
+  const QString name = (m_chunks ? tr("chunk %1") : tr("stage %1")).arg(stage);
   const QString layers = m_dragged[stage] == 1
-                             ? tr("stage %1: 1 layer").arg(stage)
-                             : tr("stage %1: %2 layers").arg(stage).arg(m_dragged[stage]);
-  const QString load = m_loads.value(static_cast<qsizetype>(stage));
-  const QString text = load.isEmpty() || m_dragging ? layers : layers + QLatin1Char('\n') + load;
+                             ? tr("%1: 1 layer").arg(name)
+                             : tr("%1: %2 layers").arg(name).arg(m_dragged[stage]);
+  const QString words = m_words.value(static_cast<qsizetype>(stage));
+  const QString text = words.isEmpty() || m_dragging ? layers : layers + QLatin1Char('\n') + words;
   painter.drawText(area.adjusted(6, 0, -4, 0), Qt::AlignLeft | Qt::AlignVCenter, text);
 }
 

@@ -14,8 +14,10 @@ class PartitionBar : public QWidget {
  public:
   explicit PartitionBar(QWidget* parent = nullptr);
 
-  // `loads`: what is written in each part beside the layers, e.g. the stage's time; may be empty.
-  void set(std::vector<int32_t> layers, QStringList loads);
+  // `words`: what is written in each part beside the layers, e.g. the stage's time; may be empty.
+  void set(std::vector<int32_t> layers, QStringList words);
+  // What a part is called: a stage, or a chunk where stages hold several parts.
+  void setChunks(bool chunks) { m_chunks = chunks; }
   const std::vector<int32_t>& layers() const { return m_layers; }
   void setTheme(ThemeKind kind);
 
@@ -41,7 +43,8 @@ class PartitionBar : public QWidget {
 
   std::vector<int32_t> m_layers;
   std::vector<int32_t> m_dragged;  // what the drag would make it; equal to m_layers otherwise
-  QStringList m_loads;
+  QStringList m_words;
+  bool m_chunks = false;
   int m_boundary = -1;  // chosen one
   bool m_dragging = false;
   ThemeKind m_theme = ThemeKind::kLight;

@@ -21,6 +21,7 @@
 #include "app/ui/plan/plan_tables.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
+#include "core/plan/schedule.h"
 #include "core/planner/budget_text.h"
 
 namespace caracal::ui {
@@ -32,6 +33,23 @@ QString toQt(const std::string& text) {
 
 QString budgetText(int64_t budget) {
   return budget > 0 ? toQt(formatBytes(budget)) : QString();
+}
+
+// Where the schedule gives stages several chunks of the model: the stages of each chunk. Else
+// empty.
+QStringList chunkWords(const plan::Plan& plan) {
+  const auto schedule =
+      plan::makeSchedule(plan.schedule, plan.parallel.pipeline, plan.parallel.microBatches);
+  if (!schedule || schedule->name.chunksPerDevice == 1) return {};
+  std::vector<QStringList> stagesOf(plan.stages.size());
+  for (size_t stage = 0; stage < schedule->chunksOf.size(); ++stage) {
+    for (const int32_t chunk : schedule->chunksOf[stage])
+      stagesOf[static_cast<size_t>(chunk)] << QString::number(stage);
+  }
+  QStringList words;
+  for (const QStringList& stages : stagesOf)
+    words << PlanPanel::tr("on stage %1").arg(stages.join(PlanPanel::tr(" and ")));
+  return words;
 }
 
 }  // namespace
@@ -252,13 +270,23 @@ void PlanPanel::showPlan() {
   const plan::Plan& plan = m_session.plan();
   if (!m_budget->hasFocus()) m_budget->setText(budgetText(m_session.budgetBytes()));
   m_schedule->setCurrentText(toQt(plan.schedule));
-  const std::vector<int32_t> layers = plan.partition();
-  m_partition->set(layers, {});
-  if (m_stage->count() != static_cast<int>(layers.size())) {
+  const QStringList chunks = chunkWords(plan);
+  m_partition->setChunks(!chunks.isEmpty());
+  m_partition->set(plan.partition(), chunks);
+  QStringList names;
+  for (qsizetype s = 0; s < static_cast<qsizetype>(plan.stages.size()); ++s)
+    names << (chunks.isEmpty() ? tr("stage %1").arg(s) : tr("chunk %1, %2").arg(s).arg(chunks[s]));
+  if (stageNames() != names) {
     m_stage->clear();
-    for (size_t s = 0; s < layers.size(); ++s) m_stage->addItem(tr("stage %1").arg(s));
+    m_stage->addItems(names);
   }
   fillLayers();
+}
+
+QStringList PlanPanel::stageNames() const {
+  QStringList names;
+  for (int s = 0; s < m_stage->count(); ++s) names << m_stage->itemText(s);
+  return names;
 }
 
 void PlanPanel::fillLayers() {
@@ -290,14 +318,14 @@ void PlanPanel::showEvaluation() {
   showSearch();
   m_prediction->set(predictionTable(result, colours));
   m_memory->set(evaluation);
-  QStringList loads;  // of stages that are a device each
-  if (result.stages.size() == m_session.plan().stages.size()) {
+  QStringList words = chunkWords(m_session.plan());
+  if (words.isEmpty()) {
     for (const sim::StageResult& stage : result.stages) {
       const int64_t passNs = stage.forwardNs + stage.backwardNs + stage.weightNs;
-      loads << tr("F+B %1").arg(toQt(formatDuration(passNs)));
+      words << tr("F+B %1").arg(toQt(formatDuration(passNs)));
     }
   }
-  m_partition->set(m_session.plan().partition(), loads);
+  m_partition->set(m_session.plan().partition(), words);
 }
 
 void PlanPanel::showSearch() {

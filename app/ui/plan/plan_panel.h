@@ -44,6 +44,7 @@ class PlanPanel : public QWidget {
   void showSearch();
   void showOutcome(const planner::PlanOutcome& outcome);
   void fillLayers();
+  QStringList stageNames() const;  // as the choice of layers lists them
   void requestPlan();
   void commitBudget();
   bool commitSchedule();        // false: the schedule cannot run this job, said in words
