@@ -77,6 +77,13 @@ bool readFusedAttention(JsonNode& root) {
   return attention == "fused";
 }
 
+bool readUlysses(JsonNode& root) {
+  const std::string style = root.textOr("contextStyle", "gather");
+  if (style != "gather" && style != "ulysses")
+    root.fail("contextStyle", "must be \"gather\" or \"ulysses\"");
+  return style == "ulysses";
+}
+
 Link readLink(JsonNode node) {
   Link link;
   link.latencyNs = node.integer("latencyNs", 0);
@@ -103,6 +110,7 @@ ModelDescription readModel(JsonNode& root) {
   model.table = root.textOr("table", "");
   model.gpu = root.textOr("gpu", "");
   model.fusedAttention = readFusedAttention(root);
+  model.ulysses = readUlysses(root);
   model.staticBytesPerParameter = root.numberOr("staticBytesPerParameter", 18, 0);
   model.distributedOptimizer = root.booleanOr("distributedOptimizer", false);
   if (model.distributedOptimizer && model.staticBytesPerParameter < kOptimizerBytesPerParameter) {
@@ -183,6 +191,7 @@ std::string modelToJson(const ModelDescription& model) {
       {"gpu", model.gpu},
       {"attention", model.fusedAttention ? "fused" : "unfused"},
       {"contextParallel", model.parallel.context},
+      {"contextStyle", model.ulysses ? "ulysses" : "gather"},
       {"kvHeads", design.kvHeads},
       {"gatedMlp", design.gatedMlp},
       {"biases", design.biases},

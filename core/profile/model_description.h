@@ -37,6 +37,9 @@ struct ModelDescription {
   std::string table;
   // File stem in resources/hardware, or a path; empty: times must come from elsewhere.
   std::string gpu;
+  // True: context ranks exchange heads for tokens around attention (DeepSpeed-Ulysses); false: they
+  // gather keys and values.
+  bool ulysses = false;
   bool fusedAttention = false;  // `attn` in place of scores softmax attn_dropout context
   // Parameters, gradients and optimizer state per parameter: 18 for bf16 with fp32 gradients and
   // Adam, 16 for the CPU backend (all fp32).

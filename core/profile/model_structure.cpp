@@ -122,6 +122,7 @@ Sizes sizesOf(const ModelDescription& model) {
           {"moeEvery", design.moeEvery},
           {"t", parallel.tensor},
           {"cp", parallel.context},
+          {"ulysses", parallel.context > 1 && model.ulysses ? 1 : 0},
           {"ep", design.expertParallel},
           {"stages", parallel.pipeline},
           {"layers", shape.layers},

@@ -43,6 +43,10 @@ Result<void> checkDivisible(const ModelDescription& model) {
   if (kvHeads > 0 && shape.heads % kvHeads != 0)
     return indivisible("heads", shape.heads, "kvHeads", kvHeads);
   if (kvHeads % parallel.tensor != 0) return indivisible("kvHeads", kvHeads, "tp", parallel.tensor);
+  const int64_t headRanks = int64_t{parallel.tensor} * parallel.context;
+  if (model.ulysses && (kvHeads > 0 ? kvHeads : shape.heads) % headRanks != 0)
+    return indivisible("heads", kvHeads > 0 ? kvHeads : shape.heads, "tp * contextParallel",
+                       headRanks);
   if (shape.ffn() % parallel.tensor != 0)
     return indivisible("ffnHidden", shape.ffn(), "tp", parallel.tensor);
   const int64_t sequenceRanks =

@@ -40,6 +40,18 @@ const Design kDesigns[] = {
        m.parallel.context = 4;
        m.fusedAttention = true;
      }},
+    {"heads exchanged among context ranks",
+     [](ModelDescription& m) {
+       m.parallel.tensor = 1;
+       m.parallel.context = 4;
+       m.ulysses = true;
+     }},
+    {"heads exchanged, tensor parallel too",
+     [](ModelDescription& m) {
+       m.parallel.context = 2;
+       m.ulysses = true;
+       m.fusedAttention = true;
+     }},
     {"experts",
      [](ModelDescription& m) {
        m.parallel.tensor = 1;

@@ -222,6 +222,32 @@ TEST(LayerBytes, contextRanksShareTheSequenceAndGatherKeysAndValues) {
                                       "bwd.attn after attn"}));
 }
 
+// 4 N h / P elements a layer (arXiv 2309.14509, section 3.2): three of them before attention.
+TEST(LayerBytes, ulyssesExchangesHeadsForTokens) {
+  const Sizes22B sizes;
+  ModelDescription model = describe(sizes, 1);
+  for (const bool fused : {false, true}) {
+    model.fusedAttention = fused;
+    model.parallel.context = 1;
+    const LayerKind whole = layerOf(model);
+    model.parallel.context = 4;
+    model.ulysses = true;
+    const LayerKind shared = layerOf(model);
+    const int64_t share = 2 * sizes.A() / 4;  // bytes of a rank's tokens
+    EXPECT_EQ(find(shared, "a2a_qkv").outputBytes, 3 * share);
+    EXPECT_EQ(find(shared, "a2a_context").outputBytes, share);
+    EXPECT_EQ(findWindow(shared, "fwd.attn").after, "a2a_qkv");
+    EXPECT_EQ(findWindow(shared, "fwd.mlp").after, "a2a_context");
+    EXPECT_EQ(findWindow(shared, "bwd.mlp").after, "proj");
+    EXPECT_EQ(findWindow(shared, "bwd.attn").after, fused ? "attn" : "scores");
+    EXPECT_EQ(shared.indexOf("cp_kv"), -1);
+    EXPECT_EQ(find(shared, "proj").inputs, (std::vector<std::string>{"a2a_context"}));
+    // What attention puts out is kept for its own backward and, exchanged, for the projection's.
+    EXPECT_EQ(savedBytes(shared), savedBytes(whole) / 4 + (fused ? share : 0));
+    EXPECT_EQ(shared.operators.back().outputBytes, whole.operators.back().outputBytes / 4);
+  }
+}
+
 ModelDescription withExperts(int32_t expertParallel) {
   ModelDescription model = describe({}, 1);
   model.shape.layers = 4;

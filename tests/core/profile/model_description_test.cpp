@@ -37,7 +37,7 @@ TEST(ModelDescription, survivesARoundTrip) {
   const auto model = modelFromJson(
       with(R"("ffnHidden": 200, "tp": 2, "pp": 2, "dp": 3, "microBatches": 6, "dropout": 0.25,
       "gpu": "h200", "fusedAttention": true, "reserveBytes": 5, "staticBytesPerParameter": 16.5, "dropoutMaskBytes": 1,
-      "bytesPerElement": 4, "overlapsWeightGradients": true, "microBatchSize": 3, "contextParallel": 2,
+      "bytesPerElement": 4, "overlapsWeightGradients": true, "microBatchSize": 3, "contextParallel": 2, "contextStyle": "ulysses",
       "sequenceParallel": true, "kvHeads": 2, "gatedMlp": true, "biases": false, "rmsNorm": true, "rotary": true,
       "tiedEmbeddings": false, "experts": 4, "topK": 2, "moeEvery": 2, "expertParallel": 2,
       "distributedOptimizer": true, "table": "other")"));
@@ -62,6 +62,10 @@ TEST(ModelDescription, refusesWhatCannotBeAndSaysWhy) {
   EXPECT_EQ(errorOf(with(R"("dropout": 1)")), "dropout (1) must be at least 0 and below 1");
   EXPECT_EQ(errorOf(with(R"("contextParallel": 5)")),
             "sequence (32) must be a multiple of the ranks that share it (5)");
+  EXPECT_EQ(errorOf(with(R"("contextParallel": 8, "contextStyle": "ulysses")")),
+            "heads (4) must be a multiple of tp * contextParallel (8)");
+  EXPECT_EQ(errorOf(with(R"("contextStyle": "ring")")),
+            "contextStyle: must be \"gather\" or \"ulysses\"");
   EXPECT_EQ(errorOf(with(R"("kvHeads": 3)")), "heads (4) must be a multiple of kvHeads (3)");
   EXPECT_EQ(errorOf(with(R"("kvHeads": 1, "tp": 2)")), "kvHeads (1) must be a multiple of tp (2)");
   EXPECT_EQ(errorOf(with(R"("attention": "flash")")),
