@@ -259,7 +259,7 @@ TEST(Program, aSplitBackwardReducesWhereWeightGradientsAreMade) {
   profile.parallel.overlapGradientReduce = true;
   const Program program =
       lowered(profile, makePlanOf(profile, {keepAll(profile.kinds[0])}, "zb-h1"));
-  EXPECT_EQ(drawPasses(program.stages[1]), "F0 B0 F1 W0 B1 W1 end");
+  EXPECT_EQ(drawPasses(program.stages[1]), "F0 B0 F1 B1 W0 W1 end");
   EXPECT_EQ(drawPass(profile, program.stages[1], "W0"), "*head *fc1");
   EXPECT_EQ(drawPass(profile, program.stages[1], "W1"), "*head {input *fc1 {1");
 }

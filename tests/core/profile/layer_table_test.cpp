@@ -94,7 +94,7 @@ TEST(LayerTable, whatCannotBeIsRefusedWithItsPlace) {
       errorOf(replaced("\"input\": \"stream\"", "\"input\": \"streams\"")),
       "input: \"streams\": there is no size \"streams\"; known are a, b, biases, cp, d, e, ep, "
       "experts, ffn, fused, gated, h, kv, layers, mask, moeEvery, rms, rotary, s, sp, stages, "
-      "stream, t, tied, topk, v");
+      "stream, t, tied, topk, ulysses, v");
   EXPECT_EQ(errorOf(replaced("stream / t\", \"flops", "stream / 3\", \"flops")),
             "all.mix.output: \"stream / 3\": 64 is no multiple of 3; choose sizes that divide, or "
             "write ceil(x, y) if a rounded-up share is meant");

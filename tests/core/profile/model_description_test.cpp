@@ -37,7 +37,7 @@ TEST(ModelDescription, survivesARoundTrip) {
   const auto model = modelFromJson(
       with(R"("ffnHidden": 200, "tp": 2, "pp": 2, "dp": 3, "microBatches": 6, "dropout": 0.25,
       "gpu": "h200", "fusedAttention": true, "reserveBytes": 5, "staticBytesPerParameter": 16.5, "dropoutMaskBytes": 1,
-      "bytesPerElement": 4, "overlapsWeightGradients": true, "microBatchSize": 3, "contextParallel": 2, "contextStyle": "ulysses",
+      "bytesPerElement": 4, "overlapsWeightGradients": true, "microBatchSize": 3, "contextParallel": 2,
       "sequenceParallel": true, "kvHeads": 2, "gatedMlp": true, "biases": false, "rmsNorm": true, "rotary": true,
       "tiedEmbeddings": false, "experts": 4, "topK": 2, "moeEvery": 2, "expertParallel": 2,
       "distributedOptimizer": true, "table": "other")"));
@@ -45,6 +45,10 @@ TEST(ModelDescription, survivesARoundTrip) {
   const auto again = modelFromJson(modelToJson(*model));
   ASSERT_TRUE(again) << again.error().text();
   EXPECT_EQ(*model, *again);
+  const auto ulysses = modelFromJson(with(R"("contextParallel": 2, "contextStyle": "ulysses")"));
+  ASSERT_TRUE(ulysses) << ulysses.error().text();
+  EXPECT_TRUE(ulysses->ulysses);
+  EXPECT_EQ(*modelFromJson(modelToJson(*ulysses)), *ulysses);
 }
 
 TEST(ModelDescription, refusesWhatCannotBeAndSaysWhy) {

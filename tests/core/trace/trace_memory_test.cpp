@@ -79,7 +79,8 @@ TEST(TraceMemory, isWhatWasAllocated) {
     const auto counted = static_cast<double>(trace->memoryBytes());
     EXPECT_NEAR(counted, static_cast<double>(held), 0.01 * counted + 16 * 1024) << files;
     trace.reset();
-    EXPECT_LT(allocatedBytes(), before + 16 * 1024) << "a trace that is gone holds nothing";
+    // The allocator counts small blocks that it keeps for the next one to ask.
+    EXPECT_LT(allocatedBytes(), before + 64 * 1024) << "a trace that is gone holds nothing";
   }
 }
 
