@@ -15,6 +15,7 @@ namespace {
 using plan::Placement;
 using plan::PlacementKind;
 using profile::LayerKind;
+using profile::Operator;
 using profile::Profile;
 
 // A tensor on the host still counts for something, so that a policy knows that it is needed.
@@ -23,26 +24,29 @@ constexpr int kBudgetTrials = 6;
 
 using TensorSet = std::vector<std::vector<size_t>>;  // per layer kind, operators
 
-// The largest first.
+// What takes longest to rebuild for its bytes first: a copy in its place saves most.
 std::vector<size_t> offloadable(const LayerKind& kind) {
   std::vector<size_t> tensors;
   for (size_t op = 0; op + 1 < kind.operators.size(); ++op) {
     if (kind.operators[op].needed()) tensors.push_back(op);
   }
   std::stable_sort(tensors.begin(), tensors.end(), [&](size_t a, size_t b) {
-    return kind.operators[a].savedBytes > kind.operators[b].savedBytes;
+    const Operator &left = kind.operators[a], &right = kind.operators[b];
+    return static_cast<double>(left.forwardNs) * static_cast<double>(right.savedBytes) >
+           static_cast<double>(right.forwardNs) * static_cast<double>(left.savedBytes);
   });
   return tensors;
 }
 
-// The first `count` of a kind's tensors, fewer where copies would not fit beside one layer.
-std::vector<size_t> largest(const Profile& profile, const LayerKind& kind, size_t count) {
+// The first `count` of a kind's tensors whose copies fit beside one layer, or fewer.
+std::vector<size_t> dearest(const Profile& profile, const LayerKind& kind, size_t count) {
   std::vector<size_t> chosen;
   int64_t roomNs = std::min(kind.forwardNs(), kind.backwardNs());
   for (const size_t op : offloadable(kind)) {
     const auto bytes = static_cast<double>(kind.operators[op].savedBytes);
     const int64_t ns = profile.hostLink.transferNs(bytes);
-    if (chosen.size() == count || ns > roomNs) break;
+    if (chosen.size() == count) break;
+    if (ns > roomNs) continue;
     roomNs -= ns;
     chosen.push_back(op);
   }
@@ -53,7 +57,7 @@ std::vector<TensorSet> setsToTry(const Profile& profile) {
   std::vector<TensorSet> sets;
   for (size_t count = 1;; ++count) {
     TensorSet set;
-    for (const LayerKind& kind : profile.kinds) set.push_back(largest(profile, kind, count));
+    for (const LayerKind& kind : profile.kinds) set.push_back(dearest(profile, kind, count));
     if (set == (sets.empty() ? TensorSet(profile.kinds.size()) : sets.back())) return sets;
     sets.push_back(std::move(set));
   }
@@ -67,25 +71,34 @@ Profile without(const Profile& profile, const TensorSet& set) {
   return smaller;
 }
 
-// A recomputation before the layer's backward cannot start from the host.
-bool readEarly(const plan::LayerGraph& graph, const std::vector<Placement>& placements, size_t op) {
-  const auto& consumers = graph.operators[op].consumers;
-  return std::any_of(consumers.begin(), consumers.end(), [&](int16_t consumer) {
-    const Placement placement = placements[static_cast<size_t>(consumer)];
-    return placement.kind == PlacementKind::kWindow &&
-           placement.window != plan::WindowId::kOwnBwdMlp;
-  });
+// What is on the host is back when the layer's backward begins: recomputations that start from it,
+// or from one of those, cannot run before.
+void runBehindFetches(const plan::LayerGraph& graph, std::vector<Placement>& placements) {
+  std::vector<bool> late(placements.size(), false);
+  for (size_t op = 0; op < placements.size(); ++op) {
+    Placement& placement = placements[op];
+    late[op] = placement.kind == PlacementKind::kOffload;
+    const bool early =
+        placement.kind == PlacementKind::kWindow && placement.window != plan::WindowId::kOwnBwdMlp;
+    if (!early) continue;
+    const auto& inputs = graph.operators[op].inputs;
+    late[op] = std::any_of(inputs.begin(), inputs.end(), [&](int16_t input) {
+      return input != plan::kLayerInput && late[static_cast<size_t>(input)];
+    });
+    if (late[op]) placement = {PlacementKind::kOnDemand};
+  }
 }
 
+// Not of the top layer, behind which no layer's forward hides the copies.
 void offload(const Profile& profile, const TensorSet& set, plan::StagePlan& stage) {
-  for (int32_t i = 0; i < stage.layerCount(); ++i) {
+  for (int32_t i = 0; i + 1 < stage.layerCount(); ++i) {
     const uint32_t kind = profile.layers[static_cast<size_t>(stage.firstLayer + i)];
-    const plan::LayerGraph graph = plan::graphOf(profile.kinds[kind]);
     auto& placements = stage.layers[static_cast<size_t>(i)].placements;
     for (const size_t op : set[kind]) {
-      if (placements[op].kind == PlacementKind::kRetained && !readEarly(graph, placements, op))
+      if (placements[op].kind == PlacementKind::kRetained)
         placements[op] = {PlacementKind::kOffload};
     }
+    runBehindFetches(plan::graphOf(profile.kinds[kind]), placements);
   }
 }
 
@@ -139,7 +152,7 @@ class OffloadSearch {
       CARACAL_TRY(next, tried(m_profile, std::move(plan), m_budgetBytes, m_stop));
       trial = std::move(next);
       if (!trial.valid() || trial.excessBytes == 0) break;
-      budgetBytes -= trial.excessBytes;
+      budgetBytes -= std::max(trial.excessBytes, m_budgetBytes / 500);
     }
     return trial;
   }

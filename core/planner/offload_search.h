@@ -24,10 +24,11 @@ struct OffloadOutcome {
 // layers.
 using Replan = std::function<Result<plan::Plan>(const profile::Profile&, int64_t budgetBytes)>;
 
-// Tries sets of each layer's largest saved tensors whose copies fit into its own forward and
-// backward: with them on the host, `replan` spreads the memory that they leave over the other
-// tensors. Keeps what simulates best, stage by stage, and `plan` itself if nothing is better, so
-// the result is never slower. Not exact: a set is chosen for all layers of a kind at once.
+// Tries sets of each layer's saved tensors that take longest to rebuild for their bytes, and whose
+// copies fit into its own forward and backward: with them on the host, `replan` spreads the memory
+// that they leave over the other tensors. Keeps what simulates best, stage by stage, and `plan`
+// itself if nothing is better, so the result is never slower. Not exact: a set is chosen for all
+// layers of a kind at once.
 Result<OffloadOutcome> offloadSearch(const profile::Profile& profile, const plan::Plan& plan,
                                      int64_t budgetBytes, const Replan& replan,
                                      std::stop_token stop);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/planner/policy.h"
+#include "core/profile/model_description.h"
 #include "core/sim/simulator.h"
 #include "tests/support/layers.h"
 
@@ -62,6 +63,24 @@ TEST(OffloadSearch, aFastHostTakesWhatWouldBeRecomputed) {
   EXPECT_EQ(with.status, PlanStatus::kFeasible);
   EXPECT_EQ(with.boundNs, 0) << "checkmate's bound is for plans that offload nothing";
   EXPECT_NE(with.notes.back().find("offloads "), std::string::npos) << with.notes.back();
+}
+
+// A shipped model on shipped hardware, memory short: copies hide beside compute.
+TEST(OffloadSearch, makesAStepOfARealModelShorter) {
+  const auto model = profile::loadModel("gpt-7b");
+  ASSERT_TRUE(model.has_value()) << model.error().text();
+  const auto hardware = profile::loadHardware(model->gpu);
+  ASSERT_TRUE(hardware.has_value()) << hardware.error().text();
+  const auto profile = profile::profileFromModel(*model, *hardware);
+  ASSERT_TRUE(profile.has_value()) << profile.error().text();
+  const int64_t budget = int64_t{20} << 30;
+  const PlanOutcome without = planned(*profile, {"heu+", budget});
+  const PlanOutcome with = planned(*profile, offloading("heu+", budget));
+  EXPECT_LT(with.stepNs, without.stepNs);
+  const auto simulated = sim::simulate(*profile, with.plan);
+  ASSERT_TRUE(simulated.has_value());
+  EXPECT_TRUE(simulated->fits);
+  for (const sim::StageResult& stage : simulated->stages) EXPECT_EQ(stage.exposedOffloadNs, 0);
 }
 
 TEST(OffloadSearch, aHostWithoutRoomChangesNothing) {
