@@ -26,7 +26,7 @@ std::string contentOf(const fs::path& path) {
 
 }  // namespace
 
-Answer runCaracal(const std::vector<std::string>& arguments) {
+Answer runCaracal(const std::vector<std::string>& arguments, std::string cacheFolder) {
   const TemporaryFolder folder;
   const std::string errors = folder.path("stderr");
   // The shell only redirects standard error; arguments are passed on untouched.
@@ -34,6 +34,8 @@ Answer runCaracal(const std::vector<std::string>& arguments) {
   call.arguments.push_back(CARACAL_BINARY_DIR "/bin/caracal");
   call.arguments.insert(call.arguments.end(), arguments.begin(), arguments.end());
   call.environment.push_back("CARACAL_TEST_STDERR=" + errors);
+  if (cacheFolder.empty()) cacheFolder = folder.path("cache");
+  call.environment.push_back("CARACAL_CACHE_DIR=" + cacheFolder);
   Answer answer;
   const auto code = cli::runProgram(
       call, [&](std::string_view line) { answer.out.append(line).append("\n"); }, {});

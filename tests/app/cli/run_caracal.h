@@ -15,7 +15,8 @@ struct Answer {
   std::string err;
 };
 
-Answer runCaracal(const std::vector<std::string>& arguments);
+// `cacheFolder`: where it keeps loaded runs; empty: nowhere that outlives the call.
+Answer runCaracal(const std::vector<std::string>& arguments, std::string cacheFolder = {});
 
 // The document that a successful `... --json` prints; a test failure and null when it does not.
 nlohmann::json runCaracalJson(std::vector<std::string> arguments);

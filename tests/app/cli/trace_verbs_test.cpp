@@ -94,6 +94,69 @@ TEST(Analyze, tablesComeAsTextJsonAndCsv) {
   EXPECT_EQ(runCaracal({"analyze", trace, "--table", "stragglers"}).exitCode, 4);
 }
 
+TEST(Analyze, aHintPlacesRanksThatATraceDoesNot) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const std::string hint = folder.write(
+      "hint.json", R"({"schema": "caracal.hint/1", "ranks": [{"rank": 0, "stage": 3}]})");
+  const auto told = runCaracal({"analyze", trace, "--table", "structure-ranks", "--hint", hint});
+  EXPECT_EQ(told.exitCode, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("hint"));
+  const std::string wrong = folder.write("wrong.json", R"({"schema": "caracal.hint/2"})");
+  const auto refused = runCaracal({"analyze", trace, "--hint", wrong});
+  EXPECT_EQ(refused.exitCode, 4);
+  EXPECT_THAT(refused.err, HasSubstr("wrong.json"));
+}
+
+TEST(Analyze, whatIfsNameTheirKindsOfWork) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const json answer = runCaracalJson({"analyze", trace, "--what-if", "all-reduce=2x"});
+  EXPECT_EQ(answer.at("rows").at(0).at("kind"), "all-reduce");
+  EXPECT_GT(answer.at("rows").at(0).at("beforeNs").get<int64_t>(), 0);
+  const auto unknown = runCaracal({"analyze", trace, "--what-if", "wishes=2x"});
+  EXPECT_EQ(unknown.exitCode, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("all-reduce"));
+}
+
+TEST(Info, partsOfARunAreLoadedAndSaidToBeParts) {
+  const TemporaryFolder folder;
+  const std::string zero = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const std::string one = folder.write("rank1.json", test::smallKinetoTrace(1));
+  const json whole = runCaracalJson({"info", zero, one});
+  EXPECT_EQ(whole.at("ranks").size(), 2U);
+  const json rank = runCaracalJson({"info", zero, one, "--ranks", "1"});
+  ASSERT_EQ(rank.at("ranks").size(), 1U);
+  EXPECT_EQ(rank.at("ranks").at(0).at("rank"), 1);
+  const json kernels = runCaracalJson({"info", zero, "--categories", "kernel"});
+  EXPECT_EQ(kernels.at("ranks").at(0).at("cpuEvents"), 0);
+  EXPECT_EQ(kernels.at("ranks").at(0).at("gpuKernels"), 2);
+  EXPECT_GT(kernels.at("quality").at("leftOutByRequest").get<int64_t>(), 0);
+  EXPECT_EQ(runCaracal({"info", zero, "--categories", "wishes"}).exitCode, 2);
+}
+
+TEST(Info, anOpenedRunIsFoundInTheCacheAndADamagedEntryIsSaid) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const std::string cache = folder.path("cache");
+  const auto figures = [](const std::string& text) {
+    json document = json::parse(text);
+    return document.at("ranks");
+  };
+  const auto first = runCaracal({"info", trace, "--json"}, cache);
+  ASSERT_EQ(first.exitCode, 0) << first.err;
+  std::vector<std::filesystem::path> entries;
+  for (const auto& entry : std::filesystem::directory_iterator(cache)) entries.push_back(entry);
+  ASSERT_EQ(entries.size(), 1U);
+  const auto again = runCaracal({"info", trace, "--json"}, cache);
+  EXPECT_EQ(figures(again.out), figures(first.out));
+  EXPECT_EQ(again.err, "");
+  std::filesystem::resize_file(entries.front(), std::filesystem::file_size(entries.front()) / 2);
+  const auto repaired = runCaracal({"info", trace, "--json"}, cache);
+  EXPECT_EQ(figures(repaired.out), figures(first.out));
+  EXPECT_THAT(repaired.err, HasSubstr("cache"));
+}
+
 TEST(Compare, tracesWithoutStepsAreComparedByTheirDevices) {
   const TemporaryFolder folder;
   const std::string a = folder.write("a.json", test::smallKinetoTrace(0));

@@ -4,6 +4,7 @@
 
 #include <QApplication>
 #include <QStandardPaths>
+#include <QTemporaryDir>
 
 namespace {
 
@@ -20,6 +21,8 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   qputenv("QT_QPA_PLATFORM", "offscreen");
   QStandardPaths::setTestModeEnabled(true);  // settings of the user stay untouched
+  const QTemporaryDir cache;                 // nor are the runs that the user's cache holds
+  qputenv("CARACAL_CACHE_DIR", cache.path().toUtf8());
   QApplication app(argc, argv);
   QCoreApplication::setOrganizationName(QStringLiteral("caracal-test"));
   QCoreApplication::setApplicationName(QStringLiteral("caracal-ui-test"));
