@@ -18,7 +18,7 @@ namespace caracal::import {
 
 // Counted up with every change of what importers make of a file, so that older entries are not
 // used.
-inline constexpr int kImportRevision = 1;
+inline constexpr int kImportRevision = 2;
 
 struct CacheOptions {
   // Empty: no cache. Is made when it is not there.

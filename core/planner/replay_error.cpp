@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "core/plan/schedule.h"
 #include "core/planner/policy.h"
 #include "core/sim/simulator.h"
 
@@ -22,7 +23,11 @@ Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
   PlanRequest request;
   request.policy = profile.observedPlan;
   request.budgetBytes = std::numeric_limits<int64_t>::max();
-  if (!profile.observed.empty()) {
+  // Where stages held several chunks of the model, what each chunk held was not observed: evenly.
+  const auto schedule = plan::scheduleFromName(profile.schedule);
+  const int32_t stages = profile.parallel.pipeline;
+  const bool wholeStages = !schedule || plan::chunkCount(*schedule, stages) == stages;
+  if (!profile.observed.empty() && wholeStages) {
     request.partition = PartitionMode::kGiven;
     for (const profile::ObservedStage& stage : profile.observed) {
       request.layersOfStage.push_back(stage.layerCount);

@@ -28,10 +28,11 @@ Link metaLink(const Trace& trace, const std::string& name) {
           metaNumber<double>(trace, "link." + name + ".bytesPerSecond", 0)};
 }
 
-// "2,2" as layers per stage; even when the recording does not say.
+// Layers per stage, "2,2" in the recording; even when it does not say. Where stages hold several
+// chunks of the model, "partition" lists those, and "layersOfStages" the stages.
 std::vector<int32_t> partitionOf(const Trace& trace, const ModelDescription& description) {
   std::vector<int32_t> layers;
-  const std::string text = trace.metaOr("partition", "");
+  const std::string text = trace.metaOr("layersOfStages", trace.metaOr("partition", ""));
   const char* next = text.data();
   const char* const end = text.data() + text.size();
   while (next < end) {
@@ -82,6 +83,8 @@ class RecordingProfiler {
         m_model(model),
         m_description(std::move(description)),
         m_partition(partitionOf(trace, m_description)),
+        m_lastStage(static_cast<size_t>(
+            metaNumber<int64_t>(trace, "lastEndStage", m_description.parallel.pipeline - 1))),
         m_firstStep(firstCountedStep(model)),
         m_times(gatherRecordedTimes(trace, m_firstStep)) {}
 
@@ -95,8 +98,7 @@ class RecordingProfiler {
     CARACAL_CHECK_OK(timeOperators(Place::kLast, m_profile.last.operators));
     shareStaticBytes();
     shareOncePerStep(m_times.optimizerNs, &LayerKind::optimizerNs, &ModelEnd::optimizerNs);
-    shareOncePerStep(m_times.reductionsNs, &LayerKind::gradientReduceNs,
-                     &ModelEnd::gradientReduceNs);
+    timeReductions();
     fillLinks();
     m_profile.memory.reserveBytes = m_description.reserveBytes;
     m_profile.memory.workspaceBytes = metaNumber<int64_t>(m_trace, "workspaceBytes", 0);
@@ -114,7 +116,7 @@ class RecordingProfiler {
     m_profile.tag = m_profile.stageTag = m_trace.tag();
     m_profile.model = m_description.shape;
     m_profile.parallel = m_description.parallel;
-    m_profile.schedule = m_model.schedule;
+    m_profile.schedule = m_trace.metaOr("schedule", m_model.schedule);
     m_profile.observedPlan = m_trace.metaOr("policy", "");
   }
 
@@ -132,6 +134,10 @@ class RecordingProfiler {
       }
       op.forwardNs = m_times.operatorNs(forward);
       op.backwardNs = m_times.operatorNs(backward);
+      const OperatorKey weights{place, op.id, Pass::kWeight};
+      if (m_times.operators.count(weights) == 0) continue;
+      op.weightNs = m_times.operatorNs(weights);  // recorded apart from the input gradient
+      op.backwardNs += *op.weightNs;
     }
     return {};
   }
@@ -170,21 +176,20 @@ class RecordingProfiler {
                          m_partition[stage] * kind().staticBytes;
       return bytes >= 0 ? bytes : fallback;
     };
-    const size_t lastStage = m_partition.size() - 1;
-    if (lastStage == 0) {
+    if (m_lastStage == 0) {
       // Both ends on one stage: the description's shares, scaled to the recorded sum.
       const int64_t described = m_profile.first.staticBytes + m_profile.last.staticBytes;
       m_profile.last.staticBytes += beyondLayers(0, described) - described;
       return;
     }
     m_profile.first.staticBytes = beyondLayers(0, m_profile.first.staticBytes);
-    m_profile.last.staticBytes = beyondLayers(lastStage, m_profile.last.staticBytes);
+    m_profile.last.staticBytes = beyondLayers(m_lastStage, m_profile.last.staticBytes);
   }
 
   int64_t staticBytesOf(size_t stage) const {
     int64_t bytes = m_partition[stage] * m_profile.kinds.front().staticBytes;
     if (stage == 0) bytes += m_profile.first.staticBytes;
-    if (stage + 1 == m_partition.size()) bytes += m_profile.last.staticBytes;
+    if (stage == m_lastStage) bytes += m_profile.last.staticBytes;
     return bytes;
   }
 
@@ -207,9 +212,24 @@ class RecordingProfiler {
       if (found == samples.end()) return 0;
       return std::max<int64_t>(0, median(found->second) - m_partition[stage] * (kind().*ofLayer));
     };
-    const size_t lastStage = m_partition.size() - 1;
-    m_profile.last.*ofEnd = remainderOf(lastStage);
-    if (lastStage > 0) m_profile.first.*ofEnd = remainderOf(0);
+    m_profile.last.*ofEnd = remainderOf(m_lastStage);
+    if (m_lastStage > 0) m_profile.first.*ofEnd = remainderOf(0);
+  }
+
+  // A run that reduces gradients beside backward shows each layer's own reduction.
+  void timeReductions() {
+    const auto& byPlace = m_times.layerReductionsNs;
+    if (byPlace.empty()) {
+      return shareOncePerStep(m_times.reductionsNs, &LayerKind::gradientReduceNs,
+                              &ModelEnd::gradientReduceNs);
+    }
+    const auto medianAt = [&](Place place) {
+      const auto found = byPlace.find(place);
+      return found == byPlace.end() ? 0 : median(found->second);
+    };
+    m_profile.first.gradientReduceNs = medianAt(Place::kFirst);
+    kind().gradientReduceNs = medianAt(Place::kLayer);
+    m_profile.last.gradientReduceNs = medianAt(Place::kLast);
   }
 
   void fillLinks() {
@@ -248,6 +268,7 @@ class RecordingProfiler {
   const analysis::StepModel& m_model;
   ModelDescription m_description;
   std::vector<int32_t> m_partition;
+  size_t m_lastStage;  // that holds the last end of the model
   int32_t m_firstStep;
   RecordedTimes m_times;
   Profile m_profile;

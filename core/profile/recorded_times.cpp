@@ -18,6 +18,7 @@ using trace::Trace;
 // Layers of the model ends in EventArgs::layer (docs/trace-conventions.md).
 constexpr int32_t kFirstEndLayer = -1;
 constexpr int32_t kLastEndLayer = -2;
+constexpr int32_t kNoLayer = -3;
 
 Place placeOf(int32_t layer) {
   if (layer == kFirstEndLayer) return Place::kFirst;
@@ -69,10 +70,12 @@ class Gatherer {
 
   void addCollective(EventIndex event, int64_t bytes, int64_t transferNs, int32_t stage) {
     const std::string id(m_trace.name(event));
-    if (id == "dp.reduce")
-      m_times.reductionsNs[stage].push_back(transferNs);
+    if (id != "dp.reduce") return addSample(m_times.collectives[id], transferNs, bytes);
+    const auto args = m_trace.args(event);
+    if (args && args->layer != kNoLayer)
+      m_times.layerReductionsNs[placeOf(args->layer)].push_back(transferNs);
     else
-      addSample(m_times.collectives[id], transferNs, bytes);
+      m_times.reductionsNs[stage].push_back(transferNs);
   }
 
   static OperatorKey keyOf(const trace::EventArgs& args, std::string_view id) {

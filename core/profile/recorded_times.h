@@ -34,7 +34,9 @@ struct RecordedTimes {
   std::map<std::string, Samples> transfers;              // "recv.fwd", "recv.bwd"
   std::map<int32_t, std::vector<int64_t>> optimizerNs;   // by stage
   std::map<int32_t, std::vector<int64_t>> reductionsNs;  // by stage: data-parallel transfer parts
-  std::map<int32_t, int64_t> peakBytes;                  // by stage, over its ranks
+  std::map<Place, std::vector<int64_t>>
+      layerReductionsNs;                 // likewise, of runs that reduce by layer
+  std::map<int32_t, int64_t> peakBytes;  // by stage, over its ranks
 
   // How much longer a pass's operators take than the sum of their medians, in the median over
   // passes. Durations have long tails to one side, so that the sum of medians is less than the

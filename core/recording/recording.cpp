@@ -48,6 +48,12 @@ Result<void> removeOldFiles(const std::string& path) {
 
 }  // namespace
 
+std::string passLabel(trace::Pass pass, int32_t microBatch, int32_t stage, int32_t chunk) {
+  std::string label = fmt::format("{}:{}:{}", trace::name(pass), microBatch, stage);
+  if (chunk > 0) label += fmt::format(":{}", chunk);
+  return label;
+}
+
 struct RecordingWriter::Impl {
   Database database;
   std::string path;

@@ -39,6 +39,9 @@ struct OperatorRow {
   int64_t bytes = -1;  // kComm: payload; kCompute: bytes of the output
 };
 
+// "F:2:0": pass, micro-batch and stage; "F:2:0:1" where it is not the first chunk of the stage.
+std::string passLabel(trace::Pass pass, int32_t microBatch, int32_t stage, int32_t chunk);
+
 // NVTX_EVENTS in domain "caracal": step, pass, layer, op, recompute and comm ranges.
 struct RangeRow {
   int32_t rank = 0;

@@ -68,8 +68,7 @@ void addEvent(StepRecords& records, const Trace& trace, const Track& track, Even
     records.operators.push_back(operatorRow(trace, track, rank, event, args));
   } else if (kind == EventKind::kPass) {
     records.ranges.push_back(
-        {rank, fmt::format("{}:{}:{}", trace.name(event), args.microBatch, args.stage), begin,
-         end});
+        {rank, passLabel(args.pass, args.microBatch, args.stage, args.chunk), begin, end});
   } else if (kind == EventKind::kAnnotation) {
     records.ranges.push_back({rank, std::string(trace.name(event)), begin, end});
   }

@@ -5,7 +5,7 @@
 
 namespace caracal::comm {
 
-Transfer Channel::send(std::span<const float> values, int64_t nowNs) {
+Transfer Channel::send(const MessageKey& key, std::span<const float> values, int64_t nowNs) {
   auto lock = m_monitor.lock();
   std::vector<float> copy;
   if (!m_spares.empty()) {
@@ -17,16 +17,15 @@ Transfer Channel::send(std::span<const float> values, int64_t nowNs) {
   lock.lock();
   const Transfer transfer{nowNs,
                           nowNs + transferNs(m_link, static_cast<int64_t>(values.size_bytes()))};
-  m_messages.push_back({std::move(copy), transfer});
+  m_messages.emplace(key, Message{std::move(copy), transfer});
   m_monitor.notify();
   return transfer;
 }
 
-Result<Transfer> Channel::receive(std::span<float> values) {
+Result<Transfer> Channel::receive(const MessageKey& key, std::span<float> values) {
   auto lock = m_monitor.lock();
-  CARACAL_CHECK_OK(m_monitor.wait(lock, [&] { return !m_messages.empty(); }));
-  Message message = std::move(m_messages.front());
-  m_messages.pop_front();
+  CARACAL_CHECK_OK(m_monitor.wait(lock, [&] { return m_messages.contains(key); }));
+  Message message = std::move(m_messages.extract(key).mapped());
   lock.unlock();
   std::copy(message.values.begin(), message.values.end(), values.begin());
   lock.lock();

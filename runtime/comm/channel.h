@@ -1,11 +1,13 @@
-// One direction of the link between two neighbouring pipeline stages. Sending does not block the
-// sender; a message can be used by the receiver once its transfer time has passed. Messages keep
-// their order.
+// One direction of the link between two positions of the pipeline. Sending does not block the
+// sender; a message can be used by the receiver once its transfer time has passed. A receiver asks
+// for a message by name: schedules with several chunks per position receive in another order than
+// is sent.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "core/base/result.h"
@@ -15,16 +17,27 @@
 
 namespace caracal::comm {
 
+struct MessageKey {
+  bool gradient = false;  // of an activation; false: the activation
+  int32_t chunk = 0;      // of the model, that it goes to
+  int32_t microBatch = 0;
+  bool operator<(const MessageKey& other) const {
+    return std::tie(gradient, chunk, microBatch) <
+           std::tie(other.gradient, other.chunk, other.microBatch);
+  }
+};
+
 class Channel {
  public:
   Channel(Monitor& monitor, Link link) : m_monitor(monitor), m_link(link) {}
 
-  // Copies `values` onto the wire at time `nowNs`; returns when they travel.
-  Transfer send(std::span<const float> values, int64_t nowNs);
+  // Copies `values` onto the wire at time `nowNs`; returns when they travel. REQUIRES that no
+  // message of that name is on it.
+  Transfer send(const MessageKey& key, std::span<const float> values, int64_t nowNs);
 
-  // Blocks until the next message has been sent and writes it to `values`. The time it arrives is
-  // for the receiver's clock to wait for: Transfer::endNs. REQUIRES the size it was sent with.
-  Result<Transfer> receive(std::span<float> values);
+  // Blocks until the message has been sent and writes it to `values`. The time it arrives is for
+  // the receiver's clock to wait for: Transfer::endNs. REQUIRES the size it was sent with.
+  Result<Transfer> receive(const MessageKey& key, std::span<float> values);
 
  private:
   struct Message {
@@ -33,7 +46,7 @@ class Channel {
   };
   Monitor& m_monitor;
   Link m_link;
-  std::deque<Message> m_messages;            // guarded by m_monitor
+  std::map<MessageKey, Message> m_messages;  // guarded by m_monitor
   std::vector<std::vector<float>> m_spares;  // guarded by m_monitor; memory that is used again
 };
 

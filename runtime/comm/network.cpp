@@ -11,20 +11,19 @@ Network::Network(Monitor& monitor, const profile::ParallelShape& parallel, const
   for (int32_t i = 0; i < parallel.pipeline * parallel.tensor; ++i) {
     m_dataGroups.push_back(std::make_unique<ReduceGroup>(monitor, parallel.data, speeds.data));
   }
-  for (int32_t i = 0; i < (parallel.pipeline - 1) * parallel.data * parallel.tensor; ++i) {
-    m_forward.push_back(std::make_unique<Channel>(monitor, speeds.pipeline));
-    m_backward.push_back(std::make_unique<Channel>(monitor, speeds.pipeline));
-  }
+  const int32_t pairs = parallel.pipeline * parallel.pipeline;
+  for (int32_t i = 0; i < pairs * parallel.data * parallel.tensor; ++i)
+    m_channels.push_back(std::make_unique<Channel>(monitor, speeds.pipeline));
 }
 
-size_t Network::column(const Position& position) const {
-  return static_cast<size_t>(position.data * m_parallel.tensor + position.tensor);
+Channel* Network::channel(int32_t from, int32_t to, const Position& position) const {
+  const int32_t pair = from * m_parallel.pipeline + to;
+  const int32_t column = position.data * m_parallel.tensor + position.tensor;
+  return m_channels[static_cast<size_t>(pair * m_parallel.data * m_parallel.tensor + column)].get();
 }
 
 RankLinks Network::linksOf(const Position& position) const {
   RankLinks links;
-  const auto stage = static_cast<size_t>(position.stage);
-  const auto width = static_cast<size_t>(m_parallel.data * m_parallel.tensor);
   if (m_parallel.tensor > 1) {
     links.tensor =
         m_tensorGroups[static_cast<size_t>(position.stage * m_parallel.data + position.data)].get();
@@ -34,13 +33,10 @@ RankLinks Network::linksOf(const Position& position) const {
         m_dataGroups[static_cast<size_t>(position.stage * m_parallel.tensor + position.tensor)]
             .get();
   }
-  if (position.stage > 0) {
-    links.activationsFromPrevious = m_forward[(stage - 1) * width + column(position)].get();
-    links.gradientsToPrevious = m_backward[(stage - 1) * width + column(position)].get();
-  }
-  if (position.stage + 1 < m_parallel.pipeline) {
-    links.activationsToNext = m_forward[stage * width + column(position)].get();
-    links.gradientsFromNext = m_backward[stage * width + column(position)].get();
+  for (int32_t other = 0; other < m_parallel.pipeline; ++other) {
+    const bool own = other == position.stage;
+    links.to.push_back(own ? nullptr : channel(position.stage, other, position));
+    links.from.push_back(own ? nullptr : channel(other, position.stage, position));
   }
   return links;
 }

@@ -1,5 +1,5 @@
 // All emulated links of a run: one all-reduce group per tensor-parallel and per data-parallel
-// group, two channels between every two neighbouring stages.
+// group, a channel from every position of the pipeline to every other.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,8 @@ struct LinkSpeeds {
 struct RankLinks {
   ReduceGroup* tensor = nullptr;
   ReduceGroup* data = nullptr;
-  Channel* activationsFromPrevious = nullptr;
-  Channel* activationsToNext = nullptr;
-  Channel* gradientsFromNext = nullptr;
-  Channel* gradientsToPrevious = nullptr;
+  // By position in the pipeline; nullptr for the rank's own.
+  std::vector<Channel*> to, from;
 };
 
 class Network {
@@ -35,13 +33,12 @@ class Network {
   RankLinks linksOf(const Position& position) const;
 
  private:
-  size_t column(const Position& position) const;
+  Channel* channel(int32_t from, int32_t to, const Position& position) const;
 
   profile::ParallelShape m_parallel;
   std::vector<std::unique_ptr<ReduceGroup>> m_tensorGroups;  // (stage, data)
   std::vector<std::unique_ptr<ReduceGroup>> m_dataGroups;    // (stage, tensor)
-  std::vector<std::unique_ptr<Channel>> m_forward;   // (stage, data, tensor): to the next stage
-  std::vector<std::unique_ptr<Channel>> m_backward;  // likewise: from the next stage
+  std::vector<std::unique_ptr<Channel>> m_channels;          // (from, to, data, tensor)
 };
 
 }  // namespace caracal::comm

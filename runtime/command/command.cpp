@@ -72,20 +72,37 @@ Result<executor::Job> loadModelJob(const CommandLine& line) {
   parallel.pipeline = line.pipeline.value_or(parallel.pipeline);
   parallel.data = line.data.value_or(parallel.data);
   parallel.microBatches = line.microBatches.value_or(parallel.microBatches);
-  auto job = executor::jobFromModel(model);
+  auto job = executor::jobFromModel(model, line.schedule);
   if (!job) return tl::unexpected(at(job.error(), name));
   return job;
 }
 
-executor::RunOptions optionsOf(const CommandLine& line, int32_t ranks) {
+Result<std::optional<executor::Checkpoint>> loadCheckpoint(const CommandLine& line) {
+  if (line.resumePath.empty()) return std::nullopt;
+  CARACAL_TRY(checkpoint, executor::Checkpoint::open(line.resumePath));
+  const uint64_t seed = checkpoint.progressed().seed;
+  if (line.seed.value_or(seed) == seed) return checkpoint;
+  return fail(ErrorCode::kInvalidInput,
+              "{} was trained with seed {}, not {}; leave out --seed to go on with it",
+              line.resumePath, seed, *line.seed);
+}
+
+int32_t coresOfThisMachine() {
+  return static_cast<int32_t>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+executor::RunOptions optionsOf(const CommandLine& line, int32_t ranks,
+                               const std::optional<executor::Checkpoint>& checkpoint) {
   executor::RunOptions options;
   options.steps = line.steps;
   options.links = line.links;
-  options.seed = line.seed;
+  options.seed = line.seed.value_or(checkpoint ? checkpoint->progressed().seed : 1);
+  options.resumeFrom = checkpoint ? &*checkpoint : nullptr;
+  options.checkpointPath = line.checkpointPath;
+  options.checkpointEvery = line.checkpointEvery;
   options.optimizer.learningRate = line.learningRate;
-  const auto cores = static_cast<int32_t>(std::max(1U, std::thread::hardware_concurrency()));
-  options.clock =
-      line.clock.value_or(ranks <= cores ? comm::ClockKind::kWall : comm::ClockKind::kVirtual);
+  options.clock = line.clock.value_or(ranks <= coresOfThisMachine() ? comm::ClockKind::kWall
+                                                                    : comm::ClockKind::kVirtual);
   return options;
 }
 
@@ -94,22 +111,21 @@ Result<model::TextSource> loadText(const CommandLine& line, const executor::Job&
   return model::TextSource::open(line.textPath, job.model.shape.sequence);
 }
 
-Result<void> warnOfBudgets(const executor::Job& job, const executor::RunSummary& summary) {
-  for (const executor::RankSummary& rank : summary.ranks) {
-    const int64_t budget = job.plan.stages[static_cast<size_t>(rank.position.stage)].budgetBytes;
-    if (budget == 0 || rank.peakBytes <= budget) continue;
-    CARACAL_CHECK_OK(announceWarning(
-        fmt::format("rank {} (stage {}) needed {}, the plan's budget is {}", rank.position.rank,
-                    rank.position.stage, formatBytes(rank.peakBytes), formatBytes(budget))));
-  }
-  return {};
+Result<void> warnOfSharedCores(const executor::RunOptions& options, int32_t ranks) {
+  const int32_t cores = coresOfThisMachine();
+  if (options.clock != comm::ClockKind::kWall || ranks <= cores) return {};
+  return announceWarning(fmt::format(
+      "{} ranks share {} cores, so wall times include waiting for a core; --clock virtual does not",
+      ranks, cores));
 }
 
 Result<void> train(const CommandLine& line) {
   auto job = line.planPath.empty() ? loadModelJob(line) : loadPlannedJob(line);
   if (!job) return tl::unexpected(job.error());
+  CARACAL_CHECK_OK(executor::checkBudgets(*job));
   CARACAL_CHECK_OK(executor::checkMemory(*job));
-  const executor::RunOptions options = optionsOf(line, job->model.parallel.ranks());
+  CARACAL_TRY(checkpoint, loadCheckpoint(line));
+  const executor::RunOptions options = optionsOf(line, job->model.parallel.ranks(), checkpoint);
   CARACAL_TRY(text, loadText(line, *job));
   const auto meta = executor::metaOf(*job, options, text.name());
 
@@ -120,6 +136,7 @@ Result<void> train(const CommandLine& line) {
     writer.emplace(std::move(created));
   }
   CARACAL_CHECK_OK(announceStart(*job, options, meta, line.recordPath));
+  CARACAL_CHECK_OK(warnOfSharedCores(options, job->model.parallel.ranks()));
 
   const auto observe = [&](const executor::StepReport& step,
                            const recording::StepRecords& records) -> Result<executor::Continue> {
@@ -135,7 +152,6 @@ Result<void> train(const CommandLine& line) {
     CARACAL_CHECK_OK(writer->setMeta("ended", early ? "signal" : "allSteps"));
     CARACAL_CHECK_OK(writer->close());
   }
-  CARACAL_CHECK_OK(warnOfBudgets(*job, summary));
   return announceEnd(options, summary, early ? Stopped::kSignal : Stopped::kAllSteps);
 }
 

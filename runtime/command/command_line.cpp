@@ -54,14 +54,20 @@ void addModel(CLI::App& app, CommandLine& line) {
   addSize("--dp", "Data-parallel replicas, instead of the model's", line.data);
   addSize("--microbatches", "Micro-batches per step and replica, instead of the model's",
           line.microBatches);
+  app.add_option(
+         "--schedule", line.schedule,
+         "Pipeline schedule without a plan: 1F1B, gpipe, interleaved:V, zb-h1, zb-h2, zb-v, "
+         "v-half or v-min")
+      ->capture_default_str()
+      ->excludes(plan);
 }
 
 void addTraining(CLI::App& app, CommandLine& line) {
-  app.add_option("--steps", line.steps, "Training steps")
+  app.add_option("--steps", line.steps, "Training steps of this run")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--seed", line.seed, "Of weights, dropout and the order of the text")
-      ->capture_default_str();
+      ->default_str("1");
   app.add_option("--lr", line.learningRate, "Learning rate of AdamW")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -70,6 +76,18 @@ void addTraining(CLI::App& app, CommandLine& line) {
       ->type_name("FILE");
   app.add_option("--record", line.recordPath, "Write a recording of the run")
       ->type_name("OUT.sqlite");
+  auto* checkpoint =
+      app.add_option("--checkpoint", line.checkpointPath,
+                     "Write weights and optimizer state here after the last step, also when a "
+                     "signal ends the run")
+          ->type_name("OUT.ckpt");
+  app.add_option("--checkpoint-every", line.checkpointEvery, "Write it after every N steps too")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->needs(checkpoint);
+  app.add_option("--resume", line.resumePath,
+                 "Go on after the steps of a checkpoint; plan, schedule and partition may differ")
+      ->type_name("IN.ckpt");
 }
 
 }  // namespace

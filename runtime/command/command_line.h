@@ -11,14 +11,18 @@
 namespace caracal::command {
 
 struct CommandLine {
-  std::string planPath;     // empty: --model
-  std::string modelName;    // a path or the name of a shipped model
-  std::string profilePath;  // the profile the plan must be made for; empty: not checked
-  std::string textPath;     // empty: the built-in text
-  std::string recordPath;   // empty: no recording
+  std::string planPath;        // empty: --model
+  std::string modelName;       // a path or the name of a shipped model
+  std::string profilePath;     // the profile the plan must be made for; empty: not checked
+  std::string textPath;        // empty: the built-in text
+  std::string recordPath;      // empty: no recording
+  std::string checkpointPath;  // empty: none
+  std::string resumePath;      // empty: from the first step
+  int32_t checkpointEvery = 0;
   std::optional<int32_t> tensor, pipeline, data, microBatches;  // instead of the model's
+  std::string schedule = "1F1B";                                // without a plan
   int32_t steps = 5;
-  uint64_t seed = 1;
+  std::optional<uint64_t> seed;  // empty: the checkpoint's, or 1
   float learningRate = 1e-3F;
   std::optional<comm::ClockKind>
       clock;  // empty: wall when every rank can have a core, else virtual

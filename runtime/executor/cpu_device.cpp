@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/plan/program.h"
+
 namespace caracal::executor {
 namespace {
 
@@ -42,23 +44,37 @@ Result<void> CpuDevice::launch(const Launch& call) {
   const model::OperatorCall work{
       call.op,      call.layer, call.step, call.microBatch, {call.in[0].data, call.in[1].data},
       call.out.data};
-  const bool forward = call.direction == Direction::kForward;
-  const Span span =
-      m_clock.measure([&] { forward ? m_model.forward(work) : m_model.backward(work); });
-  m_timings.push_back({call.label, span, -1, forward ? call.out.bytes : -1});
+  const Span span = m_clock.measure([&] {
+    switch (call.work) {
+      case Work::kForward:
+        return m_model.forward(work);
+      case Work::kBackward:
+        return m_model.backward(work);
+      case Work::kInputGradient:
+        return m_model.inputGradient(work);
+      case Work::kWeightGradient:
+        return m_model.weightGradient(work);
+    }
+  });
+  m_timings.push_back({call.label, span, -1, call.work == Work::kForward ? call.out.bytes : -1});
   return {};
+}
+
+CpuDevice::Pending CpuDevice::enter(comm::ReduceGroup& group, int32_t member, Label label,
+                                    std::span<const float> values) {
+  Pending pending;
+  pending.label = label;
+  pending.entryNs = m_clock.nowNs();
+  pending.groupNumber = group.enter(member, values, pending.entryNs);
+  return pending;
 }
 
 Result<void> CpuDevice::startCollective(const Collective& call) {
   assert(m_options.links.tensor != nullptr && "collectives exist only in a tensor-parallel group");
   const std::span<const float> values =
       call.in.data != nullptr ? floats(call.in) : m_model.branchGradient();
-  Pending pending;
-  pending.label = call.label;
-  pending.entryNs = m_clock.nowNs();
-  pending.groupNumber =
-      m_options.links.tensor->enter(m_options.tensorMember, values, pending.entryNs);
-  m_pending.emplace(call.number, pending);
+  m_pending.emplace(call.number,
+                    enter(*m_options.links.tensor, m_options.tensorMember, call.label, values));
   return {};
 }
 
@@ -91,32 +107,46 @@ Result<void> CpuDevice::copy(const Copy& call) {
   return {};
 }
 
+comm::MessageKey CpuDevice::keyOf(const Exchange& call) {
+  return {call.tensor.data == nullptr, call.chunk, call.microBatch};
+}
+
 Result<void> CpuDevice::send(const Exchange& call) {
-  const bool forward = call.direction == Direction::kForward;
-  comm::Channel* channel =
-      forward ? m_options.links.activationsToNext : m_options.links.gradientsToPrevious;
-  assert(channel != nullptr && "the program sends only where there is a neighbour");
-  const std::span<const float> values = forward ? floats(call.tensor) : m_model.streamGradient();
-  const comm::Transfer transfer = channel->send(values, m_clock.nowNs());
-  m_timings.push_back({call.label,
-                       {transfer.beginNs, transfer.endNs},
-                       transfer.endNs - transfer.beginNs,
-                       static_cast<int64_t>(values.size_bytes())});
+  comm::Channel* channel = m_options.links.to[static_cast<size_t>(call.peer)];
+  assert(channel != nullptr && "the program sends only to other positions of the pipeline");
+  const std::span<const float> values =
+      call.tensor.data != nullptr ? floats(call.tensor) : m_model.streamGradient();
+  const comm::Transfer transfer = channel->send(keyOf(call), values, m_clock.nowNs());
+  reportTransfer(call.label, transfer, values.size_bytes());
   return {};
 }
 
 Result<void> CpuDevice::receive(const Exchange& call) {
-  const bool forward = call.direction == Direction::kForward;
-  comm::Channel* channel =
-      forward ? m_options.links.activationsFromPrevious : m_options.links.gradientsFromNext;
-  assert(channel != nullptr && "the program receives only where there is a neighbour");
-  const std::span<float> values = forward ? floats(call.tensor) : m_model.streamGradient();
-  CARACAL_TRY(transfer, channel->receive(values));
+  comm::Channel* channel = m_options.links.from[static_cast<size_t>(call.peer)];
+  assert(channel != nullptr && "the program receives only from other positions of the pipeline");
+  const std::span<float> values =
+      call.tensor.data != nullptr ? floats(call.tensor) : m_model.streamGradient();
+  CARACAL_TRY(transfer, channel->receive(keyOf(call), values));
   m_clock.waitUntil(transfer.endNs);
-  m_timings.push_back({call.label,
-                       {transfer.beginNs, transfer.endNs},
-                       transfer.endNs - transfer.beginNs,
-                       static_cast<int64_t>(values.size_bytes())});
+  reportTransfer(call.label, transfer, values.size_bytes());
+  return {};
+}
+
+void CpuDevice::reportTransfer(Label label, const comm::Transfer& transfer, size_t bytes) {
+  const Span span{transfer.beginNs, transfer.endNs};
+  m_timings.push_back({label, span, span.lengthNs(), static_cast<int64_t>(bytes)});
+}
+
+Result<void> CpuDevice::putAside(const HandOver& call) {
+  const std::span<const float> gradient = m_model.streamGradient();
+  m_asideOf[{call.chunk, call.microBatch}].assign(gradient.begin(), gradient.end());
+  return {};
+}
+
+Result<void> CpuDevice::takeUp(const HandOver& call) {
+  const auto aside = m_asideOf.extract({call.chunk, call.microBatch});
+  assert(!aside.empty() && "the backward of the chunk above comes first");
+  std::copy(aside.mapped().begin(), aside.mapped().end(), m_model.streamGradient().begin());
   return {};
 }
 
@@ -124,11 +154,24 @@ Result<void> CpuDevice::reduceGradients(Label label) {
   comm::ReduceGroup* group = m_options.links.data;
   assert(group != nullptr && "gradients are reduced only between replicas");
   const std::span<float> gradients = m_model.parameters().gradients();
-  Pending pending;
-  pending.label = label;
-  pending.entryNs = m_clock.nowNs();
-  pending.groupNumber = group->enter(m_options.dataMember, gradients, pending.entryNs);
-  return finish(*group, pending, gradients);
+  return finish(*group, enter(*group, m_options.dataMember, label, gradients), gradients);
+}
+
+Result<void> CpuDevice::startReduction(Label label, int32_t layer) {
+  comm::ReduceGroup* group = m_options.links.data;
+  assert(group != nullptr && "gradients are reduced only between replicas");
+  model::ParameterStore& parameters = m_model.parameters();
+  const std::span<float> gradients = layer == plan::kFirstEnd  ? parameters.firstEndGradients()
+                                     : layer == plan::kLastEnd ? parameters.lastEndGradients()
+                                                               : parameters.layerGradients(layer);
+  m_reductions.push_back({enter(*group, m_options.dataMember, label, gradients), gradients});
+  return {};
+}
+
+Result<void> CpuDevice::waitReductions() {
+  for (const Reduction& reduction : std::exchange(m_reductions, {}))
+    CARACAL_CHECK_OK(finish(*m_options.links.data, reduction.pending, reduction.gradients));
+  return {};
 }
 
 Result<void> CpuDevice::updateWeights(Label label, int32_t step) {

@@ -1,8 +1,10 @@
 // The CPU backend: operators on the rank's own thread, emulated links, the wall or a virtual clock.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "runtime/comm/clock.h"
@@ -39,7 +41,11 @@ class CpuDevice final : public Device {
   Result<void> copy(const Copy& call) override;
   Result<void> send(const Exchange& call) override;
   Result<void> receive(const Exchange& call) override;
+  Result<void> putAside(const HandOver& call) override;
+  Result<void> takeUp(const HandOver& call) override;
   Result<void> reduceGradients(Label label) override;
+  Result<void> startReduction(Label label, int32_t layer) override;
+  Result<void> waitReductions() override;
   Result<void> updateWeights(Label label, int32_t step) override;
 
   int64_t nowNs() const override { return m_clock.nowNs(); }
@@ -54,6 +60,10 @@ class CpuDevice final : public Device {
     uint64_t groupNumber = 0;
     int64_t entryNs = 0;
   };
+  static comm::MessageKey keyOf(const Exchange& call);
+  void reportTransfer(Label label, const comm::Transfer& transfer, size_t bytes);
+  Pending enter(comm::ReduceGroup& group, int32_t member, Label label,
+                std::span<const float> values);
   // Waits until the transfer is over and reports the collective.
   Result<void> finish(comm::ReduceGroup& group, const Pending& pending, std::span<float> sum);
 
@@ -61,6 +71,12 @@ class CpuDevice final : public Device {
   model::RankModel m_model;
   comm::RankClock m_clock;
   std::unordered_map<uint32_t, Pending> m_pending;  // by Collective::number
+  struct Reduction {  // of gradients, in place, between start and wait
+    Pending pending;
+    std::span<float> gradients;
+  };
+  std::vector<Reduction> m_reductions;
+  std::map<std::pair<int32_t, int32_t>, std::vector<float>> m_asideOf;  // by chunk and micro-batch
   std::vector<Timing> m_timings;
 };
 

@@ -40,17 +40,22 @@ class Memory {
 // Names a call of this step in the timing report.
 using Label = uint32_t;
 
-enum class Direction : uint8_t { kForward, kBackward };
+// Which work of an operator: its forward, its backward, or one of the two parts that schedules with
+// weight-gradient passes cut a backward into.
+enum class Work : uint8_t { kForward, kBackward, kInputGradient, kWeightGradient };
 
 struct Launch {
   Label label = 0;
-  Direction direction = Direction::kForward;
+  Work work = Work::kForward;
   model::Op op = model::Op::kLn1;
   int32_t layer = 0;
   int32_t step = 0;
   int32_t microBatch = 0;
-  std::array<Tensor, 2> in{};  // forward: the operator's inputs; backward: model::backwardReads
-  Tensor out{};                // forward only
+  // Forward: the operator's inputs. Backward and weight gradient: model::backwardReads.
+  std::array<Tensor, 2> in{};
+  // Forward: the operator's output. The gradient of that output, which an input gradient leaves
+  // for the weight gradient.
+  Tensor out{};
 };
 
 // An all-reduce in the tensor-parallel group: of a tensor into another, or, without tensors, of the
@@ -61,11 +66,21 @@ struct Collective {
   Tensor in{}, out{};
 };
 
-// To or from a neighbouring stage: an activation, or, without a tensor, the gradient of one.
+// To or from another position of the pipeline: an activation, or, without a tensor, the gradient
+// that backward passes down.
 struct Exchange {
   Label label = 0;
-  Direction direction = Direction::kForward;
+  int32_t peer = 0;   // the position
+  int32_t chunk = 0;  // of the model, that it goes to
+  int32_t microBatch = 0;
   Tensor tensor{};
+};
+
+// Where backward of a chunk of the model on this device continues that of the chunk above it, which
+// is here as well.
+struct HandOver {
+  int32_t chunk = 0;  // that it goes to
+  int32_t microBatch = 0;
 };
 
 // Between device and host memory, of an offloaded tensor.
@@ -97,7 +112,15 @@ class Device : public Memory {
   virtual Result<void> copy(const Copy& call) = 0;
   virtual Result<void> send(const Exchange& call) = 0;
   virtual Result<void> receive(const Exchange& call) = 0;
-  virtual Result<void> reduceGradients(Label label) = 0;  // over the data-parallel replicas
+  // The gradient that backward passes down: put aside for a chunk of this device, and taken up
+  // again.
+  virtual Result<void> putAside(const HandOver& call) = 0;
+  virtual Result<void> takeUp(const HandOver& call) = 0;
+  // Over the data-parallel replicas: all gradients, or, beside compute until waitReductions(),
+  // those of a layer (or plan::kFirstEnd, plan::kLastEnd).
+  virtual Result<void> reduceGradients(Label label) = 0;
+  virtual Result<void> startReduction(Label label, int32_t layer) = 0;
+  virtual Result<void> waitReductions() = 0;
   virtual Result<void> updateWeights(Label label, int32_t step) = 0;
 
   virtual int64_t nowNs() const = 0;

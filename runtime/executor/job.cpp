@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "core/plan/item_effects.h"
+#include "core/plan/stage_shape.h"
 #include "core/plan/tensor_bytes.h"
+#include "core/plan/tensor_index.h"
 #include "core/profile/model_structure.h"
 #include "core/profile/profile_json.h"
 #include "runtime/model/shape.h"
@@ -80,10 +82,12 @@ Result<void> alignPlacements(const plan::PlanDocument& document, const profile::
   return {};
 }
 
-plan::Plan keepAllPlan(const profile::Profile& profile) {
+Result<plan::Plan> keepAllPlan(const profile::Profile& profile, std::string_view schedule) {
+  CARACAL_TRY(name, plan::scheduleFromName(schedule));
   plan::Plan result;
   result.name = "keep all";
   result.policy = "none";
+  result.schedule = plan::toText(name);
   result.model = profile.model;
   result.parallel = profile.parallel;
   plan::LayerPolicy keepAll;
@@ -92,10 +96,10 @@ plan::Plan keepAllPlan(const profile::Profile& profile) {
         {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
   }
   int32_t next = 0;
-  const int32_t stages = profile.parallel.pipeline;
-  for (int32_t s = 0; s < stages; ++s) {
+  const int32_t chunks = plan::chunkCount(name, profile.parallel.pipeline);
+  for (int32_t c = 0; c < chunks; ++c) {
     const int32_t count =
-        profile.model.layers / stages + (s < profile.model.layers % stages ? 1 : 0);
+        profile.model.layers / chunks + (c < profile.model.layers % chunks ? 1 : 0);
     plan::StagePlan& stage = result.stages.emplace_back();
     stage.firstLayer = next;
     stage.layers.assign(static_cast<size_t>(count), keepAll);
@@ -105,12 +109,11 @@ plan::Plan keepAllPlan(const profile::Profile& profile) {
 }
 
 Result<Job> finished(Job job) {
-  if (job.plan.schedule != "1F1B") {
-    return fail(
-        ErrorCode::kUnsupported,
-        "the plan's schedule is {}, and caracal-run executes 1F1B; make the plan for 1F1B, or "
-        "look at this one with `caracal simulate`",
-        job.plan.schedule);
+  CARACAL_TRY(schedule, plan::scheduleFromName(job.plan.schedule));
+  if (schedule.kind == plan::ScheduleKind::kDualPipe) {
+    return fail(ErrorCode::kUnsupported,
+                "dualpipe holds every layer on two devices, and caracal-run on one; plan for "
+                "another schedule, or look at this one with `caracal simulate`");
   }
   job.plan.profileHash = profile::hashOf(job.profile);
   CARACAL_CHECK_OK(plan::validate(job.profile, job.plan));
@@ -119,6 +122,17 @@ Result<Job> finished(Job job) {
   CARACAL_TRY(table, OperatorTable::of(job.profile));
   job.table = std::move(table);
   return job;
+}
+
+// Products with weights have a backward in two parts, which this backend can run apart. How long
+// each takes is not asked of this profile, only that it exists.
+void splitWeightGradients(std::vector<profile::Operator>& operators) {
+  for (profile::Operator& op : operators) {
+    const bool ofActivations = op.weightNs == 0;
+    if (op.kind != profile::OperatorKind::kGemm || ofActivations) continue;
+    op.backwardNs = 2;
+    op.weightNs = 1;
+  }
 }
 
 }  // namespace
@@ -139,6 +153,8 @@ Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model) 
   CARACAL_TRY(whole, profile::structureOf(ends));
   structure.first = whole.first.end;
   structure.last = whole.last.end;
+  for (auto* operators : {&structure.kinds.front().operators, &structure.last.operators})
+    splitWeightGradients(*operators);
   structure.sendBytes = structure.kinds.front().inputBytes;
   structure.hostLink.bytesPerSecond = 1e9;  // any speed: times of this profile are never read
   return structure;
@@ -157,43 +173,50 @@ Result<Job> jobFromPlan(const plan::PlanDocument& document) {
   return finished(std::move(job));
 }
 
-Result<Job> jobFromModel(const profile::ModelDescription& model) {
+Result<Job> jobFromModel(const profile::ModelDescription& model, std::string_view schedule) {
   Job job;
   job.model = asStoredHere(model);
   CARACAL_CHECK_OK(model::checkRunnable(job.model));
   CARACAL_TRY(structure, structureOnCpu(job.model));
   job.profile = std::move(structure);
-  job.plan = keepAllPlan(job.profile);
+  CARACAL_TRY(keepAll, keepAllPlan(job.profile, schedule));
+  job.plan = std::move(keepAll);
   job.planHash = plan::hashOf(job.plan);
   return finished(std::move(job));
 }
 
-model::LayerRange layersOf(const Job& job, int32_t stage) {
-  const plan::StagePlan& plan = job.plan.stages[static_cast<size_t>(stage)];
-  return {plan.firstLayer, plan.layerCount(), job.model.shape.layers};
+model::HeldLayers layersOf(const Job& job, int32_t stage) {
+  model::HeldLayers held;
+  held.ofModel = job.model.shape.layers;
+  for (const plan::HeldChunk& chunk : job.program.stages[static_cast<size_t>(stage)].chunks) {
+    const plan::StagePlan& plan = job.plan.stages[static_cast<size_t>(chunk.chunk)];
+    for (int32_t i = 0; i < plan.layerCount(); ++i) held.layers.push_back(plan.firstLayer + i);
+  }
+  return held;
 }
 
 StageMemory predictedMemory(const Job& job, int32_t stage) {
   const model::RankShape rank = model::rankShape(job.model.shape, job.model.parallel, 0);
-  const model::LayerRange layers = layersOf(job, stage);
+  const model::HeldLayers layers = layersOf(job, stage);
   StageMemory memory;
   memory.staticBytes = model::staticBytes(model::parameterSpecs(rank, layers));
   memory.workspaceBytes = model::Workspace::bytesFor(rank, layers.holdsLastEnd());
 
-  const plan::ProfileGraphs graphs(job.profile);
-  const plan::StagePlan& stagePlan = job.plan.stages[static_cast<size_t>(stage)];
-  const plan::StageShape shape{job.profile, graphs, stagePlan, stage,
-                               static_cast<int32_t>(job.plan.stages.size())};
   const plan::StageProgram& program = job.program.stages[static_cast<size_t>(stage)];
+  const plan::ProfileGraphs graphs(job.profile);
+  const plan::DeviceShape device = plan::deviceShape(job.profile, graphs, job.plan, program);
+  const plan::TensorIndex indexOf(device);
+  std::vector<int64_t> bytes(indexOf.size(job.model.parallel.microBatches));
   int64_t live = 0;
   for (const plan::Item& item : program.items) {
+    if (item.chunk < 0) continue;  // the end of the step makes and releases nothing
+    const plan::StageShape& shape = device.of(item);
     plan::forEachMade(shape, item, [&](const plan::TensorRef& ref) {
-      live += plan::tensorBytes(shape, ref).live;
+      live += bytes[indexOf(ref)] = plan::tensorBytes(shape, ref).live;
     });
     memory.activationBytes = std::max(memory.activationBytes, live);
-    for (uint32_t i = item.releaseBegin; i < item.releaseEnd; ++i) {
-      live -= plan::tensorBytes(shape, program.releases[i]).live;
-    }
+    for (uint32_t i = item.releaseBegin; i < item.releaseEnd; ++i)
+      live -= bytes[indexOf(program.releases[i])];
   }
   return memory;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/base/result.h"
 #include "core/plan/plan_json.h"
@@ -20,13 +21,15 @@ struct Job {
   plan::Plan plan;           // as it runs; placements aligned with `profile`
   std::string planHash;      // of the plan as it was given
   std::string profileHash;   // of the profile it was made for; empty without one
-  profile::Profile profile;  // structure only, all times zero: what `program` was lowered with
+  profile::Profile profile;  // structure only, no times: what `program` was lowered with
   plan::Program program;
   OperatorTable table;
 };
 
 Result<Job> jobFromPlan(const plan::PlanDocument& document);
-Result<Job> jobFromModel(const profile::ModelDescription& model);
+// `schedule` as in plan::makeSchedule().
+Result<Job> jobFromModel(const profile::ModelDescription& model,
+                         std::string_view schedule = "1F1B");
 
 // The structure of a model for this backend: fp32, nothing kept for dropout.
 Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model);
@@ -41,6 +44,7 @@ struct StageMemory {
 };
 StageMemory predictedMemory(const Job& job, int32_t stage);
 
-model::LayerRange layersOf(const Job& job, int32_t stage);
+// Those of all chunks that a stage of the pipeline holds.
+model::HeldLayers layersOf(const Job& job, int32_t stage);
 
 }  // namespace caracal::executor

@@ -67,6 +67,7 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   meta["planHash"] = job.planHash;
   meta["profileHash"] = job.profileHash;
   meta["policy"] = job.plan.policy;
+  meta["schedule"] = job.plan.schedule;
   meta["partition"] = joined(job.plan.partition());
   meta["model"] = profile::modelToJson(job.model);
   meta["tp"] = std::to_string(parallel.tensor);
@@ -80,11 +81,16 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   putLink(meta, "pipeline", options.links.pipeline);
   putLink(meta, "data", options.links.data);
   int64_t workspaceBytes = 0;
+  std::vector<int32_t> layersOfStages;
   for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
+    const model::HeldLayers layers = layersOf(job, stage);
+    layersOfStages.push_back(static_cast<int32_t>(layers.layers.size()));
+    if (layers.holdsLastEnd()) meta["lastEndStage"] = std::to_string(stage);
     const StageMemory memory = predictedMemory(job, stage);
     meta[fmt::format("staticBytes.{}", stage)] = std::to_string(memory.staticBytes);
     workspaceBytes = std::max(workspaceBytes, memory.workspaceBytes);
   }
+  meta["layersOfStages"] = joined(layersOfStages);
   meta["workspaceBytes"] = std::to_string(workspaceBytes);
   return meta;
 }
@@ -97,6 +103,21 @@ std::vector<recording::RankRow> rankRowsOf(const profile::ParallelShape& paralle
     rows.push_back({rank, position.stage, position.tensor, position.data, host});
   }
   return rows;
+}
+
+Result<void> checkBudgets(const Job& job) {
+  for (int32_t stage = 0; stage < job.model.parallel.pipeline; ++stage) {
+    // A stage's chunks share its memory, and each carries the budget of the whole.
+    const int32_t chunk = job.program.stages[static_cast<size_t>(stage)].chunks.front().chunk;
+    const int64_t budget = job.plan.stages[static_cast<size_t>(chunk)].budgetBytes;
+    const int64_t needed = predictedMemory(job, stage).peakBytes();
+    if (budget == 0 || needed <= budget) continue;
+    return fail(ErrorCode::kInfeasible,
+                "a rank of stage {} would need {}, and the plan's budget is {}; plan again for a "
+                "profile of this backend's own runs",
+                stage, formatBytes(needed), formatBytes(budget));
+  }
+  return {};
 }
 
 Result<void> checkMemory(const Job& job) {

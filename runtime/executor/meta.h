@@ -19,6 +19,9 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
                                           std::string_view textName);
 std::vector<recording::RankRow> rankRowsOf(const profile::ParallelShape& parallel);
 
+// Fails when a stage would need more than the plan's budget; what it says is exact.
+Result<void> checkBudgets(const Job& job);
+
 // Fails when the ranks of the job together need more memory than this machine has.
 Result<void> checkMemory(const Job& job);
 

@@ -18,9 +18,9 @@ constexpr int32_t kNoLayer = -3;
 // The rows of one rank, gathered item by item in the order things ended.
 class RankRecorder {
  public:
-  RankRecorder(const profile::Profile& profile, const RankStep& rank, const StepFrame& frame,
-               recording::StepRecords& records)
-      : m_profile(profile), m_rank(rank), m_frame(frame), m_records(records) {}
+  RankRecorder(const profile::Profile& profile, const plan::StageProgram& stage,
+               const RankStep& rank, const StepFrame& frame, recording::StepRecords& records)
+      : m_profile(profile), m_stage(stage), m_rank(rank), m_frame(frame), m_records(records) {}
 
   void add(const Item& item, const Timing& timing) {
     const OperatorRow row = rowOf(item, timing);
@@ -48,6 +48,7 @@ class RankRecorder {
   };
   struct OpenPass {
     trace::Pass pass = trace::Pass::kNone;
+    int16_t chunk = -1;  // of the model
     int32_t microBatch = -1;
     OpenRange range;
   };
@@ -161,9 +162,10 @@ class RankRecorder {
   // A pass begins with its first work after what it waited for, so that neither the wait for a
   // neighbour nor the recomputation that fills it is counted as part of it.
   void extendPass(const Item& item, const Timing& timing) {
-    if (m_pass.pass != item.pass || m_pass.microBatch != item.passMicroBatch) {
+    if (m_pass.pass != item.pass || m_pass.chunk != item.chunk ||
+        m_pass.microBatch != item.passMicroBatch) {
       closePass();
-      m_pass = {item.pass, item.passMicroBatch, {}};
+      m_pass = {item.pass, item.chunk, item.passMicroBatch, {}};
     }
     switch (item.action) {
       case Action::kRecvForward:
@@ -198,11 +200,18 @@ class RankRecorder {
   void closePass() {
     closeLayer();
     if (m_pass.range.open) {
-      addRange(fmt::format("{}:{}:{}", trace::name(m_pass.pass), m_pass.microBatch,
-                           m_rank.position.stage),
+      addRange(recording::passLabel(m_pass.pass, m_pass.microBatch, m_rank.position.stage,
+                                    slotOf(m_pass.chunk)),
                m_pass.range.span);
     }
     m_pass = {};
+  }
+
+  // Place of a chunk of the model among those of the stage; 0 for the end of the step.
+  int32_t slotOf(int16_t chunk) const {
+    int32_t slot = 0;
+    while (chunk >= 0 && m_stage.chunks[static_cast<size_t>(slot)].chunk != chunk) ++slot;
+    return slot;
   }
 
   void addRange(std::string text, Span span) {
@@ -210,6 +219,7 @@ class RankRecorder {
   }
 
   const profile::Profile& m_profile;
+  const plan::StageProgram& m_stage;
   const RankStep& m_rank;
   const StepFrame& m_frame;
   recording::StepRecords& m_records;
@@ -224,7 +234,7 @@ recording::StepRecords recordsOf(const profile::Profile& profile, const plan::Pr
   recording::StepRecords records;
   for (const RankStep& rank : ranks) {
     const plan::StageProgram& stage = program.stages[static_cast<size_t>(rank.position.stage)];
-    RankRecorder recorder(profile, rank, frame, records);
+    RankRecorder recorder(profile, stage, rank, frame, records);
     for (const Timing& timing : rank.timings) recorder.add(stage.items[timing.label], timing);
     recorder.finish();
   }

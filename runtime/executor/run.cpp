@@ -35,7 +35,10 @@ class Run {
         m_network(m_monitor, job.model.parallel, options.links),
         m_barrier(m_monitor, m_ranks),
         m_clock(options.clock),
-        m_outcomes(static_cast<size_t>(m_ranks)) {
+        m_outcomes(static_cast<size_t>(m_ranks)),
+        m_parameters(static_cast<size_t>(m_ranks)),
+        m_firstStep(options.resumeFrom != nullptr ? options.resumeFrom->progressed().stepsDone
+                                                  : 0) {
     m_summary.ranks.resize(static_cast<size_t>(m_ranks));
   }
 
@@ -97,13 +100,16 @@ class Run {
 
   Result<void> train(const comm::Position& position) {
     comm::useExactTimers();
-    const model::LayerRange layers = layersOf(m_job, position.stage);
     CpuDevice device(deviceOptions(position), m_text, m_clock);
-    StageExecutor executor(m_job.table, m_job.program.stages[static_cast<size_t>(position.stage)],
-                           layers.first, layers.first + layers.count - 1, device);
-    for (int32_t step = 0; step < m_options.steps; ++step) {
-      // Weights are made and memory is touched before the clock of the first step starts.
-      if (step == 0) CARACAL_CHECK_OK(m_barrier.arrive([this] { return startClock(); }));
+    model::ParameterStore& parameters = device.model().parameters();
+    m_parameters[static_cast<size_t>(position.rank)] = &parameters;
+    if (m_options.resumeFrom != nullptr)
+      CARACAL_CHECK_OK(m_options.resumeFrom->restore(parameters));
+    const plan::StageProgram& program = m_job.program.stages[static_cast<size_t>(position.stage)];
+    StageExecutor executor(m_job, program, device);
+    // Weights are made and memory is touched before the clock of the first step starts.
+    CARACAL_CHECK_OK(m_barrier.arrive([this] { return startClock(); }));
+    for (int32_t step = m_firstStep; step < m_firstStep + m_options.steps; ++step) {
       device.clock().waitUntil(m_stepBeginNs);
       CARACAL_CHECK_OK(executor.runStep(step));
       CARACAL_CHECK_OK(report(position, step, device, executor));
@@ -153,10 +159,25 @@ class Run {
       CARACAL_TRY(go, m_observer(report, recordsOf(m_job.profile, m_job.program, frame, ranks)));
       m_stop = go == Continue::kNo;
     }
+    CARACAL_CHECK_OK(writeCheckpointAfter(step));
     m_stepBeginNs = report.span.endNs;
     if (m_clock.kind() == comm::ClockKind::kWall)
       m_clock.excludeNs(m_clock.wallNowNs() - m_stepBeginNs);
     return {};
+  }
+
+  Result<void> writeCheckpointAfter(int32_t step) const {
+    if (m_options.checkpointPath.empty()) return {};
+    const int32_t done = step + 1;
+    const bool last = m_stop || done == m_firstStep + m_options.steps;
+    const bool due = m_options.checkpointEvery > 0 && done % m_options.checkpointEvery == 0;
+    if (!last && !due) return {};
+    std::vector<const model::ParameterStore*> replica;
+    for (const RankOutcome& outcome : m_outcomes) {
+      const comm::Position position = outcome.step.position;
+      if (position.data == 0) replica.push_back(m_parameters[static_cast<size_t>(position.rank)]);
+    }
+    return writeCheckpoint(m_options.checkpointPath, {done, m_options.seed}, replica);
   }
 
   void summarize(const comm::Position& position, CpuDevice& device, const StageExecutor& executor) {
@@ -183,8 +204,10 @@ class Run {
   comm::RunClock m_clock;
   // Each rank writes its own entry; read and cleared by whoever runs endStep().
   std::vector<RankOutcome> m_outcomes;
+  std::vector<const model::ParameterStore*> m_parameters;
   // Written by endStep() alone, read by all ranks after the barrier.
   RunSummary m_summary;
+  int32_t m_firstStep;
   int64_t m_stepBeginNs = 0;
   bool m_stop = false;
 };

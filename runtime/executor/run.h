@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/recording/recording.h"
 #include "runtime/comm/clock.h"
 #include "runtime/comm/network.h"
+#include "runtime/executor/checkpoint.h"
 #include "runtime/executor/job.h"
 #include "runtime/kernels/adamw.h"
 #include "runtime/model/parameters.h"
@@ -19,15 +21,18 @@
 namespace caracal::executor {
 
 struct RunOptions {
-  int32_t steps = 1;
+  int32_t steps = 1;  // of this run
   comm::ClockKind clock = comm::ClockKind::kVirtual;
   comm::LinkSpeeds links;
   kernels::AdamwOptions optimizer;
   uint64_t seed = 1;
+  const Checkpoint* resumeFrom = nullptr;  // its steps come before those of this run
+  std::string checkpointPath;              // empty: none is written
+  int32_t checkpointEvery = 0;             // steps; 0: only after the last one
 };
 
 struct StepReport {
-  int32_t step = 0;       // from 0
+  int32_t step = 0;       // from 0, those of earlier runs counted
   Span span;              // on the run's clock
   double loss = 0;        // mean over micro-batches and replicas, in nats per byte
   int64_t peakBytes = 0;  // largest over the ranks, since the run began

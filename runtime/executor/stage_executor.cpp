@@ -8,12 +8,23 @@ using plan::Action;
 using plan::Item;
 using plan::TensorRef;
 
-StageExecutor::StageExecutor(const OperatorTable& table, const plan::StageProgram& program,
-                             int32_t firstLayer, int32_t topLayer, Device& device)
-    : m_table(table),
+namespace {
+
+TensorRef gradientRef(const Item& item) {
+  return {item.layer, plan::gradientOf(item.op), item.microBatch};
+}
+
+bool samePass(const Item& a, const Item& b) {
+  return a.pass == b.pass && a.chunk == b.chunk && a.passMicroBatch == b.passMicroBatch;
+}
+
+}  // namespace
+
+StageExecutor::StageExecutor(const Job& job, const plan::StageProgram& program, Device& device)
+    : m_table(job.table),
       m_program(program),
-      m_firstLayer(firstLayer),
-      m_topLayer(topLayer),
+      m_graphs(job.profile),
+      m_shape(plan::deviceShape(job.profile, m_graphs, job.plan, program)),
       m_device(device),
       m_fixedBytes(device.staticBytes() + device.workspaceBytes()),
       m_pool(device),
@@ -25,8 +36,10 @@ Result<void> StageExecutor::runStep(int32_t step) {
   sampleMemory();
   for (size_t i = 0; i < m_program.items.size(); ++i) {
     const Item& item = m_program.items[i];
+    CARACAL_CHECK_OK(continueBackward(i));
     CARACAL_CHECK_OK(run(item, static_cast<Label>(i), step));
     CARACAL_CHECK_OK(releaseAfter(item));
+    CARACAL_CHECK_OK(leaveBackward(i));
     sampleMemory();
   }
   if (const size_t left = m_tensors.count() + m_hostTensors.count(); left > 0) {
@@ -34,6 +47,22 @@ Result<void> StageExecutor::runStep(int32_t step) {
                 "the program leaves {} tensors alive after a step; make the plan again", left);
   }
   return {};
+}
+
+// Between chunks of one device a gradient is handed over where a send and a receive would be.
+Result<void> StageExecutor::continueBackward(size_t index) {
+  const Item& item = m_program.items[index];
+  const bool begins = index == 0 || !samePass(m_program.items[index - 1], item);
+  if (!begins || item.pass != trace::Pass::kBackward || !m_shape.of(item).outputIsLocal) return {};
+  return m_device.takeUp({item.chunk, item.passMicroBatch});
+}
+
+Result<void> StageExecutor::leaveBackward(size_t index) {
+  const Item& item = m_program.items[index];
+  const bool ends =
+      index + 1 == m_program.items.size() || !samePass(item, m_program.items[index + 1]);
+  if (!ends || item.pass != trace::Pass::kBackward || !m_shape.of(item).inputIsLocal) return {};
+  return m_device.putAside({item.chunk - 1, item.passMicroBatch});
 }
 
 Result<void> StageExecutor::run(const Item& item, Label label, int32_t step) {
@@ -52,15 +81,15 @@ Result<void> StageExecutor::run(const Item& item, Label label, int32_t step) {
     case Action::kSendForward:
       return sendForward(item, label);
     case Action::kRecvBackward:
-      return m_device.receive({label, Direction::kBackward, {}});
+      return receiveBackward(item, label);
     case Action::kSendBackward:
-      return m_device.send({label, Direction::kBackward, {}});
+      return sendBackward(item, label);
     case Action::kGradientReduce:
       return m_device.reduceGradients(label);
     case Action::kOptimizer:
       return m_device.updateWeights(label, step);
     case Action::kWeightGradient:
-      return fail(ErrorCode::kUnsupported, "weight gradients cannot run apart from their backward");
+      return runWeightGradient(item, label, step);
     case Action::kOffloadStart:
       return offload(item, label);
     case Action::kFetchStart:
@@ -69,21 +98,21 @@ Result<void> StageExecutor::run(const Item& item, Label label, int32_t step) {
     case Action::kFetchWait:
       return {};  // a copy is part of the order of compute
     case Action::kReduceStart:
+      return m_device.startReduction(label, item.layer);
     case Action::kReduceWait:
-      return fail(ErrorCode::kUnsupported, "gradients cannot be reduced beside backward");
+      return m_device.waitReductions();
   }
   return {};
 }
 
-TensorRef StageExecutor::layerInput(int32_t layer, int32_t microBatch) const {
-  if (layer == m_firstLayer) return {layer, -1, microBatch};
-  const int32_t below = layer == plan::kLastEnd ? m_topLayer : layer - 1;
-  return {below, m_table.lastOperator(below), microBatch};
+TensorRef StageExecutor::output(const Item& item) const {
+  const plan::StageShape& chunk = m_shape.of(item);
+  if (item.layer == plan::kFirstEnd) return chunk.layerInput(chunk.firstLayer(), item.microBatch);
+  return {item.layer, item.op, item.microBatch};
 }
 
-TensorRef StageExecutor::output(const Item& item) const {
-  if (item.layer == plan::kFirstEnd) return {m_firstLayer, -1, item.microBatch};
-  return {item.layer, item.op, item.microBatch};
+const plan::HeldChunk& StageExecutor::heldChunk(const Item& item) const {
+  return m_program.chunks[m_shape.slotOf(item.chunk)];
 }
 
 Result<std::array<Tensor, 2>> StageExecutor::findAll(const Item& item,
@@ -91,7 +120,7 @@ Result<std::array<Tensor, 2>> StageExecutor::findAll(const Item& item,
   std::array<Tensor, 2> found{};
   for (size_t i = 0; i < reads.size() && i < found.size(); ++i) {
     const TensorRef ref = reads[i] == kLayerInput
-                              ? layerInput(item.layer, item.microBatch)
+                              ? m_shape.of(item).layerInput(item.layer, item.microBatch)
                               : TensorRef{item.layer, reads[i], item.microBatch};
     CARACAL_TRY(tensor, m_tensors.find(ref));
     found[i] = tensor;
@@ -99,21 +128,46 @@ Result<std::array<Tensor, 2>> StageExecutor::findAll(const Item& item,
   return found;
 }
 
+Launch StageExecutor::launchOf(const Item& item, Label label, int32_t step) const {
+  Launch call;
+  call.label = label;
+  call.op = m_table.entry(item.layer, item.op).op;
+  call.layer = item.layer;
+  call.step = step;
+  call.microBatch = item.microBatch;
+  return call;
+}
+
 Result<void> StageExecutor::runForward(const Item& item, Label label, int32_t step) {
-  const OperatorEntry& entry = m_table.entry(item.layer, item.op);
-  Launch call{label, Direction::kForward, entry.op, item.layer, step, item.microBatch, {}, {}};
-  CARACAL_TRY(in, findAll(item, entry.inputs));
+  Launch call = launchOf(item, label, step);
+  CARACAL_TRY(in, findAll(item, m_table.entry(item.layer, item.op).inputs));
   call.in = in;
-  CARACAL_TRY(out, m_tensors.make(output(item), m_device.outputBytes(entry.op)));
+  CARACAL_TRY(out, m_tensors.make(output(item), m_device.outputBytes(call.op)));
   call.out = out;
   return m_device.launch(call);
 }
 
 Result<void> StageExecutor::runBackward(const Item& item, Label label, int32_t step) {
-  const OperatorEntry& entry = m_table.entry(item.layer, item.op);
-  Launch call{label, Direction::kBackward, entry.op, item.layer, step, item.microBatch, {}, {}};
-  CARACAL_TRY(in, findAll(item, entry.backwardReads));
+  Launch call = launchOf(item, label, step);
+  if (item.split && m_shape.of(item).graph(item.layer).operators[item.op].weights) {
+    call.work = Work::kInputGradient;
+    CARACAL_TRY(gradient, m_tensors.make(gradientRef(item), m_device.outputBytes(call.op)));
+    call.out = gradient;
+    return m_device.launch(call);
+  }
+  call.work = Work::kBackward;
+  CARACAL_TRY(in, findAll(item, m_table.entry(item.layer, item.op).backwardReads));
   call.in = in;
+  return m_device.launch(call);
+}
+
+Result<void> StageExecutor::runWeightGradient(const Item& item, Label label, int32_t step) {
+  Launch call = launchOf(item, label, step);
+  call.work = Work::kWeightGradient;
+  CARACAL_TRY(in, findAll(item, m_table.entry(item.layer, item.op).backwardReads));
+  call.in = in;
+  CARACAL_TRY(gradient, m_tensors.find(gradientRef(item)));
+  call.out = gradient;
   return m_device.launch(call);
 }
 
@@ -145,13 +199,21 @@ Result<void> StageExecutor::waitCollective(const Item& item, Label label) {
 
 Result<void> StageExecutor::sendForward(const Item& item, Label label) {
   CARACAL_TRY(tensor, m_tensors.find(output(item)));
-  return m_device.send({label, Direction::kForward, tensor});
+  return m_device.send({label, heldChunk(item).after, item.chunk + 1, item.microBatch, tensor});
 }
 
 Result<void> StageExecutor::receiveForward(const Item& item, Label label) {
-  CARACAL_TRY(tensor, m_tensors.make({m_firstLayer, -1, item.microBatch},
+  CARACAL_TRY(tensor, m_tensors.make(m_shape.of(item).layerInput(item.layer, item.microBatch),
                                      m_device.outputBytes(model::Op::kEmbed)));
-  return m_device.receive({label, Direction::kForward, tensor});
+  return m_device.receive({label, heldChunk(item).before, item.chunk, item.microBatch, tensor});
+}
+
+Result<void> StageExecutor::sendBackward(const Item& item, Label label) {
+  return m_device.send({label, heldChunk(item).before, item.chunk - 1, item.microBatch, {}});
+}
+
+Result<void> StageExecutor::receiveBackward(const Item& item, Label label) {
+  return m_device.receive({label, heldChunk(item).after, item.chunk, item.microBatch, {}});
 }
 
 Result<void> StageExecutor::offload(const Item& item, Label label) {

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "core/plan/program.h"
+#include "core/plan/stage_shape.h"
 #include "runtime/executor/device.h"
+#include "runtime/executor/job.h"
 #include "runtime/executor/live_tensors.h"
-#include "runtime/executor/operator_table.h"
 #include "runtime/executor/tensor_pool.h"
 
 namespace caracal::executor {
@@ -22,9 +23,9 @@ struct MemorySample {
 
 class StageExecutor {
  public:
-  // The references must outlive the executor.
-  StageExecutor(const OperatorTable& table, const plan::StageProgram& program, int32_t firstLayer,
-                int32_t topLayer, Device& device);
+  // The references must outlive the executor. `program` is that of one of the job's stages, or a
+  // part of it.
+  StageExecutor(const Job& job, const plan::StageProgram& program, Device& device);
 
   // Every item of the program once. Labels of the device's calls are indices of items.
   Result<void> runStep(int32_t step);
@@ -40,10 +41,16 @@ class StageExecutor {
   Result<void> run(const plan::Item& item, Label label, int32_t step);
   Result<void> runForward(const plan::Item& item, Label label, int32_t step);
   Result<void> runBackward(const plan::Item& item, Label label, int32_t step);
+  Result<void> runWeightGradient(const plan::Item& item, Label label, int32_t step);
+  Launch launchOf(const plan::Item& item, Label label, int32_t step) const;
+  Result<void> continueBackward(size_t index);
+  Result<void> leaveBackward(size_t index);
   Result<void> startCollective(const plan::Item& item, Label label);
   Result<void> waitCollective(const plan::Item& item, Label label);
   Result<void> sendForward(const plan::Item& item, Label label);
   Result<void> receiveForward(const plan::Item& item, Label label);
+  Result<void> sendBackward(const plan::Item& item, Label label);
+  Result<void> receiveBackward(const plan::Item& item, Label label);
   Result<void> offload(const plan::Item& item, Label label);
   Result<void> fetch(const plan::Item& item, Label label);
   Result<void> releaseAfter(const plan::Item& item);
@@ -51,12 +58,13 @@ class StageExecutor {
   Result<Collective> collectiveOf(const plan::Item& item, Label label) const;
 
   plan::TensorRef output(const plan::Item& item) const;
-  plan::TensorRef layerInput(int32_t layer, int32_t microBatch) const;
+  const plan::HeldChunk& heldChunk(const plan::Item& item) const;
   void sampleMemory();
 
   const OperatorTable& m_table;
   const plan::StageProgram& m_program;
-  int32_t m_firstLayer, m_topLayer;
+  plan::ProfileGraphs m_graphs;
+  plan::DeviceShape m_shape;
   Device& m_device;
   int64_t m_fixedBytes;
   TensorPool m_pool, m_hostPool;

@@ -25,7 +25,12 @@ void RankModel::backward(const OperatorCall& call) {
     case Op::kProj:
     case Op::kFc1:
     case Op::kFc2:
-      return linearBackward(call);
+    case Op::kHead: {
+      const LinearGradient g = linearGradient(call);
+      kernels::linearBackwardInput(g.shape, g.dy, g.weight.weight, g.dx);
+      return kernels::linearBackwardWeight(g.shape, call.in[0], g.dy, g.weight.gradient,
+                                           g.biasGradient);
+    }
     case Op::kScores:
     case Op::kSoftmax:
     case Op::kAttnDropout:
@@ -39,14 +44,6 @@ void RankModel::backward(const OperatorCall& call) {
       return residualBackward(call);
     case Op::kFinalLn:
       return finalNormBackward(call);
-    case Op::kHead: {
-      const kernels::LinearShape shape{m_shape.tokens(), m_shape.hidden, m_shape.vocabulary};
-      const auto head = m_parameters.at(LastParameter::kHead);
-      kernels::linearBackwardInput(shape, m_workspace.logits.data(), head.weight,
-                                   m_workspace.branch.data());
-      return kernels::linearBackwardWeight(shape, call.in[0], m_workspace.logits.data(),
-                                           head.gradient, nullptr);
-    }
     case Op::kLoss:
       return lossBackward(call);
     case Op::kTpAttn:
@@ -75,18 +72,37 @@ void RankModel::normBackward(const OperatorCall& call) {
                              beta.gradient);
 }
 
-void RankModel::linearBackward(const OperatorCall& call) {
+RankModel::LinearGradient RankModel::linearGradient(const OperatorCall& call) {
+  if (call.op == Op::kHead) {
+    return {{m_shape.tokens(), m_shape.hidden, m_shape.vocabulary},
+            m_parameters.at(LastParameter::kHead),
+            nullptr,
+            m_workspace.logits.data(),
+            m_workspace.branch.data()};
+  }
   const LinearOperator linear = linearOperator(call.op, m_shape);
-  const auto weight = m_parameters.at(call.layer, linear.weight);
-  float* dbias = linear.bias ? m_parameters.at(call.layer, *linear.bias).gradient : nullptr;
-  const float* dy = m_workspace.branch.data();  // of proj and fc2
-  float* dx = m_workspace.branch.data();        // of qkv and fc1
-  if (call.op == Op::kQkv) dy = m_workspace.qkv.data();
-  if (call.op == Op::kFc1) dy = m_workspace.ffn.data();
-  if (call.op == Op::kProj) dx = m_workspace.context.data();
-  if (call.op == Op::kFc2) dx = m_workspace.ffn.data();
-  kernels::linearBackwardInput(linear.shape, dy, weight.weight, dx);
-  kernels::linearBackwardWeight(linear.shape, call.in[0], dy, weight.gradient, dbias);
+  LinearGradient g;
+  g.shape = linear.shape;
+  g.weight = m_parameters.at(call.layer, linear.weight);
+  if (linear.bias) g.biasGradient = m_parameters.at(call.layer, *linear.bias).gradient;
+  g.dy = m_workspace.branch.data();  // of proj and fc2
+  g.dx = m_workspace.branch.data();  // of qkv and fc1
+  if (call.op == Op::kQkv) g.dy = m_workspace.qkv.data();
+  if (call.op == Op::kFc1) g.dy = m_workspace.ffn.data();
+  if (call.op == Op::kProj) g.dx = m_workspace.context.data();
+  if (call.op == Op::kFc2) g.dx = m_workspace.ffn.data();
+  return g;
+}
+
+void RankModel::inputGradient(const OperatorCall& call) {
+  const LinearGradient g = linearGradient(call);
+  std::copy_n(g.dy, g.shape.rows * g.shape.out, call.out);
+  kernels::linearBackwardInput(g.shape, g.dy, g.weight.weight, g.dx);
+}
+
+void RankModel::weightGradient(const OperatorCall& call) {
+  const LinearGradient g = linearGradient(call);
+  kernels::linearBackwardWeight(g.shape, call.in[0], call.out, g.weight.gradient, g.biasGradient);
 }
 
 void RankModel::attentionBackward(const OperatorCall& call) {

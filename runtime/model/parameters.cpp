@@ -64,7 +64,7 @@ ParameterSpec placed(ParameterSpec spec, uint32_t place) {
   return spec;
 }
 
-void addLayer(const RankShape& shape, LayerRange layers, int32_t layer,
+void addLayer(const RankShape& shape, const HeldLayers& layers, int32_t layer,
               std::vector<ParameterSpec>& specs) {
   const int64_t h = shape.hidden;
   const std::string prefix = fmt::format("layer{}.", layer);
@@ -113,10 +113,10 @@ int64_t ParameterSpec::globalIndex(int64_t local) const {
   return (o * split + shard * width + s) * inner + local % inner;
 }
 
-std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, LayerRange layers) {
+std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, const HeldLayers& layers) {
   std::vector<ParameterSpec> specs;
   if (layers.holdsFirstEnd()) addFirst(shape, specs);
-  for (int32_t i = 0; i < layers.count; ++i) addLayer(shape, layers, layers.first + i, specs);
+  for (const int32_t layer : layers.layers) addLayer(shape, layers, layer, specs);
   if (layers.holdsLastEnd()) addLast(shape, specs);
   int64_t offset = 0;
   for (ParameterSpec& spec : specs) {
@@ -132,7 +132,12 @@ int64_t staticBytes(const std::vector<ParameterSpec>& specs) {
   return kArraysPerParameter * count * static_cast<int64_t>(sizeof(float));
 }
 
-ParameterStore::ParameterStore(const RankShape& shape, LayerRange layers, uint64_t seed)
+size_t HeldLayers::indexOf(int32_t layer) const {
+  return static_cast<size_t>(std::lower_bound(layers.begin(), layers.end(), layer) -
+                             layers.begin());
+}
+
+ParameterStore::ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed)
     : m_layers(layers), m_specs(parameterSpecs(shape, layers)) {
   const auto total = static_cast<size_t>(bytes()) / sizeof(float) / kArraysPerParameter;
   m_weights.resize(total);
@@ -156,10 +161,13 @@ ParameterStore::View ParameterStore::view(size_t spec) {
   return {m_weights.data() + offset, m_gradients.data() + offset};
 }
 
-ParameterStore::View ParameterStore::at(int32_t layer, LayerParameter which) {
+size_t ParameterStore::firstSpecOf(int32_t layer) const {
   const size_t before = m_layers.holdsFirstEnd() ? kFirstEndSpecs : 0;
-  return view(before + static_cast<size_t>(layer - m_layers.first) * kLayerSpecs +
-              static_cast<size_t>(which));
+  return before + m_layers.indexOf(layer) * kLayerSpecs;
+}
+
+ParameterStore::View ParameterStore::at(int32_t layer, LayerParameter which) {
+  return view(firstSpecOf(layer) + static_cast<size_t>(which));
 }
 
 ParameterStore::View ParameterStore::at(FirstParameter which) {
@@ -168,6 +176,24 @@ ParameterStore::View ParameterStore::at(FirstParameter which) {
 
 ParameterStore::View ParameterStore::at(LastParameter which) {
   return view(m_specs.size() - kLastEndSpecs + static_cast<size_t>(which));
+}
+
+std::span<float> ParameterStore::gradientsOf(size_t firstSpec, size_t specs) {
+  const ParameterSpec& last = m_specs[firstSpec + specs - 1];
+  const auto begin = static_cast<size_t>(m_specs[firstSpec].offset);
+  return gradients().subspan(begin, static_cast<size_t>(last.offset + last.count()) - begin);
+}
+
+std::span<float> ParameterStore::layerGradients(int32_t layer) {
+  return gradientsOf(firstSpecOf(layer), kLayerSpecs);
+}
+
+std::span<float> ParameterStore::firstEndGradients() {
+  return gradientsOf(0, kFirstEndSpecs);
+}
+
+std::span<float> ParameterStore::lastEndGradients() {
+  return gradientsOf(m_specs.size() - kLastEndSpecs, kLastEndSpecs);
 }
 
 void ParameterStore::update(const kernels::AdamwOptions& options, int32_t update) {

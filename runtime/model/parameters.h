@@ -52,23 +52,23 @@ struct ParameterSpec {
   int64_t globalIndex(int64_t local) const;
 };
 
-// Which layers a rank holds.
-struct LayerRange {
-  int32_t first = 0;
-  int32_t count = 0;
+// Which layers a rank holds, rising: those of all its chunks.
+struct HeldLayers {
+  std::vector<int32_t> layers;
   int32_t ofModel = 0;  // layers in the whole model
-  bool holdsFirstEnd() const { return first == 0; }
-  bool holdsLastEnd() const { return first + count == ofModel; }
+  bool holdsFirstEnd() const { return layers.front() == 0; }
+  bool holdsLastEnd() const { return layers.back() + 1 == ofModel; }
+  size_t indexOf(int32_t layer) const;  // REQUIRES a layer of this rank
 };
 
 // The parameters of a rank, in the order of its arrays.
-std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, LayerRange layers);
+std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, const HeldLayers& layers);
 // Weights, gradients and both moments of them.
 int64_t staticBytes(const std::vector<ParameterSpec>& specs);
 
 class ParameterStore {
  public:
-  ParameterStore(const RankShape& shape, LayerRange layers, uint64_t seed);
+  ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed);
 
   struct View {
     float* weight = nullptr;
@@ -82,6 +82,15 @@ class ParameterStore {
   std::span<const float> weights() const { return m_weights; }
   std::span<float> weights() { return m_weights; }
   std::span<float> gradients() { return m_gradients; }
+  // Of AdamW.
+  std::span<const float> moments1() const { return m_moment1; }
+  std::span<float> moments1() { return m_moment1; }
+  std::span<const float> moments2() const { return m_moment2; }
+  std::span<float> moments2() { return m_moment2; }
+  // Of one part of the model. REQUIRES a part of this rank.
+  std::span<float> layerGradients(int32_t layer);
+  std::span<float> firstEndGradients();
+  std::span<float> lastEndGradients();
   int64_t bytes() const { return staticBytes(m_specs); }
 
   // One AdamW update with the gradients gathered since the last one, which become zero. `update`
@@ -91,8 +100,10 @@ class ParameterStore {
  private:
   void initialise(const ParameterSpec& spec, uint64_t seed);
   View view(size_t spec);
+  size_t firstSpecOf(int32_t layer) const;
+  std::span<float> gradientsOf(size_t firstSpec, size_t specs);
 
-  LayerRange m_layers;
+  HeldLayers m_layers;
   std::vector<ParameterSpec> m_specs;
   std::vector<float> m_weights, m_gradients, m_moment1, m_moment2;
 };

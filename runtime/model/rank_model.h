@@ -13,6 +13,7 @@
 #include <span>
 
 #include "runtime/kernels/dropout.h"
+#include "runtime/kernels/gemm.h"
 #include "runtime/model/operators.h"
 #include "runtime/model/parameters.h"
 #include "runtime/model/shape.h"
@@ -25,14 +26,17 @@ struct OperatorCall {
   Op op = Op::kLn1;
   int32_t layer = 0;  // global; any for the ends
   int32_t step = 0;
-  int32_t microBatch = 0;            // of this replica
-  std::array<const float*, 2> in{};  // forward: the inputs; backward: backwardReads(op)
-  float* out = nullptr;              // forward only; outputBytes(op)
+  int32_t microBatch = 0;  // of this replica
+  // Forward: the inputs. Backward and weight gradient: backwardReads(op).
+  std::array<const float*, 2> in{};
+  // Forward: the output, outputBytes(op). Its gradient, which inputGradient() writes and
+  // weightGradient() reads.
+  float* out = nullptr;
 };
 
 struct ModelOptions {
   RankShape shape;
-  LayerRange layers;
+  HeldLayers layers;
   int32_t dataIndex = 0;  // this replica
   int32_t dataReplicas = 1;
   int32_t microBatches = 1;  // per step and replica
@@ -49,6 +53,11 @@ class RankModel {
   // Not for kTpAttn and kTpMlp, which are collectives, not arithmetic.
   void forward(const OperatorCall& call);
   void backward(const OperatorCall& call);
+  // The two parts of the backward of a matrix product; one after the other they are backward().
+  // The first also copies the gradient of the operator's output, which the second reads.
+  // REQUIRES qkv, proj, fc1, fc2 or head.
+  void inputGradient(const OperatorCall& call);
+  void weightGradient(const OperatorCall& call);
 
   // (tokens, hidden): arrives from the next stage before a layer's backward, goes to the stage
   // before after it.
@@ -81,7 +90,15 @@ class RankModel {
   void embedBackward(const OperatorCall& call);
   void normBackward(const OperatorCall& call);
   void attentionBackward(const OperatorCall& call);
-  void linearBackward(const OperatorCall& call);
+  // The backward of a matrix product: dy of its output becomes dx of its input.
+  struct LinearGradient {
+    kernels::LinearShape shape;
+    ParameterStore::View weight;
+    float* biasGradient = nullptr;  // none: nullptr
+    float* dy = nullptr;
+    float* dx = nullptr;
+  };
+  LinearGradient linearGradient(const OperatorCall& call);
   void residualBackward(const OperatorCall& call);
   void finalNormBackward(const OperatorCall& call);
   void lossBackward(const OperatorCall& call);

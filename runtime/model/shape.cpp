@@ -37,11 +37,6 @@ Result<void> checkRunnable(const profile::ModelDescription& description) {
     return fail(ErrorCode::kUnsupported,
                 "the CPU backend has no sequence parallelism; set sequenceParallel to false");
   }
-  if (description.parallel.reducesInBackward()) {
-    return fail(ErrorCode::kUnsupported,
-                "the CPU backend reduces gradients at the end of the step; leave out "
-                "overlapGradientReduce");
-  }
   if (model.bytesPerElement != 4) {
     return fail(ErrorCode::kUnsupported,
                 "the CPU backend computes in fp32, but the model says {} bytes per element; set "

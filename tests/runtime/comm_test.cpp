@@ -89,21 +89,21 @@ TEST(ReduceGroup, aFailedRunWakesThoseWhoWait) {
   EXPECT_EQ(result.error().message, "rank 1 is gone");
 }
 
-TEST(Channel, keepsOrderAndSaysWhenMessagesTravel) {
+TEST(Channel, handsOutMessagesByNameAndSaysWhenTheyTravel) {
   Monitor monitor;
   Channel channel(monitor, {kMs, 4e6});
   const std::array<float, 1> a{1};
   const std::array<float, 1> b{2};
-  channel.send(a, 100);
-  channel.send(b, 200);
+  channel.send({false, 1, 0}, a, 100);
+  channel.send({true, 1, 0}, b, 200);
   std::array<float, 1> received{};
-  const auto first = channel.receive(received);
+  ASSERT_TRUE(channel.receive({true, 1, 0}, received));
+  EXPECT_EQ(received[0], 2.0F);
+  const auto first = channel.receive({false, 1, 0}, received);
   ASSERT_TRUE(first);
   EXPECT_EQ(received[0], 1.0F);
   EXPECT_EQ(first->beginNs, 100);
   EXPECT_EQ(first->endNs, 100 + kMs + 1000);  // 4 bytes at 4 MB/s
-  ASSERT_TRUE(channel.receive(received));
-  EXPECT_EQ(received[0], 2.0F);
 }
 
 TEST(StepBarrier, theLastToArriveActsForAll) {
@@ -159,9 +159,9 @@ TEST(VirtualClock, playsASmallScheduleAsByHand) {
   Channel gradients(monitor, {3 * kMs, 0});
   std::vector<Span> first;
   std::vector<Span> second;
-  const auto receive = [](Channel& channel, RankClock& clock) {
+  const auto receive = [](Channel& channel, int m, RankClock& clock) {
     std::array<float, 1> value{};
-    clock.waitUntil(channel.receive(value)->endNs);
+    clock.waitUntil(channel.receive({false, 0, m}, value)->endNs);
   };
   const std::array<float, 1> message{1};
   {
@@ -169,20 +169,20 @@ TEST(VirtualClock, playsASmallScheduleAsByHand) {
       RankClock clock(run);
       for (int m = 0; m < 2; ++m) {
         first.push_back(clock.advance(10 * kMs));
-        activations.send(message, clock.nowNs());
+        activations.send({false, 0, m}, message, clock.nowNs());
       }
       for (int m = 0; m < 2; ++m) {
-        receive(gradients, clock);
+        receive(gradients, m, clock);
         first.push_back(clock.advance(20 * kMs));
       }
     });
     std::jthread stage1([&] {
       RankClock clock(run);
       for (int m = 0; m < 2; ++m) {
-        receive(activations, clock);
+        receive(activations, m, clock);
         second.push_back(clock.advance(10 * kMs));
         second.push_back(clock.advance(20 * kMs));
-        gradients.send(message, clock.nowNs());
+        gradients.send({false, 0, m}, message, clock.nowNs());
       }
     });
   }
@@ -236,7 +236,7 @@ TEST(Layout, tensorRanksAreNeighboursAndStagesOutermost) {
   EXPECT_EQ(positionOf(parallel, 9), (Position{9, 1, 1, 1}));
 }
 
-TEST(Network, connectsNeighboursAndNobodyElse) {
+TEST(Network, connectsEveryPositionOfThePipelineWithTheOthers) {
   Monitor monitor;
   profile::ParallelShape parallel;
   parallel.tensor = 2;
@@ -245,10 +245,11 @@ TEST(Network, connectsNeighboursAndNobodyElse) {
   const Network network(monitor, parallel, {});
   const RankLinks first = network.linksOf(positionOf(parallel, 1));
   const RankLinks second = network.linksOf(positionOf(parallel, 5));  // the next stage of rank 1
-  EXPECT_EQ(first.activationsFromPrevious, nullptr);
-  EXPECT_EQ(first.activationsToNext, second.activationsFromPrevious);
-  EXPECT_EQ(first.gradientsFromNext, second.gradientsToPrevious);
-  EXPECT_EQ(second.activationsToNext, nullptr);
+  EXPECT_EQ(first.to[0], nullptr);
+  EXPECT_EQ(first.from[0], nullptr);
+  EXPECT_EQ(first.to[1], second.from[0]);
+  EXPECT_EQ(first.from[1], second.to[0]);
+  EXPECT_NE(first.to[1], first.from[1]);
   EXPECT_EQ(first.tensor, network.linksOf(positionOf(parallel, 0)).tensor);
   EXPECT_EQ(first.data, network.linksOf(positionOf(parallel, 3)).data);
   EXPECT_NE(first.tensor, network.linksOf(positionOf(parallel, 2)).tensor);

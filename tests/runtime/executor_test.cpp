@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
 #include <set>
 
 #include "runtime/executor/stage_executor.h"
@@ -32,8 +33,12 @@ class PaperDevice final : public Device {
   int64_t workspaceBytes() const override { return 100; }
 
   Result<void> launch(const Launch& call) override {
-    const char* const pass = call.direction == Direction::kForward ? "F" : "B";
-    return note(call.label, fmt::format("{}{}:{}", pass, call.microBatch, model::id(call.op)));
+    static const std::map<Work, std::string> kLetters{{Work::kForward, "F"},
+                                                      {Work::kBackward, "B"},
+                                                      {Work::kInputGradient, "I"},
+                                                      {Work::kWeightGradient, "W"}};
+    return note(call.label, fmt::format("{}{}:{}", kLetters.at(call.work), call.microBatch,
+                                        model::id(call.op)));
   }
   Result<void> startCollective(const Collective& call) override {
     return note(call.label, "start");
@@ -42,7 +47,22 @@ class PaperDevice final : public Device {
   Result<void> copy(const Copy& call) override { return note(call.label, "copy"); }
   Result<void> send(const Exchange& call) override { return note(call.label, "send"); }
   Result<void> receive(const Exchange& call) override { return note(call.label, "receive"); }
+  Result<void> putAside(const HandOver& call) override {
+    m_calls.push_back(fmt::format("aside{}:{}", call.microBatch, call.chunk));
+    return {};
+  }
+  Result<void> takeUp(const HandOver& call) override {
+    m_calls.push_back(fmt::format("up{}:{}", call.microBatch, call.chunk));
+    return {};
+  }
   Result<void> reduceGradients(Label label) override { return note(label, "reduce"); }
+  Result<void> startReduction(Label label, int32_t layer) override {
+    return note(label, fmt::format("reduce layer {}", layer));
+  }
+  Result<void> waitReductions() override {
+    m_calls.emplace_back("reduced");
+    return {};
+  }
   Result<void> updateWeights(Label label, int32_t) override { return note(label, "update"); }
   int64_t nowNs() const override { return m_now; }
   std::vector<Timing> takeTimings() override { return std::exchange(m_timings, {}); }
@@ -76,7 +96,7 @@ Job oneLayerJob(int32_t microBatches = 1) {
 TEST(StageExecutor, runsAStepInTheOrderOfItsProgram) {
   const Job job = oneLayerJob();
   PaperDevice device;
-  StageExecutor executor(job.table, job.program.stages[0], 0, 0, device);
+  StageExecutor executor(job, job.program.stages[0], device);
   ASSERT_TRUE(executor.runStep(0));
   const std::vector<std::string> expected{
       "F0:embed",        "F0:ln1",     "F0:qkv",     "F0:scores",       "F0:softmax",
@@ -92,7 +112,7 @@ TEST(StageExecutor, runsAStepInTheOrderOfItsProgram) {
 TEST(StageExecutor, memoryFollowsTheLifetimesAndReturnsToWhatIsFixed) {
   const Job job = oneLayerJob(2);
   PaperDevice device;
-  StageExecutor executor(job.table, job.program.stages[0], 0, 0, device);
+  StageExecutor executor(job, job.program.stages[0], device);
   ASSERT_TRUE(executor.runStep(0));
   const std::vector<MemorySample> memory = executor.takeMemory();
   EXPECT_EQ(memory.front(), (MemorySample{0, 1100}));
@@ -112,7 +132,7 @@ TEST(StageExecutor, saysWhenMemoryEnds) {
   const Job job = oneLayerJob();
   PaperDevice device;
   device.refuseMoreThan(10);
-  StageExecutor executor(job.table, job.program.stages[0], 0, 0, device);
+  StageExecutor executor(job, job.program.stages[0], device);
   const auto done = executor.runStep(0);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, ErrorCode::kOutOfMemory);
@@ -131,7 +151,7 @@ TEST(StageExecutor, refusesAProgramThatReadsWhatItReleased) {
     }
   }
   PaperDevice device;
-  StageExecutor executor(job.table, broken, 0, 0, device);
+  StageExecutor executor(job, broken, device);
   const auto done = executor.runStep(0);
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().message.find("not alive"), std::string::npos) << done.error().message;
@@ -142,7 +162,7 @@ TEST(StageExecutor, refusesAProgramThatLeavesTensorsBehind) {
   plan::StageProgram broken = job.program.stages[0];
   for (plan::Item& item : broken.items) item.releaseEnd = item.releaseBegin;
   PaperDevice device;
-  StageExecutor executor(job.table, broken, 0, 0, device);
+  StageExecutor executor(job, broken, device);
   const auto done = executor.runStep(0);
   ASSERT_FALSE(done);
   EXPECT_NE(done.error().message.find("alive after a step"), std::string::npos)

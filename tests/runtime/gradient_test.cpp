@@ -27,7 +27,7 @@ class OneRank {
   double loss() {
     model::ParameterStore& parameters = m_device.model().parameters();
     std::fill(parameters.gradients().begin(), parameters.gradients().end(), 0.0F);
-    StageExecutor executor(m_job.table, m_program, 0, m_job.model.shape.layers - 1, m_device);
+    StageExecutor executor(m_job, m_program, m_device);
     const auto done = executor.runStep(0);
     EXPECT_TRUE(done) << done.error().text();
     return m_device.model().takeLossSum() / m_job.model.parallel.microBatches;

@@ -36,6 +36,14 @@ TEST(Job, refusesModelsThisBackendCannotTrain) {
   EXPECT_NE(refusalOf(model).find("multiples of 4"), std::string::npos) << refusalOf(model);
 }
 
+TEST(Job, refusesDualPipeInWords) {
+  test::Sizes sizes;
+  sizes.pipeline = 2;
+  const auto job = jobFromModel(test::tinyModel(sizes), "dualpipe");
+  ASSERT_FALSE(job);
+  EXPECT_NE(job.error().text().find("on two devices"), std::string::npos) << job.error().text();
+}
+
 plan::PlanDocument documentWith(const std::string& placements) {
   test::Sizes sizes;
   sizes.tensor = 2;
@@ -84,6 +92,22 @@ TEST(Job, aModelAloneKeepsAllAndSpreadsLayersEvenly) {
   ASSERT_TRUE(job) << job.error().text();
   EXPECT_EQ(job->plan.partition(), (std::vector<int32_t>{2, 1, 1}));
   EXPECT_EQ(job->plan.policy, "none");
+}
+
+TEST(Job, aPlanThatOverflowsItsBudgetByAByteIsRefusedBeforeItStarts) {
+  plan::PlanDocument document = documentWith("");
+  const auto measured = jobFromPlan(document);
+  ASSERT_TRUE(measured) << measured.error().text();
+  for (int32_t stage = 0; stage < 2; ++stage) {
+    document.plan.stages[static_cast<size_t>(stage)].budgetBytes =
+        predictedMemory(*measured, stage).peakBytes();
+  }
+  EXPECT_TRUE(checkBudgets(*jobFromPlan(document)));
+  --document.plan.stages[1].budgetBytes;
+  const auto checked = checkBudgets(*jobFromPlan(document));
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, ErrorCode::kInfeasible);
+  EXPECT_NE(checked.error().message.find("stage 1"), std::string::npos) << checked.error().text();
 }
 
 TEST(Job, aModelLargerThanTheMachineIsRefusedBeforeItStarts) {

@@ -38,6 +38,61 @@ TEST(Parallel, pipelineStagesGiveTheSameBitsAsOneRank) {
   }
 }
 
+RunSummary trainedWith(const std::string& schedule, const test::Sizes& sizes) {
+  const auto job = jobFromModel(test::tinyModel(sizes), schedule);
+  EXPECT_TRUE(job) << schedule << ": " << job.error().text();
+  auto summary = test::train(*job);
+  EXPECT_TRUE(summary) << schedule << ": " << summary.error().text();
+  for (const RankSummary& rank : summary->ranks) {
+    EXPECT_EQ(rank.peakBytes, predictedMemory(*job, rank.position.stage).peakBytes())
+        << schedule << ", rank " << rank.position.rank;
+  }
+  return std::move(*summary);
+}
+
+// Weight gradients are summed in the order of micro-batches under all of these, and a split
+// backward computes what a whole one does.
+TEST(Parallel, schedulesGiveTheSameBitsAsOneRank) {
+  test::Sizes sizes;
+  sizes.layers = 8;
+  const RunSummary one = trained(sizes);
+  for (const int32_t pipeline : {2, 4}) {
+    sizes.pipeline = pipeline;
+    for (const std::string schedule :
+         {"1F1B", "interleaved:2", "zb-h1", "zb-h2", "zb-v", "v-half", "v-min"}) {
+      const RunSummary split = trainedWith(schedule, sizes);
+      EXPECT_EQ(test::lossesOf(split), test::lossesOf(one)) << schedule << " on " << pipeline;
+      EXPECT_EQ(test::weightsOf(split), test::weightsOf(one)) << schedule << " on " << pipeline;
+    }
+  }
+}
+
+TEST(Parallel, gpipeTrainsTheSameModel) {
+  const RunSummary one = trained({});
+  test::Sizes sizes;
+  sizes.pipeline = 2;
+  const RunSummary split = trainedWith("gpipe", sizes);
+  for (size_t s = 0; s < one.steps.size(); ++s)
+    EXPECT_NEAR(split.steps[s].loss, one.steps[s].loss, 2e-4) << s;
+  EXPECT_LT(largestDifference(test::weightsOf(split), test::weightsOf(one)), 2e-3);
+}
+
+TEST(Parallel, chunksSplitOverTensorRanksAndReplicasTrainTheSameModel) {
+  test::Sizes sizes;
+  sizes.layers = 8;
+  const RunSummary one = trained(sizes);
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  sizes.data = 2;
+  sizes.microBatches = 2;
+  for (const std::string schedule : {"interleaved:2", "zb-v"}) {
+    const RunSummary split = trainedWith(schedule, sizes);
+    for (size_t s = 0; s < one.steps.size(); ++s)
+      EXPECT_NEAR(split.steps[s].loss, one.steps[s].loss, 2e-4) << schedule << " step " << s;
+    EXPECT_EQ(test::disagreementOf(split), 0) << schedule;
+  }
+}
+
 // Sums of partial products round differently from one long sum; AdamW's division by the root of the
 // second moment makes the most of it, so weights are compared after few steps.
 TEST(Parallel, tensorRanksTrainTheSameModelAsOne) {
@@ -61,6 +116,24 @@ TEST(Parallel, replicasShareTheBatchAndStayEqual) {
     EXPECT_NEAR(split.steps[s].loss, one.steps[s].loss, 2e-4) << s;
   EXPECT_LT(largestDifference(test::weightsOf(split), test::weightsOf(one)), 2e-3);
   EXPECT_EQ(test::disagreementOf(split), 0);
+}
+
+// The same sums, layer by layer and earlier.
+TEST(Parallel, reducingGradientsBesideBackwardGivesTheSameBits) {
+  test::Sizes sizes;
+  sizes.data = 2;
+  sizes.pipeline = 2;
+  for (const std::string schedule : {"1F1B", "interleaved:2", "zb-h1"}) {
+    profile::ModelDescription model = test::tinyModel(sizes);
+    const RunSummary atTheEnd = trainedWith(schedule, sizes);
+    model.parallel.overlapGradientReduce = true;
+    const auto job = jobFromModel(model, schedule);
+    ASSERT_TRUE(job) << job.error().text();
+    const auto beside = test::train(*job);
+    ASSERT_TRUE(beside) << beside.error().text();
+    EXPECT_EQ(test::lossesOf(*beside), test::lossesOf(atTheEnd)) << schedule;
+    EXPECT_EQ(test::weightsOf(*beside), test::weightsOf(atTheEnd)) << schedule;
+  }
 }
 
 TEST(Parallel, allThreeAtOnceTrainTheSameModel) {

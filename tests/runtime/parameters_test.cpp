@@ -22,7 +22,7 @@ RankShape shapeOf(int64_t tensorSize, int64_t tensorIndex) {
 }
 
 TEST(Parameters, shardsTogetherAreTheWholeAndStartEqual) {
-  const LayerRange layers{0, 2, 2};
+  const HeldLayers layers{{0, 1}, 2};
   const ParameterStore whole(shapeOf(1, 0), layers, 9);
   std::vector<std::set<int64_t>> covered(whole.specs().size());
   for (int64_t shard = 0; shard < 2; ++shard) {
@@ -45,8 +45,8 @@ TEST(Parameters, shardsTogetherAreTheWholeAndStartEqual) {
 }
 
 TEST(Parameters, aStageStartsWithTheLayersOfTheWholeModel) {
-  ParameterStore whole(shapeOf(1, 0), {0, 4, 4}, 9);
-  ParameterStore stage(shapeOf(1, 0), {2, 2, 4}, 9);
+  ParameterStore whole(shapeOf(1, 0), {{0, 1, 2, 3}, 4}, 9);
+  ParameterStore stage(shapeOf(1, 0), {{2, 3}, 4}, 9);
   for (const LayerParameter which : {LayerParameter::kQkvWeight, LayerParameter::kFc2Weight}) {
     EXPECT_EQ(stage.at(3, which).weight[5], whole.at(3, which).weight[5]);
     EXPECT_NE(whole.at(2, which).weight[5], whole.at(3, which).weight[5]);
@@ -55,7 +55,7 @@ TEST(Parameters, aStageStartsWithTheLayersOfTheWholeModel) {
 }
 
 TEST(Parameters, initialValuesHaveTheirDeviation) {
-  ParameterStore store(shapeOf(1, 0), {0, 1, 1}, 4);
+  ParameterStore store(shapeOf(1, 0), {{0}, 1}, 4);
   const float* tokens = store.at(FirstParameter::kTokens).weight;
   double sum = 0;
   double squares = 0;
@@ -68,8 +68,8 @@ TEST(Parameters, initialValuesHaveTheirDeviation) {
 }
 
 TEST(Parameters, differBetweenSeeds) {
-  ParameterStore a(shapeOf(1, 0), {0, 1, 1}, 1);
-  ParameterStore b(shapeOf(1, 0), {0, 1, 1}, 2);
+  ParameterStore a(shapeOf(1, 0), {{0}, 1}, 1);
+  ParameterStore b(shapeOf(1, 0), {{0}, 1}, 2);
   EXPECT_NE(a.at(0, LayerParameter::kFc1Weight).weight[0],
             b.at(0, LayerParameter::kFc1Weight).weight[0]);
 }
@@ -77,12 +77,12 @@ TEST(Parameters, differBetweenSeeds) {
 TEST(Parameters, bytesCountWeightGradientAndTwoMoments) {
   // 12 h^2 + 13 h of the layer, (vocabulary + sequence) h, 2 h + vocabulary h; 16 bytes each.
   const int64_t count = 12 * 256 + 13 * 16 + (256 + 8) * 16 + 2 * 16 + 256 * 16;
-  const ParameterStore store(shapeOf(1, 0), {0, 1, 1}, 1);
+  const ParameterStore store(shapeOf(1, 0), {{0}, 1}, 1);
   EXPECT_EQ(store.bytes(), 16 * count);
 }
 
 TEST(Parameters, updateMovesWeightsAndClearsGradients) {
-  ParameterStore store(shapeOf(1, 0), {0, 1, 1}, 1);
+  ParameterStore store(shapeOf(1, 0), {{0}, 1}, 1);
   const auto view = store.at(0, LayerParameter::kFc1Bias);
   view.gradient[0] = 1;
   kernels::AdamwOptions options;

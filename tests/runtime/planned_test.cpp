@@ -2,6 +2,9 @@
 // all.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "core/plan/plan_json.h"
 #include "core/planner/policy.h"
 #include "tests/runtime/tiny_model.h"
@@ -9,12 +12,21 @@
 namespace caracal::executor {
 namespace {
 
+// A policy under a schedule.
+struct Case {
+  std::string policy;
+  std::string schedule = "1F1B";
+};
+std::ostream& operator<<(std::ostream& out, const Case& tested) {
+  return out << tested.policy << " under " << tested.schedule;
+}
+
 profile::ModelDescription splitModel() {
   test::Sizes sizes;
   sizes.tensor = 2;
   sizes.pipeline = 2;
   sizes.layers = 8;  // enough for activations to outweigh the logits of the last stage
-  sizes.microBatches = 5;
+  sizes.microBatches = 6;
   return test::tinyModel(sizes);
 }
 
@@ -28,33 +40,40 @@ profile::Profile timedProfile(const Job& job) {
     op.backwardNs = op.kind == profile::OperatorKind::kCollective ? 0 : 2 * op.forwardNs;
   }
   for (profile::Window& window : profile.kinds.front().windows) window.transferNs = 500'000;
-  profile.memory.workspaceBytes =
-      predictedMemory(job, job.model.parallel.pipeline - 1).workspaceBytes;
+  for (int32_t stage = 0; stage < job.model.parallel.pipeline; ++stage) {
+    profile.memory.workspaceBytes =
+        std::max(profile.memory.workspaceBytes, predictedMemory(job, stage).workspaceBytes);
+  }
   return profile;
 }
 
 // Halfway between what recomputing all needs and what the first stage needs to keep all: some
 // tensors stay, others are rebuilt.
 int64_t halfwayBudget(const Job& keepAll, const profile::Profile& profile) {
-  const auto full = planner::makePlan(profile, {"full"});
+  planner::PlanRequest request;
+  request.policy = "full";
+  request.schedule = keepAll.plan.schedule;
+  const auto full = planner::makePlan(profile, request);
   EXPECT_TRUE(full) << full.error().text();
   const auto fullJob = jobFromPlan(*plan::planDocumentFromJson(plan::toJson(full->plan, profile)));
   EXPECT_TRUE(fullJob) << fullJob.error().text();
   const int64_t least =
       std::max(predictedMemory(*fullJob, 0).peakBytes(), predictedMemory(*fullJob, 1).peakBytes());
-  const int64_t most = predictedMemory(keepAll, 0).peakBytes();
+  const int64_t most =
+      std::max(predictedMemory(keepAll, 0).peakBytes(), predictedMemory(keepAll, 1).peakBytes());
   EXPECT_LT(least, most);
   return (least + most) / 2;
 }
 
-class PlannedPolicy : public testing::TestWithParam<std::string> {};
+class PlannedPolicy : public testing::TestWithParam<Case> {};
 
 TEST_P(PlannedPolicy, givesTheBitsOfKeepingAll) {
-  const auto keepAll = jobFromModel(splitModel());
+  const auto keepAll = jobFromModel(splitModel(), GetParam().schedule);
   ASSERT_TRUE(keepAll) << keepAll.error().text();
   const profile::Profile profile = timedProfile(*keepAll);
   planner::PlanRequest request;
-  request.policy = GetParam();
+  request.policy = GetParam().policy;
+  request.schedule = GetParam().schedule;
   if (request.policy == "heu") request.budgetBytes = halfwayBudget(*keepAll, profile);
   const auto outcome = planner::makePlan(profile, request);
   ASSERT_TRUE(outcome) << outcome.error().text();
@@ -79,11 +98,16 @@ TEST_P(PlannedPolicy, givesTheBitsOfKeepingAll) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, PlannedPolicy,
-                         testing::Values("none", "full", "selective", "uniform:1", "uniform:2",
-                                         "block:1", "heu"),
+                         testing::Values(Case{"none"}, Case{"full"}, Case{"selective"},
+                                         Case{"uniform:1"}, Case{"uniform:2"}, Case{"block:1"},
+                                         Case{"heu"}, Case{"full", "interleaved:2"},
+                                         Case{"heu", "interleaved:2"}, Case{"heu", "zb-h1"},
+                                         Case{"selective", "zb-v"}, Case{"heu", "v-half"}),
                          [](const auto& tested) {
-                           std::string name = tested.param;
-                           std::replace(name.begin(), name.end(), ':', '_');
+                           std::string name = tested.param.policy + "_" + tested.param.schedule;
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](char c) { return std::isalnum(c) == 0; }, '_');
                            return name;
                          });
 

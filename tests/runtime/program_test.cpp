@@ -153,6 +153,25 @@ TEST(CaracalRun, interruptEndsAfterTheStepAndKeepsTheRecording) {
   }
 }
 
+TEST(CaracalRun, goesOnFromTheCheckpointOfAnInterruptedRun) {
+  const Folder folder;
+  const std::string model = folder.write("m.json", kModel), checkpoint = folder.file("c.ckpt");
+  Process first(folder,
+                {"--model", model, "--steps", "100000", "--seed", "7", "--checkpoint", checkpoint});
+  first.waitForEvent("step");
+  first.send(SIGTERM);
+  ASSERT_EQ(first.wait(), 0) << first.err();
+  const auto done = first.events("end").at(0)["steps"].get<int64_t>();
+
+  Process rest(folder, {"--model", model, "--steps", "2", "--resume", checkpoint});
+  ASSERT_EQ(rest.wait(), 0) << rest.err();
+  EXPECT_EQ(rest.events("step").at(0)["step"], done);
+
+  Process other(folder, {"--model", model, "--resume", checkpoint, "--seed", "8"});
+  EXPECT_EQ(other.wait(), 1);
+  EXPECT_NE(other.err().find("seed 7"), std::string::npos) << other.err();
+}
+
 TEST(CaracalRun, killedMidStepLeavesAReadableRecording) {
   const Folder folder;
   const std::string record = folder.file("run.sqlite");

@@ -37,9 +37,13 @@ CaracalLabel parseCaracalLabel(std::string_view text) {
   const size_t second = rest.find(':');
   if (pass == trace::Pass::kNone || second == std::string_view::npos) return {};
   const auto microBatch = numberIn(rest.substr(0, second));
-  const auto stage = numberIn(rest.substr(second + 1));
-  if (!microBatch || !stage) return {};
-  return {.role = Role::kPass, .pass = pass, .number = *microBatch, .stage = *stage};
+  const std::string_view place = rest.substr(second + 1);
+  const size_t third = place.find(':');
+  const auto stage = numberIn(place.substr(0, third));
+  const auto chunk = third == std::string_view::npos ? -1 : numberIn(place.substr(third + 1));
+  if (!microBatch || !stage || !chunk) return {};
+  return {
+      .role = Role::kPass, .pass = pass, .number = *microBatch, .stage = *stage, .chunk = *chunk};
 }
 
 }  // namespace caracal::import::nsys

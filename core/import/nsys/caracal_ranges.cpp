@@ -31,6 +31,7 @@ EventIndex CaracalRanges::add(int64_t globalTid, std::string_view text, int64_t 
       args.pass = label.pass;
       args.microBatch = label.number;
       args.stage = label.stage;
+      args.chunk = static_cast<decltype(args.chunk)>(label.chunk);
       break;
     case CaracalLabel::Role::kLayer:
     case CaracalLabel::Role::kOther:

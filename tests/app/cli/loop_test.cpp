@@ -30,14 +30,44 @@ constexpr const char* kTinyModel =
   "staticBytesPerParameter": 16, "tp": 2, "pp": 2, "microBatches": 4})";
 constexpr const char* kRunProgram = CARACAL_BINARY_DIR "/bin/caracal-run";
 
-void train(const TemporaryFolder& folder, const std::string& recording) {
-  const auto code = runProgram({kRunProgram,
-                                {"--model", folder.write("model.json", kTinyModel), "--steps", "4",
-                                 "--clock", "virtual", "--record", recording},
-                                {}},
-                               [](std::string_view) {}, {});
+void train(const TemporaryFolder& folder, const std::string& recording,
+           const std::string& schedule = "1F1B") {
+  const auto code =
+      runProgram({kRunProgram,
+                  {"--model", folder.write("model.json", kTinyModel), "--steps", "4", "--clock",
+                   "virtual", "--schedule", schedule, "--record", recording},
+                  {}},
+                 [](std::string_view) {}, {});
   ASSERT_TRUE(code) << code.error().text();
   ASSERT_EQ(*code, 0);
+}
+
+// caracal-run executes them, a profile of the run knows them, and plans follow.
+TEST(Loop, closesUnderOtherSchedules) {
+  for (const std::string schedule : {"interleaved:2", "zb-h1", "v-half"}) {
+    const TemporaryFolder folder;
+    const std::string baseline = folder.path("baseline.sqlite"),
+                      profile = folder.path("profile.json");
+    ASSERT_NO_FATAL_FAILURE(train(folder, baseline, schedule));
+    const json analyzed = runCaracalJson({"analyze", baseline});
+    for (const json& stage : analyzed.at("stages")) {
+      int64_t causes = 0;
+      for (const auto& [name, ns] : stage.at("causes").items()) causes += ns.get<int64_t>();
+      EXPECT_EQ(causes, stage.at("stepNs").get<int64_t>() - stage.at("busyNs").get<int64_t>());
+    }
+    ASSERT_EQ(runCaracal({"profile", baseline, "-o", profile}).exitCode, 0) << schedule;
+    const json planned = runCaracalJson({"plan", "--profile", profile, "--policy", "full",
+                                         "--budget", "1TiB", "-o", folder.path("full.json")});
+    EXPECT_EQ(planned.at("document").at("schedule"), schedule);
+    const json simulated =
+        runCaracalJson({"simulate", "--profile", profile, "--plan", folder.path("full.json")});
+    EXPECT_FALSE(simulated.at("replay").is_null()) << schedule;
+    const json measured =
+        runCaracalJson({"measure", "--profile", profile, "--plan", folder.path("full.json"),
+                        "--clock", "virtual", "--steps", "3", "-o", folder.path("m.sqlite")});
+    for (const json& stage : measured.at("runs").at(1).at("stages"))
+      EXPECT_GT(stage.at("exposedRecomputeNs").get<int64_t>(), 0) << schedule;
+  }
 }
 
 TEST(Loop, closesOnARunOfThisMachine) {

@@ -132,6 +132,8 @@ TEST(NsysLabels, caracalLabelsAreReadWholeOrNotAtAll) {
   using Role = CaracalLabel::Role;
   EXPECT_EQ(nsys::parseCaracalLabel("step:12"), (CaracalLabel{Role::kStep, Pass::kNone, 12, -1}));
   EXPECT_EQ(nsys::parseCaracalLabel("W:3:0"), (CaracalLabel{Role::kPass, Pass::kWeight, 3, 0}));
+  EXPECT_EQ(nsys::parseCaracalLabel("B:3:0:1"),
+            (CaracalLabel{Role::kPass, Pass::kBackward, 3, 0, 1}));
   EXPECT_EQ(nsys::parseCaracalLabel("layer:-1"), (CaracalLabel{Role::kLayer, Pass::kNone, -1, -1}));
   for (const char* const text :
        {"", "step", "step:", "step:1x", "F:1", "F:1:", "F::1", "Q:1:2", "op:qkv", "F:1:2:3"}) {
