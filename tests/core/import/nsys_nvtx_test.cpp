@@ -135,8 +135,8 @@ TEST(NsysLabels, caracalLabelsAreReadWholeOrNotAtAll) {
   EXPECT_EQ(nsys::parseCaracalLabel("B:3:0:1"),
             (CaracalLabel{Role::kPass, Pass::kBackward, 3, 0, 1}));
   EXPECT_EQ(nsys::parseCaracalLabel("layer:-1"), (CaracalLabel{Role::kLayer, Pass::kNone, -1, -1}));
-  for (const char* const text :
-       {"", "step", "step:", "step:1x", "F:1", "F:1:", "F::1", "Q:1:2", "op:qkv", "F:1:2:3"}) {
+  for (const char* const text : {"", "step", "step:", "step:1x", "F:1", "F:1:", "F::1", "Q:1:2",
+                                 "op:qkv", "F:1:2:", "F:1:2:3:4"}) {
     EXPECT_EQ(nsys::parseCaracalLabel(text), CaracalLabel{}) << text;
   }
 }
