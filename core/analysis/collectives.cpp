@@ -83,12 +83,13 @@ struct Calls {
   int64_t anonymous = 0;
 };
 
-Calls collectCalls(const Trace& trace, const CommNames& comm) {
+Calls collectCalls(const Trace& trace, const CommNames& comm, const std::stop_token& stop) {
   Calls calls;
   CommKernelFilter filter(trace, comm);
   const ProfilerSteps steps(trace);
   const Recordings recordings = findRecordings(trace);
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const CollectiveKind kind = kindOf(trace, e, filter);
       if (kind == CollectiveKind::kNone) continue;
@@ -183,8 +184,9 @@ void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRa
 
 }  // namespace
 
-CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm, MatchOrder order) {
-  const Calls calls = collectCalls(trace, comm);
+CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm, MatchOrder order,
+                                    const std::stop_token& stop) {
+  const Calls calls = collectCalls(trace, comm, stop);
   CollectiveMatching result;
   result.unmatchedEvents = calls.anonymous;
   for (const auto& [key, ofRank] : calls.byKey) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/comm_names.h"
@@ -47,6 +48,8 @@ struct CollectiveMatching {
 //
 // Point-to-point traffic (send, receive, and SendRecv kernels whose metadata names no collective)
 // and waits are not collectives and not looked at.
+//
+// Polls `stop` between tracks; what it then returns is not complete.
 enum class MatchOrder : uint8_t {
   kOverlapping,  // as above
   // For clocks that are not on common time yet: calls matched by order need not overlap, but all
@@ -54,6 +57,7 @@ enum class MatchOrder : uint8_t {
   kAnyTime,
 };
 CollectiveMatching matchCollectives(const trace::Trace& trace, const CommNames& comm,
-                                    MatchOrder order = MatchOrder::kOverlapping);
+                                    MatchOrder order = MatchOrder::kOverlapping,
+                                    const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -31,7 +31,9 @@ nlohmann::ordered_json jsonValue(const Cell& cell) {
   return nullptr;
 }
 
-std::string textOf(const Cell& cell, Unit unit) {
+}  // namespace
+
+std::string toText(const Cell& cell, Unit unit) {
   if (const auto* number = std::get_if<int64_t>(&cell)) {
     if (unit == Unit::kNs) return formatDuration(*number);
     if (unit == Unit::kBytes) return formatBytes(*number);
@@ -47,7 +49,6 @@ std::string textOf(const Cell& cell, Unit unit) {
   return {};
 }
 
-// "idleNs" -> "idle": the unit stands at each number.
 std::string heading(const Column& column) {
   static const std::string kSuffixes[] = {"", "Ns", "Bytes", "Pct", "GBps"};
   const std::string& suffix = kSuffixes[static_cast<size_t>(column.unit)];
@@ -55,8 +56,6 @@ std::string heading(const Column& column) {
     return column.key;
   return column.key.substr(0, column.key.size() - suffix.size());
 }
-
-}  // namespace
 
 std::string toCsv(const DataTable& table) {
   std::string text;
@@ -89,7 +88,7 @@ TextTable toText(const DataTable& table) {
   for (const Column& column : table.columns) text.header.push_back(heading(column));
   for (const auto& row : table.rows) {
     std::vector<std::string> cells;
-    for (size_t c = 0; c < row.size(); ++c) cells.push_back(textOf(row[c], table.columns[c].unit));
+    for (size_t c = 0; c < row.size(); ++c) cells.push_back(toText(row[c], table.columns[c].unit));
     text.rows.push_back(std::move(cells));
   }
   return text;

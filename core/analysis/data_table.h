@@ -29,6 +29,10 @@ struct DataTable {
   std::vector<std::string> notes;       // what a reader must know; printed below the text
 };
 
+// A number with its unit, for people: "1.23 ms"; empty when it is not known.
+std::string toText(const Cell& cell, Unit unit);
+// "idleNs" -> "idle": the unit stands at each number.
+std::string heading(const Column& column);
 // RFC 4180: a header of keys, fields with commas, quotes or line ends quoted, lines end in CRLF.
 // Numbers are written in full, never with units. Notes are left out.
 std::string toCsv(const DataTable& table);

@@ -169,12 +169,13 @@ std::vector<int64_t> recordsOfRanks(const Trace& trace) {
 }  // namespace
 
 std::vector<DeviceFigures> deviceFigures(const Trace& trace, const CommNames& comm,
-                                         std::optional<Span> range) {
+                                         std::optional<Span> range, const std::stop_token& stop) {
   const std::vector<RankContent> content = contentOfRanks(trace);
   CommKernelFilter filter(trace, comm);
   std::map<DeviceId, Work> devices;
   std::vector<bool> seen(trace.ranks().size(), false);
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     const RankContent& rank = content[track.rank];
     Work* work = nullptr;
     forEachEvent(track, [&](EventIndex e) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,10 @@ struct DeviceCounts {
 
 // One row per (rank, device) that has GPU work, in order of rank and device; ranks without any get
 // one row with device "". `range` clips every interval; without it the whole trace. Linear in the
-// events.
+// events. Polls `stop` between tracks; what it then returns is not complete.
 std::vector<DeviceFigures> deviceFigures(const trace::Trace& trace, const CommNames& comm,
-                                         std::optional<Span> range = {});
+                                         std::optional<Span> range = {},
+                                         const std::stop_token& stop = {});
 std::vector<DeviceCounts> deviceCounts(const trace::Trace& trace, const CommNames& comm);
 
 }  // namespace caracal::analysis

@@ -19,17 +19,19 @@ ClockModel fitFarClocks(const trace::Trace& trace, const CommNames& comm,
 
 }  // namespace
 
-PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommNames& comm) {
+PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommNames& comm,
+                       const std::stop_token& stop) {
   PreparedRun run{std::move(trace), {}, {}, {}};
-  run.collectives = matchCollectives(*run.trace, comm);
-  run.transfers = matchTransfers(*run.trace, comm);
+  run.collectives = matchCollectives(*run.trace, comm, MatchOrder::kOverlapping, stop);
+  run.transfers = matchTransfers(*run.trace, comm, stop);
+  if (stop.stop_requested()) return run;
   run.clocks = fitClocks(*run.trace, run.collectives, run.transfers);
   if (run.collectives.unmatchedEvents > 0)
     run.clocks = fitFarClocks(*run.trace, comm, run.transfers, std::move(run.clocks));
-  if (!run.clocks.anyCorrected()) return run;
+  if (!run.clocks.anyCorrected() || stop.stop_requested()) return run;
   run.trace = alignClocks(run.trace, run.clocks);
-  run.collectives = matchCollectives(*run.trace, comm);
-  run.transfers = matchTransfers(*run.trace, comm);
+  run.collectives = matchCollectives(*run.trace, comm, MatchOrder::kOverlapping, stop);
+  run.transfers = matchTransfers(*run.trace, comm, stop);
   return run;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "core/analysis/clock.h"
 #include "core/analysis/collectives.h"
@@ -19,7 +20,9 @@ struct PreparedRun {
   TransferMatching transfers;                 // of `trace`
 };
 
-// REQUIRES: trace is not null.
-PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommNames& comm);
+// REQUIRES: trace is not null. Once `stop` is requested it returns soon, with a result that is not
+// complete and not to be used.
+PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommNames& comm,
+                       const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

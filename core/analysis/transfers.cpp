@@ -77,11 +77,13 @@ TransferSide transferSide(const Trace& trace, EventIndex event) {
   return name.starts_with("send.") ? TransferSide::kSend : TransferSide::kNone;
 }
 
-TransferMatching matchTransfers(const Trace& trace, const CommNames& comm) {
+TransferMatching matchTransfers(const Trace& trace, const CommNames& comm,
+                                const std::stop_token& stop) {
   CommKernelFilter filter(trace, comm);
   const Recordings recordings = findRecordings(trace);
   std::map<TransferKey, Sides> byKey;
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (trace.kind(e) != EventKind::kComm && !filter.isCommKernel(e)) continue;
       const auto key = keyOf(trace, track, e, recordings.recordingOfRank[track.rank]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/comm_names.h"
@@ -28,7 +29,9 @@ struct TransferMatching {
 // Transfers on lanes of schedules, and kernels whose metadata says send or receive and with whom.
 // The n-th send of A to B in one direction, step and micro-batch is the n-th receive of B from A;
 // where one side saw more, the longer list is cut at its edges so that ends fit best. SendRecv
-// kernels without metadata may be anything and are not looked at.
-TransferMatching matchTransfers(const trace::Trace& trace, const CommNames& comm);
+// kernels without metadata may be anything and are not looked at. Polls `stop` between tracks; what
+// it then returns is not complete.
+TransferMatching matchTransfers(const trace::Trace& trace, const CommNames& comm,
+                                const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis
