@@ -8,95 +8,34 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
-#include <random>
 
-#include "core/trace/trace_builder.h"
 #include "core/trace/trace_file.h"
+#include "tests/bench/generated_run.h"
 
 namespace caracal::bench {
 namespace {
 
 using trace::EventIndex;
-using trace::EventKind;
 using trace::Trace;
-using trace::TraceBuilder;
 using trace::TrackIndex;
 using Clock = std::chrono::steady_clock;
-
-constexpr int kRanks = 64;
-
-int64_t eventsWanted() {
-  const char* text = std::getenv("CARACAL_BENCH_EVENTS");
-  return text == nullptr ? 100'000'000 : std::atoll(text);
-}
 
 double secondsSince(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// Operator, launch and kernel, over and over; kernels wait for their launch and their stream.
-TraceBuilder rankOf(int32_t number, int64_t kernels) {
-  std::mt19937 random(static_cast<uint32_t>(number));
-  const auto below = [&](int64_t limit) { return static_cast<int64_t>(random()) % limit; };
-  TraceBuilder builder;
-  const uint32_t rank = builder.addRank({.rank = number, .device = 0});
-  const TrackIndex host = builder.addTrack({.kind = trace::TrackKind::kCpuThread, .rank = rank});
-  const TrackIndex stream = builder.addTrack({.kind = trace::TrackKind::kGpuStream, .rank = rank});
-  std::vector<trace::NameId> operators, kernelNames, shapes;
-  for (int i = 0; i < 400; ++i) {
-    operators.push_back(builder.intern(fmt::format("aten::operator_{}", i)));
-    kernelNames.push_back(builder.intern(fmt::format(
-        "void at::native::vectorized_elementwise_kernel<4, at::native::Functor{}>", i)));
-    shapes.push_back(builder.intern(fmt::format("grid {}x1x1, block 256x1x1", i)));
-  }
-  const trace::NameId launch = builder.intern("cudaLaunchKernel");
-  int64_t now = 1'700'000'000'000'000'000, free = now;
-  for (int64_t i = 0; i < kernels; ++i) {
-    const auto id = static_cast<uint64_t>(i) + 1;
-    const auto pick = static_cast<size_t>(below(400));
-    now += 9'000 + below(4'000);
-    free = std::max(free + below(900), now + 6'000);
-    const int64_t duration = 1'000 + below(12'000);
-    builder.add({host, EventKind::kCpuOp, operators[pick], now, 8'000});
-    builder.add({host, EventKind::kRuntime, launch, now + 2'000, 4'000, id});
-    builder.add({stream, EventKind::kKernel, kernelNames[pick], free, duration, id},
-                {.detail = shapes[pick]});
-    free += duration;
-  }
-  return builder;
-}
-
-struct Run {
-  std::shared_ptr<const Trace> trace;
-  double seconds = 0;
-};
-
-const Run& run() {
-  static const Run kRun = [] {
-    const auto begin = Clock::now();
-    std::vector<TraceBuilder> builders;
-    for (int32_t r = 0; r < kRanks; ++r) {
-      builders.push_back(rankOf(r, eventsWanted() / kRanks / 3));
-      builders.back().pack();
-    }
-    auto merged = TraceBuilder::merge(std::move(builders));
-    return Run{std::move(merged), secondsSince(begin)};
-  }();
-  return kRun;
-}
-
 void buildStore(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(run().trace.get());
-  const auto events = static_cast<double>(run().trace->eventCount());
+  for (auto _ : state) benchmark::DoNotOptimize(generatedRun().trace.get());
+  const auto events = static_cast<double>(generatedRun().trace->eventCount());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   state.counters["events"] = events;
-  state.counters["events/s"] = events / run().seconds;
-  state.counters["bytesPerEvent"] = static_cast<double>(run().trace->memoryBytes()) / events;
-  state.counters["peakRss/store"] =
-      static_cast<double>(usage.ru_maxrss) * 1024 / static_cast<double>(run().trace->memoryBytes());
+  state.counters["events/s"] = events / generatedRun().seconds;
+  state.counters["bytesPerEvent"] =
+      static_cast<double>(generatedRun().trace->memoryBytes()) / events;
+  state.counters["peakRss/store"] = static_cast<double>(usage.ru_maxrss) * 1024 /
+                                    static_cast<double>(generatedRun().trace->memoryBytes());
 }
 BENCHMARK(buildStore)->Iterations(1);
 
@@ -119,7 +58,7 @@ int64_t busyByScan(const Trace& trace, const trace::Track& track, Span span) {
 }
 
 void aggregateOfAllTracks(benchmark::State& state) {
-  const Trace& trace = *run().trace;
+  const Trace& trace = *generatedRun().trace;
   const Span span = middleHalf(trace);
   auto begin = Clock::now();
   int64_t expected = 0, busy = 0;
@@ -137,7 +76,7 @@ BENCHMARK(aggregateOfAllTracks)->Unit(benchmark::kMillisecond);
 
 // A row 1,920 pixels wide over the whole run.
 void rowOfPixels(benchmark::State& state) {
-  const Trace& trace = *run().trace;
+  const Trace& trace = *generatedRun().trace;
   for (auto _ : state) benchmark::DoNotOptimize(trace.activityBins(1, trace.range(), 1920));
 }
 BENCHMARK(rowOfPixels)->Unit(benchmark::kMillisecond);
@@ -163,7 +102,7 @@ void openFromCache(benchmark::State& state) {
   const auto path = std::filesystem::temp_directory_path() /
                     fmt::format("caracal-bench-{}.caracal-trace", ::getpid());
   const auto begin = Clock::now();
-  const auto written = trace::writeTraceFile(*run().trace, {}, path.string());
+  const auto written = trace::writeTraceFile(*generatedRun().trace, {}, path.string());
   state.counters["writeSeconds"] = secondsSince(begin);
   for (auto _ : state) {
     if (written && trace::readTraceFile(path.string())) continue;

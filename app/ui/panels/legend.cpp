@@ -2,7 +2,6 @@
 
 #include <QImage>
 #include <QPainter>
-#include <array>
 
 namespace caracal::ui {
 namespace {
@@ -48,17 +47,14 @@ Qt::BrushStyle brushOf(Hatch hatch) {
 }  // namespace
 
 std::vector<Paint> paintsOf(const Scene& scene) {
-  std::array<bool, static_cast<size_t>(Paint::kCount)> used{};
-  const auto note = [&used](const Lane& lane) {
-    for (const Block& block : lane.blocks()) used[static_cast<size_t>(block.style.paint)] = true;
-  };
+  uint32_t used = 0;
   for (const Row& row : scene.rows) {
-    for (const Lane& lane : row.lanes) note(lane);
-    note(row.bubbles);
+    for (const Lane& lane : row.lanes) used |= lane.paints();
+    used |= row.bubbles.paints();
   }
   std::vector<Paint> paints;
-  for (size_t p = 0; p < used.size(); ++p) {
-    if (used[p]) paints.push_back(static_cast<Paint>(p));
+  for (size_t p = 0; p < static_cast<size_t>(Paint::kCount); ++p) {
+    if ((used >> p & 1) != 0) paints.push_back(static_cast<Paint>(p));
   }
   return paints;
 }

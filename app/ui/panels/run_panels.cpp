@@ -85,10 +85,16 @@ void FiguresPanel::refresh() {
   using Figures = std::vector<analysis::DeviceFigures>;
   m_slot.start<Figures>(
       tr("Device figures"),
-      [run, range](std::stop_token, const Progress&) -> Result<Figures> {
-        return analysis::deviceFigures(*run->trace, analysis::CommNames{}, range);
+      [run, range](std::stop_token stop, const Progress&) -> Result<Figures> {
+        auto figures = analysis::deviceFigures(*run->trace, analysis::CommNames{}, range, stop);
+        if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+        return figures;
       },
-      [this](const Result<Figures>& figures) { m_table->set(deviceTable(*figures)); });
+      [this](const Result<Figures>& figures) {
+        if (figures) return m_table->set(deviceTable(*figures));
+        m_table->set({});
+        m_caption->setText(tr("The figures were stopped; select a range or a block to make them."));
+      });
 }
 
 StagesPanel::StagesPanel(Workspace& workspace, QWidget* parent)

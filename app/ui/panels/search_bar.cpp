@@ -79,12 +79,15 @@ void SearchBar::search() {
 }
 
 void SearchBar::showCount() {
-  const int count = static_cast<int>(m_controller.hits().hits.size());
+  const int count = static_cast<int>(m_controller.hits().total);
   if (m_input->text().isEmpty()) return m_count->clear();
   if (count == 0) return m_count->setText(tr("no hits"));
   const int current = m_controller.currentHit();
-  m_count->setText(current < 0 ? (count == 1 ? tr("1 hit") : tr("%L1 hits").arg(count))
-                               : tr("%1 of %2").arg(current + 1).arg(count));
+  QString words = current < 0 ? (count == 1 ? tr("1 hit") : tr("%L1 hits").arg(count))
+                              : tr("%L1 of %L2").arg(current + 1).arg(count);
+  if (count > static_cast<int>(kMostHits))
+    words += tr(", the first %L1 kept").arg(static_cast<int>(kMostHits));
+  m_count->setText(words);
 }
 
 }  // namespace caracal::ui

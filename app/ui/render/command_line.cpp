@@ -26,12 +26,15 @@ struct Options {
                           tr("First time shown, from the start of the run: 12ms, 3.5s."),
                           tr("time")};
   QCommandLineOption to{QStringLiteral("to"), tr("Last time shown."), tr("time")};
-  QCommandLineOption view{QStringLiteral("view"), tr("timeline, plan or compare."), tr("view"),
-                          QStringLiteral("timeline")};
+  QCommandLineOption view{QStringLiteral("view"), tr("timeline, folded, window, plan or compare."),
+                          tr("view"), QStringLiteral("timeline")};
+  QCommandLineOption panel{QStringLiteral("panel"),
+                           tr("The panel in front of --view window: collectives, clocks, ..."),
+                           tr("name")};
   QCommandLineOption theme{QStringLiteral("theme"), tr("light or dark."), tr("theme")};
 
   void addTo(QCommandLineParser& parser) const {
-    parser.addOptions({render, size, width, height, from, to, view, theme});
+    parser.addOptions({render, size, width, height, from, to, view, panel, theme});
   }
 };
 
@@ -62,9 +65,12 @@ Result<ThemeKind> readTheme(const QString& text) {
 
 Result<RenderView> readView(const QString& text) {
   if (text == QLatin1String("timeline")) return RenderView::kTimeline;
+  if (text == QLatin1String("folded")) return RenderView::kFolded;
+  if (text == QLatin1String("window")) return RenderView::kWindow;
   if (text == QLatin1String("plan")) return RenderView::kPlan;
   if (text == QLatin1String("compare")) return RenderView::kCompare;
-  return fail(ErrorCode::kInvalidInput, "'{}' is no view; there are timeline, plan and compare",
+  return fail(ErrorCode::kInvalidInput,
+              "'{}' is no view; there are timeline, folded, window, plan and compare",
               text.toStdString());
 }
 
@@ -102,6 +108,7 @@ Result<RenderCommand> readRender(const QCommandLineParser& parser, const Options
   }
   CARACAL_TRY(view, readView(parser.value(options.view)));
   command.view = view;
+  command.panel = parser.value(options.panel);
   command.options.theme = theme.value_or(ThemeKind::kLight);
   return command;
 }

@@ -7,6 +7,7 @@
 
 #include "app/ui/window/error_bar.h"
 #include "app/ui/window/main_window.h"
+#include "app/ui/window/panel_docks.h"
 #include "app/ui/window/settings.h"
 
 namespace caracal::ui {
@@ -30,7 +31,7 @@ void waitUntilIdle(const JobBoard& jobs) {
 
 Result<void> grabWindow(MainWindow& window, const RenderCommand& command) {
   if (!command.output.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
-    return fail(ErrorCode::kInvalidInput, "the plan and compare views are written as .png, not {}",
+    return fail(ErrorCode::kInvalidInput, "pictures of the window are written as .png, not {}",
                 command.output.toStdString());
   }
   const bool plan = command.view == RenderView::kPlan;
@@ -38,11 +39,19 @@ Result<void> grabWindow(MainWindow& window, const RenderCommand& command) {
     return fail(ErrorCode::kCannotAnswer,
                 "there is no profile among the inputs, so there is no plan to show");
   }
-  if (!plan) window.plan().tryPolicies();
+  const bool compare = command.view == RenderView::kCompare;
+  if (compare) window.plan().tryPolicies();
   window.resize(command.options.width,
                 command.options.height > 0 ? command.options.height : kWindowSize.height());
   window.show();
-  window.showLayout(plan ? QStringLiteral("plan") : QStringLiteral("compare"));
+  window.showLayout(plan      ? QStringLiteral("plan")
+                    : compare ? QStringLiteral("compare")
+                              : QStringLiteral("analyse"));
+  if (!command.panel.isEmpty() && !window.docks().raise(command.panel)) {
+    return fail(ErrorCode::kInvalidInput, "there is no panel '{}'; there are {}",
+                command.panel.toStdString(),
+                window.docks().ids().join(QStringLiteral(", ")).toStdString());
+  }
   waitUntilIdle(window.jobs());
   if (!window.grab().save(command.output, "PNG")) {
     return fail(ErrorCode::kIo, "{} could not be written; is the folder there and writable?",
@@ -66,7 +75,12 @@ Result<void> runRender(const RenderCommand& command, QStringList& notices) {
                 words.isEmpty() ? std::string("nothing could be opened") : words.toStdString());
   }
   if (!words.isEmpty()) notices << words;
-  if (command.view != RenderView::kTimeline) return grabWindow(window, command);
+  if (command.view == RenderView::kFolded) {
+    window.foldSteps();
+    waitUntilIdle(window.jobs());
+  } else if (command.view != RenderView::kTimeline) {
+    return grabWindow(window, command);
+  }
   const Scene& scene = window.timeline().scene();
   if (command.output.endsWith(QLatin1String(".svg"), Qt::CaseInsensitive)) {
     return writeTimelineSvg(scene, command.options, command.output);

@@ -10,12 +10,19 @@
 
 namespace caracal::ui {
 
-enum class RenderView : uint8_t { kTimeline, kPlan, kCompare };
+enum class RenderView : uint8_t {
+  kTimeline,
+  kFolded,  // the timeline of all steps below each other
+  kWindow,  // everything, with one panel in front
+  kPlan,
+  kCompare
+};
 
 struct RenderCommand {
-  QString output;     // .png or .svg; views other than the timeline are PNG only
+  QString output;     // .png or .svg; pictures of the window are PNG only
   QStringList paths;  // what the window would open
   RenderView view = RenderView::kTimeline;
+  QString panel;  // in front of kWindow (PanelDocks::raise); empty: the figures
   RenderOptions options;
 };
 

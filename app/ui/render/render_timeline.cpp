@@ -70,11 +70,16 @@ void paintLane(QPainter& painter, const Picture& picture, const Scene& scene, ui
   const auto [first, last] = lane.touching(view.span());
   double drawnTo = -1;
   std::string buffer;
-  for (size_t i = first; i < last; ++i) {
-    const Block& block = lane.blocks()[i];
+  for (size_t i = first; i < last;) {
+    const Block block = lane[i];
     const double left = std::max(0.0, view.pixelOf(block.beginNs));
     const double right = std::min<double>(view.width, view.pixelOf(block.endNs));
-    if (right <= drawnTo) continue;
+    if (right <= drawnTo) {
+      // The next one that reaches out of the pixel just drawn.
+      i = std::max(i + 1, lane.touching({view.timeAt(drawnTo), INT64_MAX}).first);
+      continue;
+    }
+    ++i;
     const QRectF area(picture.canvas.left() + left, picture.canvas.top() + placed.top,
                       std::max(1.0, right - left), placed.height - 1);
     drawnTo = std::max(right, left + 1);

@@ -120,6 +120,17 @@ void describeBubble(Facts& facts, const SceneBubble& bubble, const Row& row) {
   facts.addNumber(tr("replica"), row.replica);
 }
 
+// A block of the median over folded steps is no event.
+void describeMedian(Facts& facts, const Scene& scene, uint32_t row, const Block& block) {
+  std::string buffer;
+  facts.add(tr("name"), blockText(scene, row, block, buffer));
+  facts.add(tr("kind"), tr("median over the folded steps"));
+  facts.add(tr("duration"), exactDuration(block.durationNs()));
+  facts.add(tr("start in the step"), exactDuration(block.beginNs));
+  facts.add(tr("end in the step"), exactDuration(block.endNs));
+  facts.addNumber(tr("stage"), scene.rows[row].stage);
+}
+
 }  // namespace
 
 std::string_view shortName(std::string_view name) {
@@ -150,10 +161,12 @@ std::string_view blockText(const Scene& scene, uint32_t row, const Block& block,
 
 std::vector<BlockFact> describeBlock(const Scene& scene, const BlockRef& ref) {
   Facts facts;
-  const Block& block = blockOf(scene, ref);
+  const Block block = blockOf(scene, ref);
   const SceneRun& run = scene.runOf(ref.row);
   if (isBubble(block.style.paint)) {
     describeBubble(facts, scene.bubbles[block.source], scene.rows[ref.row]);
+  } else if (scene.folded && scene.rows[ref.row].kind == RowKind::kStage) {
+    describeMedian(facts, scene, ref.row, block);
   } else {
     describeEvent(facts, run, block.source);
   }

@@ -9,62 +9,77 @@ namespace {
 // Narrower blocks would be all border.
 constexpr int kLeastEdgePixels = 4;
 
+// The first whole ns that lies at `pixel` or behind it.
+int64_t edgeAt(const TimeView& view, int pixel) {
+  int64_t edge = view.beginNs + static_cast<int64_t>(std::ceil(pixel * view.nsPerPixel));
+  while (view.pixelOf(edge - 1) >= pixel) --edge;
+  while (view.pixelOf(edge) < pixel) ++edge;
+  return edge;
+}
+
+// Adds `ns` of something whose style is asked for only if it is the column's largest part so far.
+template <class Style>
+void offer(Column& column, double ns, const Style& style) {
+  column.busyNs += ns;
+  if (column.touched && ns <= column.bestNs) return;
+  column.bestNs = ns;
+  column.style = style();
+  column.touched = true;
+}
+
 }  // namespace
+
+Columns::Columns(const TimeView& view) : m_view(view), m_columns(static_cast<size_t>(view.width)) {
+  m_edges.reserve(m_columns.size() + 1);
+  for (int pixel = 0; pixel <= view.width; ++pixel) m_edges.push_back(edgeAt(view, pixel));
+}
 
 void Columns::clear() {
   std::fill(m_columns.begin(), m_columns.end(), Column{});
 }
 
-int Columns::columnOf(int64_t timeNs) const {
-  const double pixel = std::floor(m_view.pixelOf(timeNs));
-  return static_cast<int>(std::clamp(pixel, -1.0, static_cast<double>(m_view.width)));
-}
-
-void Columns::put(int column, double ns, BlockStyle style) {
-  Column& c = m_columns[static_cast<size_t>(column)];
-  c.busyNs += ns;
-  if (!c.touched || ns > c.bestNs) {
-    c.bestNs = ns;
-    c.style = style;
+void Columns::addWide(Span span, BlockStyle style) {
+  const double begin = m_view.pixelOf(span.beginNs);
+  const double end = m_view.pixelOf(span.endNs);
+  const int first = std::max(0, static_cast<int>(std::floor(std::max(begin, 0.0))));
+  const int last = static_cast<int>(std::min<double>(std::ceil(end), m_view.width)) - 1;
+  for (int c = first; c <= last; ++c) {
+    const double part = std::min<double>(end, c + 1) - std::max<double>(begin, c);
+    offer(m_columns[static_cast<size_t>(c)], part * m_view.nsPerPixel, [&] { return style; });
   }
-  c.touched = true;
-}
-
-void Columns::addBlock(const Block& block) {
-  const int first = columnOf(block.beginNs);
-  const int last = std::max(first, columnOf(std::max(block.beginNs, block.endNs - 1)));
-  if (last < 0 || first >= m_view.width) return;
-  if (first == last) {
-    put(first, static_cast<double>(block.durationNs()), block.style);
-    return;
-  }
-  const auto inColumn = [&](int column) {
-    const double begin = std::max(m_view.pixelOf(block.beginNs), static_cast<double>(column));
-    const double end = std::min(m_view.pixelOf(block.endNs), static_cast<double>(column + 1));
-    return (end - begin) * m_view.nsPerPixel;
-  };
-  for (int c = std::max(first, 0); c <= std::min(last, m_view.width - 1); ++c) {
-    put(c, c == first || c == last ? inColumn(c) : m_view.nsPerPixel, block.style);
-  }
-  if (first >= 0 && last - first >= kLeastEdgePixels)
+  if (begin >= 0 && first < m_view.width && last - first >= kLeastEdgePixels)
     m_columns[static_cast<size_t>(first)].edge = true;
 }
 
 void Columns::add(const Lane& lane) {
-  const std::vector<Block>& blocks = lane.blocks();
-  const auto [first, last] = lane.touching(m_view.span());
+  const auto [first, last] = lane.touching({m_edges.front(), m_edges.back()});
+  size_t column = 0;  // of what the walk has reached
+  // Whether all of [beginNs, endNs) is one column.
+  const auto isInOne = [&](int64_t beginNs, int64_t endNs) {
+    if (beginNs < m_edges.front()) return false;
+    while (column + 1 < m_columns.size() && m_edges[column + 1] <= beginNs) ++column;
+    return endNs <= m_edges[column + 1];
+  };
+  // A ns can be many columns wide: then only instants take one.
+  const bool fine = m_view.nsPerPixel < 1;
   lane.walk(
       first, last,
-      [&](size_t, size_t, size_t begin, size_t end) {
-        const int column = columnOf(blocks[begin].beginNs);
-        const Block& back = blocks[end - 1];
-        return column >= 0 && column < m_view.width &&
-               columnOf(std::max(back.beginNs, back.endNs - 1)) == column;
+      [&](const Lane::Node& node) {
+        return (!fine || node.busyNs == 0) && isInOne(node.beginNs, node.endNs);
       },
-      [&](const Lane::Node& node, size_t begin, size_t) {
-        put(columnOf(blocks[begin].beginNs), static_cast<double>(node.busyNs), node.style);
+      [&](const Lane::Node& node) {
+        offer(m_columns[column], static_cast<double>(node.busyNs), [&] { return node.style; });
       },
-      [&](size_t index) { addBlock(blocks[index]); });
+      [&](size_t index) {
+        const Span span = lane.span(index);
+        const int64_t durationNs = span.lengthNs();
+        if ((fine && durationNs > 0) ||
+            !isInOne(span.beginNs, std::max(span.endNs, span.beginNs + 1))) {
+          return addWide(span, lane.style(index));
+        }
+        offer(m_columns[column], static_cast<double>(durationNs),
+              [&] { return lane.style(index); });
+      });
 }
 
 double Columns::share(const Column& column) const {

@@ -20,8 +20,7 @@ struct Column {
 
 class Columns {
  public:
-  explicit Columns(const TimeView& view)
-      : m_view(view), m_columns(static_cast<size_t>(view.width)) {}
+  explicit Columns(const TimeView& view);
   void clear();
   void add(const Lane& lane);
 
@@ -31,11 +30,11 @@ class Columns {
   double share(const Column& column) const;
 
  private:
-  int columnOf(int64_t timeNs) const;
-  void addBlock(const Block& block);
-  void put(int column, double ns, BlockStyle style);
+  void addWide(Span span, BlockStyle style);
 
   TimeView m_view;
+  // Column c is every whole ns of [m_edges[c], m_edges[c + 1]).
+  std::vector<int64_t> m_edges;
   std::vector<Column> m_columns;
 };
 

@@ -7,6 +7,8 @@
 namespace caracal::ui {
 namespace {
 
+static_assert(static_cast<size_t>(Paint::kCount) <= 32, "paints() has a bit for every paint");
+
 // The style with the largest share of a handful of (style, weight) pairs.
 class Majority {
  public:
@@ -27,21 +29,23 @@ class Majority {
   }
 
  private:
-  std::array<BlockStyle, Lane::kFanOut> m_styles{};
-  std::array<int64_t, Lane::kFanOut> m_weights{};
+  std::array<BlockStyle, Lane::kLeafSize> m_styles{};
+  std::array<int64_t, Lane::kLeafSize> m_weights{};
   size_t m_used = 0;
 };
 
-// One level up: `count` children, read through `child(i)` -> Node.
+// One level up: `count` children, read through `child(i)` -> Node, `fanOut` of them a node.
 template <class Child>
-std::vector<Lane::Node> raise(size_t count, const Child& child) {
+std::vector<Lane::Node> raised(size_t count, size_t fanOut, const Child& child) {
   std::vector<Lane::Node> nodes;
-  nodes.reserve(count / Lane::kFanOut + 1);
-  for (size_t first = 0; first < count; first += Lane::kFanOut) {
+  nodes.reserve(count / fanOut + 1);
+  for (size_t first = 0; first < count; first += fanOut) {
     Majority majority;
     Lane::Node node;
-    for (size_t i = first; i < std::min(first + Lane::kFanOut, count); ++i) {
+    for (size_t i = first; i < std::min(first + fanOut, count); ++i) {
       const Lane::Node part = child(i);
+      if (i == first) node.beginNs = part.beginNs;
+      node.endNs = part.endNs;
       node.busyNs += part.busyNs;
       node.longestNs = std::max(node.longestNs, part.longestNs);
       majority.add(part.style, part.busyNs);
@@ -54,62 +58,96 @@ std::vector<Lane::Node> raise(size_t count, const Child& child) {
 
 }  // namespace
 
-Lane::Lane(std::vector<Block> blocks) : m_blocks(std::move(blocks)) {
+Lane::Lane(std::vector<Block> blocks) : m_blocks(std::move(blocks)), m_count(m_blocks.size()) {
   assert(std::is_sorted(m_blocks.begin(), m_blocks.end(),
                         [](const Block& a, const Block& b) { return a.beginNs < b.beginNs; }) &&
          "a lane's blocks come in time order");
-  if (m_blocks.size() < kFanOut) return;
-  m_levels.push_back(raise(m_blocks.size(), [this](size_t i) {
-    return Node{m_blocks[i].durationNs(), m_blocks[i].durationNs(), m_blocks[i].style};
-  }));
+  raise();
+}
+
+Lane::Lane(std::shared_ptr<const EventBlocks> events, trace::EventIndex first, size_t count)
+    : m_events(std::move(events)), m_first(first), m_count(count) {
+  raise();
+}
+
+Lane::Lane(std::shared_ptr<const EventBlocks> events, trace::PackedColumn picked)
+    : m_events(std::move(events)), m_picked(std::move(picked)), m_count(m_picked.size()) {
+  raise();
+}
+
+void Lane::raise() {
+  const auto leaf = [this](size_t i) {
+    const Span s = span(i);
+    const BlockStyle painted = style(i);
+    m_paints |= uint32_t{1} << static_cast<unsigned>(painted.paint);
+    return Node{s.beginNs, std::max(s.endNs, s.beginNs + 1), s.lengthNs(),
+                static_cast<float>(s.lengthNs()), painted};
+  };
+  if (m_count < kLeafSize) {
+    for (size_t i = 0; i < m_count; ++i) leaf(i);
+    return;
+  }
+  m_levels.push_back(raised(m_count, kLeafSize, leaf));
   while (m_levels.back().size() >= kFanOut) {
     const std::vector<Node>& below = m_levels.back();
-    m_levels.push_back(raise(below.size(), [&below](size_t i) { return below[i]; }));
+    m_levels.push_back(raised(below.size(), kFanOut, [&below](size_t i) { return below[i]; }));
   }
 }
 
-std::pair<size_t, size_t> Lane::touching(Span span) const {
-  // Blocks do not overlap, so ends ascend with begins.
-  const auto first = std::partition_point(m_blocks.begin(), m_blocks.end(), [&](const Block& b) {
-    return b.endNs <= span.beginNs && b.beginNs < span.beginNs;
-  });
-  const auto last = std::partition_point(first, m_blocks.end(),
-                                         [&](const Block& b) { return b.beginNs < span.endNs; });
-  return {static_cast<size_t>(first - m_blocks.begin()),
-          static_cast<size_t>(last - m_blocks.begin())};
+Block Lane::operator[](size_t i) const {
+  if (m_events == nullptr) return m_blocks[i];
+  const uint32_t event = source(i);
+  const Span s = m_events->span(event);
+  return {s.beginNs, s.endNs, event, m_events->style(event)};
+}
+
+size_t Lane::firstFrom(int64_t timeNs) const {
+  size_t low = 0, high = m_count;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (span(middle).beginNs < timeNs) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+std::pair<size_t, size_t> Lane::touching(Span window) const {
+  // Blocks do not overlap, so only the last one before the window can reach into it.
+  size_t first = firstFrom(window.beginNs);
+  if (first > 0 && span(first - 1).endNs > window.beginNs) --first;
+  return {first, std::max(first, firstFrom(window.endNs))};
 }
 
 size_t Lane::at(int64_t timeNs, int64_t toleranceNs) const {
   // Without overlap the nearest block is the last that begins at or before the time, or the next
   // one.
-  const auto after = static_cast<size_t>(
-      std::partition_point(m_blocks.begin(), m_blocks.end(),
-                           [&](const Block& b) { return b.beginNs <= timeNs; }) -
-      m_blocks.begin());
+  const size_t after = firstAfter(timeNs);
   const auto distance = [&](size_t i) {
-    const Block& b = m_blocks[i];
-    return std::max({b.beginNs - timeNs, timeNs - std::max(b.endNs - 1, b.beginNs), int64_t{0}});
+    const Span s = span(i);
+    return std::max({s.beginNs - timeNs, timeNs - std::max(s.endNs - 1, s.beginNs), int64_t{0}});
   };
-  size_t best = m_blocks.size();
-  for (size_t i = after > 0 ? after - 1 : 0; i < std::min(after + 1, m_blocks.size()); ++i) {
-    if (distance(i) <= toleranceNs && (best == m_blocks.size() || distance(i) < distance(best)))
-      best = i;
+  size_t best = m_count;
+  for (size_t i = after > 0 ? after - 1 : 0; i < std::min(after + 1, m_count); ++i) {
+    if (distance(i) <= toleranceNs && (best == m_count || distance(i) < distance(best))) best = i;
   }
   return best;
 }
 
+size_t Lane::memoryBytes() const {
+  size_t bytes = m_blocks.capacity() * sizeof(Block) + m_picked.memoryBytes();
+  for (const std::vector<Node>& level : m_levels) bytes += level.capacity() * sizeof(Node);
+  return bytes;
+}
+
 std::vector<Lane> spreadOverLanes(const std::vector<Block>& blocks) {
   std::vector<std::vector<Block>> lanes;
-  std::vector<int64_t> lastEnds;
+  LaneEnds ends;
   for (const Block& block : blocks) {
-    const auto free = std::find_if(lastEnds.begin(), lastEnds.end(),
-                                   [&](int64_t end) { return end <= block.beginNs; });
-    const auto lane = static_cast<size_t>(free - lastEnds.begin());
-    if (free == lastEnds.end()) {
-      lastEnds.push_back(0);
-      lanes.emplace_back();
-    }
-    lastEnds[lane] = block.endNs;
+    const size_t lane = ends.place(block.span());
+    if (lane == lanes.size()) lanes.emplace_back();
     lanes[lane].push_back(block);
   }
   std::vector<Lane> result;

@@ -1,74 +1,95 @@
 // Lane: non-overlapping blocks in time order, with a pyramid that answers "what is in this span?"
 // in logarithmic time, so that a frame costs pixels and not events.
 //
-// Level 0 are the blocks; a node of level k stands for kFanOut^k of them and holds the exact sum of
-// their durations, the longest of them, and the style that takes most of the sum. Immutable; safe
-// to read from any thread.
+// The blocks of a track are its events, read from the trace's columns: a lane of all of them holds
+// no more than their range, a lane of some a packed column of their indices (about a byte each).
+// Lanes that are no events (bubbles, passes of a stage) hold their blocks.
+//
+// A node of the pyramid stands for kLeafSize blocks, one of the next level for kFanOut nodes, and
+// so on: 2.7 bytes a block in all. Immutable; safe to read from any thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "app/ui/theme/palette.h"
-#include "core/base/intervals.h"
+#include "app/ui/timeline/block.h"
+#include "app/ui/timeline/event_blocks.h"
+#include "core/trace/packed_column.h"
 
 namespace caracal::ui {
 
-struct BlockStyle {
-  Paint paint = Paint::kOther;
-  uint8_t shade = 0;  // 0 to 3: tells equal paints with different names apart
-  bool operator==(const BlockStyle&) const = default;
-};
-
-// 24 bytes. Times are scene times (Scene::Run::shiftNs applied).
-struct Block {
-  int64_t beginNs = 0;
-  int64_t endNs = 0;    // exclusive; equal to beginNs for an instant
-  uint32_t source = 0;  // event index in the run's trace; for bubbles an index into Scene::bubbles
-  BlockStyle style;
-  bool operator==(const Block&) const = default;
-  Span span() const { return {beginNs, endNs}; }
-  int64_t durationNs() const { return endNs - beginNs; }
-};
-static_assert(sizeof(Block) == 24);
-
 class Lane {
  public:
-  static constexpr size_t kFanOutBits = 4;
-  static constexpr size_t kFanOut = size_t{1} << kFanOutBits;
+  static constexpr size_t kLeafSize = 16;
+  static constexpr size_t kFanOut = 4;
   struct Node {
-    int64_t busyNs = 0;
-    int64_t longestNs = 0;  // lets a search for blocks that can hold a label skip the rest
-    BlockStyle style;
+    int64_t beginNs = 0;  // of the first block
+    int64_t endNs = 0;    // of the last block; one past an instant
+    int64_t busyNs = 0;   // sum of the durations
+    float longestNs = 0;  // lets a search for blocks that can hold a label skip the rest
+    BlockStyle style;     // takes most of the sum
   };
+  static_assert(sizeof(Node) == 32);
 
   Lane() = default;
-  // REQUIRES blocks sorted by begin, none overlapping the next.
+  // REQUIRES blocks sorted by begin, none overlapping the next; the same of the events below.
   explicit Lane(std::vector<Block> blocks);
+  // The events [first, first + count).
+  Lane(std::shared_ptr<const EventBlocks> events, trace::EventIndex first, size_t count);
+  // The events whose indices `picked` holds, ascending.
+  Lane(std::shared_ptr<const EventBlocks> events, trace::PackedColumn picked);
 
-  const std::vector<Block>& blocks() const { return m_blocks; }
-  bool empty() const { return m_blocks.empty(); }
+  size_t size() const { return m_count; }
+  bool empty() const { return m_count == 0; }
+  Block operator[](size_t i) const;
+  Span span(size_t i) const {
+    return m_events == nullptr ? m_blocks[i].span() : m_events->span(source(i));
+  }
+  // Block::source of block i.
+  uint32_t source(size_t i) const {
+    if (m_events == nullptr) return m_blocks[i].source;
+    return m_picked.size() == 0 ? m_first + static_cast<uint32_t>(i)
+                                : static_cast<uint32_t>(m_picked[i]);
+  }
+  BlockStyle style(size_t i) const {
+    return m_events == nullptr ? m_blocks[i].style : m_events->style(source(i));
+  }
+
+  // The first block that begins at `timeNs` or later (later only); size() when there is none.
+  size_t firstFrom(int64_t timeNs) const;
+  size_t firstAfter(int64_t timeNs) const { return firstFrom(timeNs + 1); }
   // Index range of the blocks that touch `span` (an instant at its begin does).
   std::pair<size_t, size_t> touching(Span span) const;
-  // The block at `timeNs`, or the nearest one within `toleranceNs`; blocks().size(): none.
+  // The block at `timeNs`, or the nearest one within `toleranceNs`; size(): none.
   size_t at(int64_t timeNs, int64_t toleranceNs) const;
 
   size_t levels() const { return m_levels.size(); }
-  // Node `index` of level 1 .. levels(): blocks [index << (4 level), ...).
+  // Blocks below a node of level 1 .. levels().
+  static constexpr size_t nodeSize(size_t level) { return kLeafSize << (2 * (level - 1)); }
   const Node& node(size_t level, size_t index) const { return m_levels[level - 1][index]; }
+  // Which paints occur: bit p for Paint p.
+  uint32_t paints() const { return m_paints; }
+  size_t memoryBytes() const;
 
-  // Walks blocks [first, last) in order, as whole nodes where `wants(level, index, begin, end)`
-  // says that node `index` of `level`, blocks [begin, end), needs no closer look: onNode(node,
-  // begin, end) for those, onBlock(index) for the rest. What it says of a node must hold for the
-  // node's parts.
+  // Walks blocks [first, last) in order, as whole nodes where `wants(node)` says that one needs no
+  // closer look: onNode(node) for those, onBlock(index) for the rest. What it says of a node must
+  // hold for the node's parts.
   template <class Wants, class OnNode, class OnBlock>
   void walk(size_t first, size_t last, const Wants& wants, const OnNode& onNode,
             const OnBlock& onBlock) const;
 
  private:
+  void raise();
+
   std::vector<Block> m_blocks;
+  std::shared_ptr<const EventBlocks> m_events;  // null: m_blocks
+  trace::EventIndex m_first = 0;
+  trace::PackedColumn m_picked;
+  size_t m_count = 0;
+  uint32_t m_paints = 0;
   std::vector<std::vector<Node>> m_levels;
 };
 
@@ -77,28 +98,39 @@ void Lane::walk(size_t first, size_t last, const Wants& wants, const OnNode& onN
                 const OnBlock& onBlock) const {
   for (size_t i = first; i < last;) {
     size_t level = 0;
-    size_t size = 1;
     while (level < levels()) {
-      const size_t wider = size << kFanOutBits;
-      if (i % wider != 0 || i + wider > last ||
-          !wants(level + 1, i >> (kFanOutBits * (level + 1)), i, i + wider)) {
-        break;
-      }
+      const size_t wider = nodeSize(level + 1);
+      if (i % wider != 0 || i + wider > last || !wants(node(level + 1, i / wider))) break;
       ++level;
-      size = wider;
     }
     if (level == 0) {
-      onBlock(i);
+      onBlock(i++);
     } else {
-      onNode(node(level, i >> (kFanOutBits * level)), i, i + size);
+      onNode(node(level, i / nodeSize(level)));
+      i += nodeSize(level);
     }
-    i += size;
   }
 }
 
-// Blocks in any order and overlapping, spread over as few lanes as first-fit needs: nested spans
-// land one lane below their parent, overlapping ones beside each other. Nothing is left out.
-// REQUIRES sorted by (begin, longer first), as tracks are.
+// Where first-fit puts spans that come sorted by (begin, longer first): nested spans land one lane
+// below their parent, overlapping ones beside each other.
+class LaneEnds {
+ public:
+  // The lane of the next span; the number of lanes so far when it needs a new one.
+  size_t place(Span span) {
+    size_t lane = 0;
+    while (lane < m_ends.size() && m_ends[lane] > span.beginNs) ++lane;
+    if (lane == m_ends.size()) m_ends.push_back(0);
+    m_ends[lane] = span.endNs;
+    return lane;
+  }
+
+ private:
+  std::vector<int64_t> m_ends;
+};
+
+// Overlapping blocks over as few lanes as first-fit needs. Nothing is left out. REQUIRES sorted by
+// (begin, longer first), as tracks are.
 std::vector<Lane> spreadOverLanes(const std::vector<Block>& blocks);
 
 }  // namespace caracal::ui

@@ -8,47 +8,25 @@ namespace {
 
 BlockRef nextInLane(const Scene& scene, uint32_t row, uint32_t lane, int64_t timeNs,
                     Direction direction) {
-  const auto& blocks = laneOf(scene, row, lane).blocks();
-  const auto after = std::partition_point(blocks.begin(), blocks.end(),
-                                          [&](const Block& b) { return b.beginNs <= timeNs; });
+  const Lane& of = laneOf(scene, row, lane);
   if (direction == Direction::kForward) {
-    if (after == blocks.end()) return {};
-    return {row, lane, static_cast<uint32_t>(after - blocks.begin())};
+    const size_t after = of.firstAfter(timeNs);
+    return after == of.size() ? BlockRef{} : BlockRef{row, lane, static_cast<uint32_t>(after)};
   }
-  const auto notBefore = std::partition_point(blocks.begin(), blocks.end(),
-                                              [&](const Block& b) { return b.beginNs < timeNs; });
-  if (notBefore == blocks.begin()) return {};
-  return {row, lane, static_cast<uint32_t>(notBefore - blocks.begin()) - 1};
+  const size_t notBefore = of.firstFrom(timeNs);
+  return notBefore == 0 ? BlockRef{} : BlockRef{row, lane, static_cast<uint32_t>(notBefore) - 1};
 }
 
-trace::EventIndex launchedBy(const trace::Trace& trace, trace::EventIndex host) {
-  for (trace::EventIndex e = 0; e < trace.eventCount(); ++e) {
-    if (trace.launch(e) == host) return e;
-  }
-  return trace::kNoIndex;
-}
-
-trace::EventIndex causeOf(const trace::Trace& trace, trace::EventIndex event) {
-  if (trace.launch(event) != trace::kNoIndex) return trace.launch(event);
-  for (const trace::Flow& flow : trace.flows()) {
-    if (flow.to == event) return flow.from;
-  }
-  return trace::kNoIndex;
-}
-
-trace::EventIndex effectOf(const trace::Trace& trace, trace::EventIndex event) {
-  const auto& flows = trace.flows();
-  const auto flow =
-      std::lower_bound(flows.begin(), flows.end(), event,
-                       [](const trace::Flow& f, trace::EventIndex e) { return f.from < e; });
-  if (flow != flows.end() && flow->from == event) return flow->to;
-  return launchedBy(trace, event);
+std::vector<EventLink> eventLinks(const trace::Trace& trace, const RunLinks* links,
+                                  trace::EventIndex event) {
+  if (links != nullptr) return links->of(event);
+  return launchLinks(trace, event);
 }
 
 }  // namespace
 
 BlockRef nextBlock(const Scene& scene, const BlockRef& from, Direction direction) {
-  const size_t count = laneOf(scene, from.row, from.lane).blocks().size();
+  const size_t count = laneOf(scene, from.row, from.lane).size();
   const int64_t index = int64_t{from.index} + static_cast<int>(direction);
   if (index < 0 || index >= static_cast<int64_t>(count)) return {};
   return {from.row, from.lane, static_cast<uint32_t>(index)};
@@ -88,18 +66,38 @@ std::optional<Span> nextStep(const Scene& scene, uint32_t run, int64_t timeNs,
 
 std::optional<EventPlace> eventOf(const Scene& scene, const BlockRef& ref) {
   if (!ref.valid()) return std::nullopt;
-  const Block& block = blockOf(scene, ref);
-  if (isBubble(block.style.paint)) return std::nullopt;
+  const Block block = blockOf(scene, ref);
+  const bool median = scene.folded && scene.rows[ref.row].kind == RowKind::kStage;
+  if (isBubble(block.style.paint) || median) return std::nullopt;
   return EventPlace{scene.rows[ref.row].run, block.source};
 }
 
-BlockRef followDependency(const Scene& scene, const BlockRef& from, Direction direction) {
-  const std::optional<EventPlace> place = eventOf(scene, from);
-  if (!place) return {};
+std::vector<BlockLink> linksOf(const Scene& scene, const RunLinks* links, const BlockRef& block) {
+  std::vector<BlockLink> drawn;
+  const std::optional<EventPlace> place = eventOf(scene, block);
+  if (!place) return drawn;
   const trace::Trace& trace = *scene.runs[place->run].trace;
-  const trace::EventIndex other = direction == Direction::kForward ? effectOf(trace, place->event)
-                                                                   : causeOf(trace, place->event);
-  return other == trace::kNoIndex ? BlockRef{} : findEvent(scene, place->run, other);
+  const auto blockOfEvent = [&](trace::EventIndex event) {
+    return event == place->event ? block : findEvent(scene, place->run, event);
+  };
+  for (const EventLink& link : eventLinks(trace, links, place->event)) {
+    const BlockLink found{blockOfEvent(link.from), blockOfEvent(link.to), link.kind};
+    if (found.from.valid() && found.to.valid()) drawn.push_back(found);
+  }
+  return drawn;
+}
+
+BlockRef followDependency(const std::vector<BlockLink>& links, const BlockRef& from,
+                          Direction direction) {
+  BlockRef launch;
+  for (const BlockLink& link : links) {
+    const bool matches = direction == Direction::kForward ? link.from == from : link.to == from;
+    if (!matches) continue;
+    const BlockRef& other = direction == Direction::kForward ? link.to : link.from;
+    if (link.kind != LinkKind::kLaunch) return other;
+    launch = other;
+  }
+  return launch;
 }
 
 int64_t snapToEdge(const Scene& scene, const RowLayout& layout, const TimeView& view, double x,
@@ -122,9 +120,9 @@ int64_t snapToEdge(const Scene& scene, const RowLayout& layout, const TimeView& 
     if (y < lane.top || y >= lane.top + lane.height) continue;
     const Lane& blocks = laneOf(scene, row.row, lane.lane);
     const size_t near = blocks.at(time, within);
-    for (size_t i = near == 0 ? 0 : near - 1; i < std::min(near + 2, blocks.blocks().size()); ++i) {
-      offer(blocks.blocks()[i].beginNs);
-      offer(blocks.blocks()[i].endNs);
+    for (size_t i = near == 0 ? 0 : near - 1; i < std::min(near + 2, blocks.size()); ++i) {
+      offer(blocks.span(i).beginNs);
+      offer(blocks.span(i).endNs);
     }
   }
   return best;

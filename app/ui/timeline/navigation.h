@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "app/ui/timeline/row_layout.h"
+#include "app/ui/timeline/run_links.h"
 #include "app/ui/timeline/scene.h"
 #include "app/ui/timeline/time_view.h"
 
@@ -21,9 +22,18 @@ BlockRef nextBubble(const Scene& scene, uint32_t row, int64_t timeNs, Direction 
 // The step that begins after (before) the one at `timeNs` in `run`; empty: there is none.
 std::optional<Span> nextStep(const Scene& scene, uint32_t run, int64_t timeNs, Direction direction);
 
-// What this block waited for (kBackward: its launch, its transfer's sender) or what it causes
-// (kForward). Invalid when the trace knows of nothing, or it is not drawn.
-BlockRef followDependency(const Scene& scene, const BlockRef& from, Direction direction);
+// A dependency between two blocks that are drawn.
+struct BlockLink {
+  BlockRef from;
+  BlockRef to;
+  LinkKind kind = LinkKind::kFlow;
+};
+// What the block waited for and what waits for it. Without `links` (null) launches alone.
+std::vector<BlockLink> linksOf(const Scene& scene, const RunLinks* links, const BlockRef& block);
+// The block that this one waited for (kBackward) or that waits for it (kForward): across ranks and
+// by the trace's own links first, then its launch. Invalid when there is none.
+BlockRef followDependency(const std::vector<BlockLink>& links, const BlockRef& from,
+                          Direction direction);
 
 // The block edge nearest to content position (x, y) on its row, when one is within `pixels`;
 // else the time itself.
@@ -35,7 +45,7 @@ struct EventPlace {
   uint32_t run = 0;
   trace::EventIndex event = trace::kNoIndex;
 };
-// Empty for bubbles.
+// Empty for bubbles and for medians of folded steps.
 std::optional<EventPlace> eventOf(const Scene& scene, const BlockRef& ref);
 
 }  // namespace caracal::ui

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "app/ui/timeline/link_overlay.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
@@ -13,23 +14,6 @@ namespace {
 int screenX(const OverlayArea& area, const TimeView& view, int64_t timeNs) {
   const double x = std::clamp(view.pixelOf(timeNs), -10.0, static_cast<double>(view.width) + 10.0);
   return area.canvas.left() + static_cast<int>(std::floor(x));
-}
-
-// Where a block lies on screen; null when its row is hidden.
-QRect blockRect(const OverlayArea& area, const TimelineController& controller,
-                const BlockRef& ref) {
-  const size_t place = controller.layout().placeOf(ref.row);
-  if (place == controller.layout().rows.size()) return {};
-  const PlacedRow& row = controller.layout().rows[place];
-  const uint32_t lane = ref.lane == kBubbleLane ? 0 : ref.lane;
-  const auto placed = std::find_if(row.lanes.begin(), row.lanes.end(),
-                                   [&](const PlacedLane& l) { return l.lane == lane; });
-  if (placed == row.lanes.end()) return {};
-  const Block& block = blockOf(controller.scene(), ref);
-  const int left = screenX(area, controller.view(), block.beginNs);
-  const int right = screenX(area, controller.view(), block.endNs);
-  return {left, area.canvas.top() + placed->top - area.scrollY, std::max(2, right - left),
-          placed->height - 1};
 }
 
 void paintRange(QPainter& painter, const OverlayArea& area, const TimelineController& controller,
@@ -56,13 +40,14 @@ void paintRange(QPainter& painter, const OverlayArea& area, const TimelineContro
 void paintHits(QPainter& painter, const OverlayArea& area, const TimelineController& controller,
                const Theme& theme) {
   const Span visible = controller.view().span();
-  const auto& hits = controller.hits().hits;
+  const SearchHits& found = controller.hits();
   std::vector<int> lastX(controller.scene().rows.size(), -1);
-  for (const BlockRef& ref : hits) {
-    const Block& block = blockOf(controller.scene(), ref);
-    if (block.beginNs >= visible.endNs) break;  // hits are in time order
-    if (block.endNs < visible.beginNs) continue;
-    const int x = screenX(area, controller.view(), block.beginNs);
+  const auto first =
+      std::lower_bound(found.begins.begin(), found.begins.end(), visible.beginNs - found.longestNs);
+  for (auto i = static_cast<size_t>(first - found.begins.begin()); i < found.hits.size(); ++i) {
+    if (found.begins[i] >= visible.endNs) break;
+    const BlockRef& ref = found.hits[i];
+    const int x = screenX(area, controller.view(), found.begins[i]);
     if (lastX[ref.row] == x) continue;
     lastX[ref.row] = x;
     const QRect rect = blockRect(area, controller, ref);
@@ -81,6 +66,22 @@ void paintMark(QPainter& painter, const OverlayArea& area, const TimeView& view,
 
 }  // namespace
 
+QRect blockRect(const OverlayArea& area, const TimelineController& controller,
+                const BlockRef& ref) {
+  const size_t place = controller.layout().placeOf(ref.row);
+  if (place == controller.layout().rows.size()) return {};
+  const PlacedRow& row = controller.layout().rows[place];
+  const uint32_t lane = ref.lane == kBubbleLane ? 0 : ref.lane;
+  const auto placed = std::find_if(row.lanes.begin(), row.lanes.end(),
+                                   [&](const PlacedLane& l) { return l.lane == lane; });
+  if (placed == row.lanes.end()) return {};
+  const Block block = blockOf(controller.scene(), ref);
+  const int left = screenX(area, controller.view(), block.beginNs);
+  const int right = screenX(area, controller.view(), block.endNs);
+  return {left, area.canvas.top() + placed->top - area.scrollY, std::max(2, right - left),
+          placed->height - 1};
+}
+
 void paintOverlays(QPainter& painter, const OverlayArea& area, const TimelineController& controller,
                    std::optional<int64_t> hover, const Theme& theme) {
   painter.save();
@@ -93,6 +94,7 @@ void paintOverlays(QPainter& painter, const OverlayArea& area, const TimelineCon
       painter.drawRect(rect.adjusted(0, 0, -1, -1));
     }
   }
+  paintLinks(painter, area, controller, theme);
   paintRange(painter, area, controller, theme);
   for (const int64_t mark : controller.keptMarks()) {
     paintMark(painter, area, controller.view(), mark, Qt::SolidLine, theme.warning);

@@ -16,6 +16,9 @@ struct OverlayArea {
   int scrollY = 0;  // content height at its top
 };
 
+// Where a block lies on screen; null when its row is hidden.
+QRect blockRect(const OverlayArea& area, const TimelineController& controller, const BlockRef& ref);
+
 // `hover` is the time under the mouse.
 void paintOverlays(QPainter& painter, const OverlayArea& area, const TimelineController& controller,
                    std::optional<int64_t> hover, const Theme& theme);

@@ -71,18 +71,27 @@ TimelineRaster::TimelineRaster(const Theme& theme, const QFont& font, double sca
   }
 }
 
-void TimelineRaster::prepareBackground(const Frame& frame, int width) {
-  m_gridLine.assign(static_cast<size_t>(width), 0);
+void TimelineRaster::prepare(const Frame& frame, int width) {
   const TimeView view = deviceView(frame, width);
+  m_work.emplace(view);
+  m_idle.emplace(view);
+  m_painted.resize(static_cast<size_t>(width));
+  m_gridLines.clear();
   for (const Tick& tick : ticks(frame.view, kMajorTickPixels)) {
     const auto x = static_cast<int>(std::floor(view.pixelOf(tick.timeNs)));
-    if (tick.major && x >= 0 && x < width) m_gridLine[static_cast<size_t>(x)] = 1;
+    if (tick.major && x >= 0 && x < width) m_gridLines.push_back(x);
   }
 }
 
+void TimelineRaster::drawBackground(QRgb background, int top, int bottom, QImage& image) {
+  m_line.assign(static_cast<size_t>(image.width()), background);
+  for (const int x : m_gridLines) m_line[static_cast<size_t>(x)] = m_theme.grid.rgb();
+  for (int y = std::max(0, top); y < std::min(bottom, image.height()); ++y)
+    std::memcpy(image.scanLine(y), m_line.data(), m_line.size() * sizeof(QRgb));
+}
+
 void TimelineRaster::draw(const Frame& frame, QImage& image) {
-  prepareBackground(frame, image.width());
-  m_painted.resize(static_cast<size_t>(image.width()));
+  prepare(frame, image.width());
   image.fill(m_theme.background);
   const int bottom = frame.scrollY + static_cast<int>(std::ceil(image.height() / m_scale));
   for (size_t i = 0; i < frame.layout.rows.size(); ++i) {
@@ -106,26 +115,20 @@ void TimelineRaster::drawRow(const Frame& frame, const PlacedRow& placed, size_t
                                            : m_theme.rowAlternate.rgb();
   const int top = device(placed.top);
   const int bottom = device(placed.top + placed.height);
-  for (int y = std::max(0, top); y < std::min(bottom, image.height()); ++y) {
-    auto* pixels = reinterpret_cast<QRgb*>(image.scanLine(y));
-    for (int x = 0; x < image.width(); ++x) {
-      pixels[x] = m_gridLine[static_cast<size_t>(x)] != 0 ? m_theme.grid.rgb() : background;
-    }
-  }
+  drawBackground(background, top, bottom, image);
   if (placed.lanes.empty()) {
     if (placed.folded) drawUnion(frame, placed, top, bottom - top - 3, background, image);
     return;
   }
-  Columns columns(deviceView(frame, image.width()));
   for (const PlacedLane& lane : placed.lanes) {
     const int laneTop = device(lane.top);
     const int laneHeight = device(lane.top + lane.height) - laneTop - 1;
     if (laneTop + laneHeight <= 0 || laneTop >= image.height()) continue;
     const Lane& blocks = row.lanes[lane.lane];
-    columns.clear();
-    columns.add(blocks);
+    m_work->clear();
+    m_work->add(blocks);
     const bool withBubbles = lane.lane == 0 && !row.bubbles.empty();
-    drawBand(frame, withBubbles ? &row : nullptr, columns, laneTop, laneHeight, background, image);
+    drawBand(withBubbles ? &row : nullptr, laneTop, laneHeight, background, image);
     const bool stage = row.kind == RowKind::kStage;
     drawLabels(frame, placed.row, blocks, stage, laneTop, laneHeight, image);
     if (withBubbles) drawLabels(frame, placed.row, row.bubbles, true, laneTop, laneHeight, image);
@@ -134,12 +137,12 @@ void TimelineRaster::drawRow(const Frame& frame, const PlacedRow& placed, size_t
 
 void TimelineRaster::drawUnion(const Frame& frame, const PlacedRow& placed, int top, int height,
                                QRgb background, QImage& image) {
-  Columns columns(deviceView(frame, image.width()));
+  m_work->clear();
   for (uint32_t r = placed.row + 1; r < frame.scene.subtreeEnd(placed.row); ++r) {
     if (!frame.scene.rows[r].gpuWork) continue;
-    for (const Lane& lane : frame.scene.rows[r].lanes) columns.add(lane);
+    for (const Lane& lane : frame.scene.rows[r].lanes) m_work->add(lane);
   }
-  drawBand(frame, nullptr, columns, top, height, background, image);
+  drawBand(nullptr, top, height, background, image);
 }
 
 TimelineRaster::Ink TimelineRaster::inkOf(BlockStyle style, double share, bool edge,
@@ -154,33 +157,53 @@ TimelineRaster::Ink TimelineRaster::inkOf(BlockStyle style, double share, bool e
   return {edged, mixed(fill, background, 0.6), hatch};
 }
 
-void TimelineRaster::drawBand(const Frame& frame, const Row* bubblesOf, const Columns& work,
-                              int top, int height, QRgb background, QImage& image) {
+void TimelineRaster::drawBand(const Row* bubblesOf, int top, int height, QRgb background,
+                              QImage& image) {
   const Ink nothing{0, 0, Hatch::kNone};
   for (size_t x = 0; x < m_painted.size(); ++x) {
-    const Column& c = work[x];
-    m_painted[x] = {c.touched ? inkOf(c.style, work.share(c), c.edge, background) : nothing,
+    const Column& c = (*m_work)[x];
+    m_painted[x] = {c.touched ? inkOf(c.style, m_work->share(c), c.edge, background) : nothing,
                     nothing, height};
   }
-  if (bubblesOf != nullptr) {
-    Columns idle(deviceView(frame, image.width()));
-    idle.add(bubblesOf->bubbles);
-    for (size_t x = 0; x < m_painted.size(); ++x) {
-      const Column& c = idle[x];
-      if (!c.touched) continue;
-      PaintedColumn& painted = m_painted[x];
-      const auto least = static_cast<int>(kLeastBubblePixels * m_scale);
-      const bool alone = !work[x].touched;
-      const int part = alone ? height : std::max(least, static_cast<int>(idle.share(c) * height));
-      painted.lower = inkOf(c.style, 1.0, c.edge, background);
-      painted.split = std::max(0, height - part);
-    }
-  }
+  if (bubblesOf != nullptr) addBubbles(*bubblesOf, height, background);
   blit(top, height, image);
 }
 
-void TimelineRaster::blit(int top, int height, QImage& image) const {
-  for (int line = std::max(0, -top); line < height && top + line < image.height(); ++line) {
+void TimelineRaster::addBubbles(const Row& row, int height, QRgb background) {
+  m_idle->clear();
+  m_idle->add(row.bubbles);
+  const auto least = static_cast<int>(kLeastBubblePixels * m_scale);
+  for (size_t x = 0; x < m_painted.size(); ++x) {
+    const Column& c = (*m_idle)[x];
+    if (!c.touched) continue;
+    const bool alone = !(*m_work)[x].touched;
+    const int part = alone ? height : std::max(least, static_cast<int>(m_idle->share(c) * height));
+    m_painted[x].lower = inkOf(c.style, 1.0, c.edge, background);
+    m_painted[x].split = std::max(0, height - part);
+  }
+}
+
+bool TimelineRaster::isPlain(int height) const {
+  return std::all_of(m_painted.begin(), m_painted.end(), [height](const PaintedColumn& c) {
+    return c.split == height && c.upper.hatch == Hatch::kNone;
+  });
+}
+
+void TimelineRaster::blit(int top, int height, QImage& image) {
+  const int first = std::max(0, -top);
+  const int last = std::min(height, image.height() - top);
+  if (first >= last) return;
+  if (isPlain(height)) {
+    auto* pixels = reinterpret_cast<const QRgb*>(image.constScanLine(top + first));
+    m_line.assign(pixels, pixels + m_painted.size());
+    for (size_t x = 0; x < m_painted.size(); ++x) {
+      if (m_painted[x].upper.fill != 0) m_line[x] = m_painted[x].upper.fill;
+    }
+    for (int line = first; line < last; ++line)
+      std::memcpy(image.scanLine(top + line), m_line.data(), m_line.size() * sizeof(QRgb));
+    return;
+  }
+  for (int line = first; line < last; ++line) {
     auto* pixels = reinterpret_cast<QRgb*>(image.scanLine(top + line));
     for (size_t x = 0; x < m_painted.size(); ++x) {
       const PaintedColumn& column = m_painted[x];
@@ -196,18 +219,15 @@ void TimelineRaster::blit(int top, int height, QImage& image) const {
 void TimelineRaster::drawLabels(const Frame& frame, uint32_t row, const Lane& lane,
                                 bool withDuration, int top, int height, QImage& image) {
   if (height < m_glyphs.height() - 2) return;
-  const auto least = static_cast<int64_t>(kLeastLabelPixels * frame.view.nsPerPixel);
+  const double least = kLeastLabelPixels * frame.view.nsPerPixel;
   const auto [first, last] = lane.touching(frame.view.span());
   lane.walk(
       first, last,
-      [&](size_t level, size_t index, size_t, size_t) {
-        return lane.node(level, index).longestNs < least;
-      },
-      [](const Lane::Node&, size_t, size_t) {},
+      [&](const Lane::Node& node) { return static_cast<double>(node.longestNs) < least; },
+      [](const Lane::Node&) {},
       [&](size_t index) {
-        const Block& block = lane.blocks()[index];
-        if (block.durationNs() >= least)
-          drawLabel(frame, row, block, withDuration, top, height, image);
+        if (static_cast<double>(lane.span(index).lengthNs()) >= least)
+          drawLabel(frame, row, lane[index], withDuration, top, height, image);
       });
 }
 

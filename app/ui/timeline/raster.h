@@ -8,6 +8,7 @@
 #include <QFont>
 #include <QImage>
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,10 +52,13 @@ class TimelineRaster {
     int split = 0;
   };
 
-  void prepareBackground(const Frame& frame, int width);
+  void prepare(const Frame& frame, int width);
+  // Fills lines [top, bottom) of the image, cut to it, with the background and grid of a row.
+  void drawBackground(QRgb background, int top, int bottom, QImage& image);
   void drawRow(const Frame& frame, const PlacedRow& placed, size_t order, QImage& image);
-  void drawBand(const Frame& frame, const Row* bubblesOf, const Columns& work, int top, int height,
-                QRgb background, QImage& image);
+  // What m_work holds, and the bubbles of a row below it; `bubblesOf` may be null.
+  void drawBand(const Row* bubblesOf, int top, int height, QRgb background, QImage& image);
+  void addBubbles(const Row& row, int height, QRgb background);
   void drawUnion(const Frame& frame, const PlacedRow& placed, int top, int height, QRgb background,
                  QImage& image);
   void drawLabels(const Frame& frame, uint32_t row, const Lane& lane, bool withDuration, int top,
@@ -62,13 +66,17 @@ class TimelineRaster {
   void drawLabel(const Frame& frame, uint32_t row, const Block& block, bool withDuration, int top,
                  int height, QImage& image);
   Ink inkOf(BlockStyle style, double share, bool edge, QRgb background) const;
-  void blit(int top, int height, QImage& image) const;
+  void blit(int top, int height, QImage& image);
+  bool isPlain(int height) const;  // m_painted: the same on all lines of a band
 
   const Theme& m_theme;
   double m_scale;
   Glyphs m_glyphs;
   std::array<std::array<QRgb, 4>, static_cast<size_t>(Paint::kCount)> m_shades{};
-  std::vector<QRgb> m_gridLine;  // background with grid lines, reused for every scan line
+  std::optional<Columns> m_work;  // of this frame's view, cleared for every lane
+  std::optional<Columns> m_idle;
+  std::vector<int> m_gridLines;  // x of the ruler's major lines
+  std::vector<QRgb> m_line;      // one line of a row, copied to all that look the same
   std::vector<PaintedColumn> m_painted;
   std::string m_text;
 };

@@ -19,8 +19,8 @@ size_t visibleLanes(const Row& row, bool folded) {
 
 int laneHeight(const Row& row, uint32_t lane, const RowMetrics& metrics) {
   if (row.kind == RowKind::kStage) {
-    const auto& blocks = row.lanes[lane].blocks();
-    const bool recompute = !blocks.empty() && blocks.front().style.paint == Paint::kRecompute;
+    const Lane& blocks = row.lanes[lane];
+    const bool recompute = !blocks.empty() && blocks.style(0).paint == Paint::kRecompute;
     return recompute ? metrics.recompute : metrics.band;
   }
   return lane == 0 ? metrics.lane : metrics.nestedLane;
@@ -93,7 +93,7 @@ BlockRef blockAt(const Scene& scene, const RowLayout& layout, const TimeView& vi
   const auto hit = [&](uint32_t lane, int64_t within) -> BlockRef {
     const Lane& of = laneOf(scene, placed.row, lane);
     const size_t block = of.at(time, within);
-    if (block == of.blocks().size()) return {};
+    if (block == of.size()) return {};
     return {placed.row, lane, static_cast<uint32_t>(block)};
   };
   for (const PlacedLane& lane : placed.lanes) {

@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "app/ui/timeline/overview.h"
+#include "app/ui/timeline/scene_steps.h"
 #include "app/ui/timeline/track_rows.h"
 
 namespace caracal::ui {
@@ -17,10 +19,6 @@ using trace::EventKind;
 // More groups than this and only the summaries fit a screen: details start folded. So do they when
 // several runs are compared, which are to be seen below each other.
 constexpr size_t kMostOpenGroups = 4;
-
-Span shifted(Span span, int64_t by) {
-  return {span.beginNs + by, span.endNs + by};
-}
 
 // Op-level tracers stamp a pass's start before the one before it has ended, by microseconds. Drawn
 // exactly, every such pair would take a second lane: the later block starts where the earlier ends
@@ -34,36 +32,10 @@ void closeStampingOverlaps(std::vector<Block>& blocks) {
   }
 }
 
-// Steps from the model, or from the profiler's own step annotations.
-std::vector<Span> stepsOf(const SceneRun& run) {
-  std::map<int32_t, Span> byNumber;
-  if (run.model) {
-    for (const StageStep& s : run.model->stageSteps) {
-      const auto [it, isNew] = byNumber.try_emplace(s.step, s.stepSpan);
-      if (isNew) continue;
-      it->second.beginNs = std::min(it->second.beginNs, s.stepSpan.beginNs);
-      it->second.endNs = std::max(it->second.endNs, s.stepSpan.endNs);
-    }
-  }
-  std::vector<Span> steps;
-  for (const auto& [number, span] : byNumber) steps.push_back(shifted(span, run.shiftNs));
-  if (steps.empty()) {
-    const trace::Trace& trace = *run.trace;
-    for (trace::EventIndex e = 0; e < trace.eventCount(); ++e) {
-      if (trace.kind(e) != EventKind::kAnnotation) continue;
-      const std::string_view name = trace.name(e);
-      if (name.starts_with("ProfilerStep#") || name.starts_with("step:")) {
-        steps.push_back(shifted(trace.span(e), run.shiftNs));
-      }
-    }
-    std::sort(steps.begin(), steps.end(), [](Span a, Span b) { return a.beginNs < b.beginNs; });
-  }
-  return steps;
-}
-
 class RunRows {
  public:
-  RunRows(Scene& scene, uint32_t run) : m_scene(scene), m_run(run) {}
+  RunRows(Scene& scene, uint32_t run, Grouping grouping, RankRows rankRows)
+      : m_scene(scene), m_run(run), m_grouping(grouping), m_rankRows(std::move(rankRows)) {}
 
   void build() {
     const SceneRun& run = m_scene.runs[m_run];
@@ -75,7 +47,7 @@ class RunRows {
     header.detail = fmt::format("{}, {} {}", trace::name(run.trace->tag()), ranks,
                                 ranks == 1 ? "rank" : "ranks");
     const uint32_t top = push(std::move(header), kNoRow);
-    if (run.model) buildReplicas(top);
+    if (run.model && m_grouping == Grouping::kByStage) buildReplicas(top);
     buildRanks(top);
   }
 
@@ -208,7 +180,8 @@ class RunRows {
   void buildStageRanks(uint32_t stageRow, const StageStep& stage) {
     const std::vector<uint32_t> ranks = ranksOf(stage);
     for (const uint32_t rank : ranks) {
-      m_shown.insert(rank);
+      // A rank that holds several stages shows its tracks below the first of them.
+      if (!m_shown.insert(rank).second) continue;
       if (ranks.size() == 1) {
         buildTracks(stageRow, rank);
       } else {
@@ -242,10 +215,9 @@ class RunRows {
   }
 
   void buildTracks(uint32_t parent, uint32_t rankIndex) {
-    Row prototype;
-    prototype.stage = m_scene.rows[parent].stage;
-    prototype.replica = m_scene.rows[parent].replica;
-    for (Row& row : trackRows(run(), rankIndex, prototype)) {
+    for (Row& row : m_rankRows[rankIndex]) {
+      row.stage = m_scene.rows[parent].stage;
+      row.replica = m_scene.rows[parent].replica;
       if (!repeatsStageRow(parent, row)) push(std::move(row), parent);
     }
   }
@@ -256,15 +228,18 @@ class RunRows {
     while (stage != kNoRow && m_scene.rows[stage].kind != RowKind::kStage)
       stage = m_scene.rows[stage].parent;
     if (stage == kNoRow || m_scene.rows[stage].rankIndex != row.rankIndex) return false;
-    return std::all_of(row.lanes.begin(), row.lanes.end(), [&](const Lane& lane) {
-      return std::all_of(lane.blocks().begin(), lane.blocks().end(), [&](const Block& b) {
-        return run().trace->kind(b.source) == EventKind::kPass;
-      });
-    });
+    for (const Lane& lane : row.lanes) {
+      for (size_t i = 0; i < lane.size(); ++i) {
+        if (run().trace->kind(lane.source(i)) != EventKind::kPass) return false;
+      }
+    }
+    return true;
   }
 
   Scene& m_scene;
   uint32_t m_run;
+  Grouping m_grouping;
+  RankRows m_rankRows;
   std::set<uint32_t> m_shown;
 };
 
@@ -279,18 +254,32 @@ uint32_t Scene::subtreeEnd(uint32_t row) const {
 size_t Scene::blockCount() const {
   size_t count = bubbles.size();
   for (const Row& row : rows) {
-    for (const Lane& lane : row.lanes) count += lane.blocks().size();
+    for (const Lane& lane : row.lanes) count += lane.size();
   }
   return count;
 }
 
-std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs) {
+size_t Scene::memoryBytes() const {
+  size_t bytes = bubbles.capacity() * sizeof(SceneBubble) + rows.capacity() * sizeof(Row);
+  for (const Row& row : rows) {
+    bytes += row.bubbles.memoryBytes();
+    for (const Lane& lane : row.lanes) bytes += lane.memoryBytes();
+  }
+  return bytes;
+}
+
+std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs,
+                                        const std::stop_token& stop, const Progress& progress) {
   auto scene = std::make_shared<Scene>();
   bool first = true;
   for (const RunInput& input : inputs) {
-    SceneRun run{input.name, input.trace, input.model, 0, {}};
+    SceneRun run;
+    run.name = input.name;
+    run.trace = input.trace;
+    run.model = input.model;
     run.shiftNs = -input.alignNs.value_or(input.trace->range().beginNs);
-    run.steps = stepsOf(run);
+    run.events = std::make_shared<const EventBlocks>(run.trace, run.shiftNs);
+    takeSteps(run);
     const Span range = shifted(input.trace->range(), run.shiftNs);
     scene->range = first ? range
                          : Span{std::min(scene->range.beginNs, range.beginNs),
@@ -299,7 +288,13 @@ std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs) {
     scene->runs.push_back(std::move(run));
   }
   // Rows second: how much is folded depends on how many runs there are.
-  for (uint32_t run = 0; run < scene->runs.size(); ++run) RunRows(*scene, run).build();
+  for (uint32_t run = 0; run < scene->runs.size(); ++run) {
+    SceneRun& of = scene->runs[run];
+    of.overview = overviewOf(*of.trace, of.shiftNs, scene->range);
+    auto rankRows = rowsOfRanks(of, stop, progress);
+    if (!rankRows) return nullptr;
+    RunRows(*scene, run, inputs[run].grouping, std::move(*rankRows)).build();
+  }
   return scene;
 }
 
@@ -307,21 +302,21 @@ const Lane& laneOf(const Scene& scene, uint32_t row, uint32_t lane) {
   return lane == kBubbleLane ? scene.rows[row].bubbles : scene.rows[row].lanes[lane];
 }
 
-const Block& blockOf(const Scene& scene, const BlockRef& ref) {
-  return laneOf(scene, ref.row, ref.lane).blocks()[ref.index];
+Block blockOf(const Scene& scene, const BlockRef& ref) {
+  return laneOf(scene, ref.row, ref.lane)[ref.index];
 }
 
 BlockRef findEvent(const Scene& scene, uint32_t run, trace::EventIndex event) {
   const SceneRun& of = scene.runs[run];
   const int64_t begin = of.trace->beginNs(event) + of.shiftNs;
+  const uint32_t rank = of.trace->tracks()[of.trace->trackOf(event)].rank;
   for (uint32_t r = 0; r < scene.rows.size(); ++r) {
-    if (scene.rows[r].run != run) continue;
+    if (scene.rows[r].run != run || scene.rows[r].rankIndex != rank) continue;
     for (uint32_t l = 0; l < scene.rows[r].lanes.size(); ++l) {
-      const auto& blocks = scene.rows[r].lanes[l].blocks();
-      auto it = std::partition_point(blocks.begin(), blocks.end(),
-                                     [&](const Block& b) { return b.beginNs < begin; });
-      for (; it != blocks.end() && it->beginNs == begin; ++it) {
-        if (it->source == event) return {r, l, static_cast<uint32_t>(it - blocks.begin())};
+      const Lane& lane = scene.rows[r].lanes[l];
+      for (size_t i = lane.firstFrom(begin); i < lane.size() && lane.span(i).beginNs == begin;
+           ++i) {
+        if (lane.source(i) == event) return {r, l, static_cast<uint32_t>(i)};
       }
     }
   }

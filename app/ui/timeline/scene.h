@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "app/ui/timeline/lane.h"
 #include "core/analysis/step_model.h"
 #include "core/base/intervals.h"
+#include "core/base/progress.h"
 #include "core/trace/trace.h"
 
 namespace caracal::ui {
@@ -35,6 +37,9 @@ struct SceneRun {
   std::shared_ptr<const analysis::StepModel> model;  // null: no pipeline annotations
   int64_t shiftNs = 0;                               // scene time = trace time + shiftNs
   std::vector<Span> steps;                           // scene time, ascending
+  std::vector<int32_t> stepNumbers;                  // the trace's own, one a step
+  std::vector<float> overview;                       // over Scene::range (overview.h)
+  std::shared_ptr<const EventBlocks> events;         // what the lanes of its tracks are read from
 };
 
 enum class RowKind : uint8_t {
@@ -68,14 +73,19 @@ struct Scene {
   std::vector<SceneRun> runs;
   std::vector<Row> rows;
   std::vector<SceneBubble> bubbles;
-  Span range;  // scene time, over all runs
+  Span range;           // scene time, over all runs
+  bool folded = false;  // made by foldSteps(): a run is one step of a run
 
   bool empty() const { return rows.empty(); }
   // One past the last descendant of `row`.
   uint32_t subtreeEnd(uint32_t row) const;
   const SceneRun& runOf(uint32_t row) const { return runs[rows[row].run]; }
   size_t blockCount() const;
+  size_t memoryBytes() const;  // without the traces
 };
+
+// What the rows of a pipeline are: its stages, their ranks below them, or all ranks in order.
+enum class Grouping : uint8_t { kByStage, kByRank };
 
 // What a scene is made of.
 struct RunInput {
@@ -84,8 +94,12 @@ struct RunInput {
   std::shared_ptr<const analysis::StepModel> model;  // may be null
   // Trace time that goes to scene time 0; empty: the start of the trace.
   std::optional<int64_t> alignNs;
+  Grouping grouping = Grouping::kByStage;
 };
-std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs);
+// Reads every event once, ranks in parallel. Null: stopped.
+std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs,
+                                        const std::stop_token& stop = {},
+                                        const Progress& progress = {});
 
 // A block of a scene by its place.
 struct BlockRef {
@@ -97,7 +111,7 @@ struct BlockRef {
 };
 inline constexpr uint32_t kBubbleLane = UINT32_MAX;
 const Lane& laneOf(const Scene& scene, uint32_t row, uint32_t lane);
-const Block& blockOf(const Scene& scene, const BlockRef& ref);
+Block blockOf(const Scene& scene, const BlockRef& ref);
 // Where an event is drawn; invalid when it is not (launches of a folded kind are drawn too).
 BlockRef findEvent(const Scene& scene, uint32_t run, trace::EventIndex event);
 

@@ -12,9 +12,15 @@
 
 namespace caracal::ui {
 
+// Hits beyond this many, in time order, are counted and not kept.
+inline constexpr size_t kMostHits = 200'000;
+
 struct SearchHits {
   std::string pattern;
-  std::vector<BlockRef> hits;  // by begin
+  std::vector<BlockRef> hits;   // by begin
+  std::vector<int64_t> begins;  // of the hits
+  int64_t longestNs = 0;        // of the hits
+  size_t total = 0;             // all that match, kept or not
 };
 
 // Fails with kInvalidInput and RE2's reason for a broken pattern. An empty pattern finds nothing.

@@ -36,6 +36,8 @@ void TimelineController::setScene(std::shared_ptr<const Scene> scene, OnNewScene
   const bool sameRows = scene->rows.size() == m_scene->rows.size();
   m_scene = std::move(scene);
   m_selected = {};
+  m_links.clear();
+  m_selectedLinks.clear();
   m_hits = {};
   m_currentHit = -1;
   if (mode == OnNewScene::kFit || !sameRows) m_folded = initialFolds(*m_scene);
@@ -47,6 +49,7 @@ void TimelineController::setScene(std::shared_ptr<const Scene> scene, OnNewScene
     m_history.clear();
     setView(show(firstView(*m_scene), m_view.width));
   }
+  emit hitsChanged();
   emit sceneChanged();
   emit layoutChanged();
   emit viewChanged();
@@ -155,7 +158,22 @@ void TimelineController::unfoldTo(uint32_t row) {
 void TimelineController::select(const BlockRef& ref) {
   if (ref == m_selected) return;
   m_selected = ref;
+  findLinks();
   emit selectionChanged();
+}
+
+void TimelineController::setLinks(std::vector<std::shared_ptr<const RunLinks>> links) {
+  m_links = std::move(links);
+  findLinks();
+  emit overlayChanged();
+}
+
+void TimelineController::findLinks() {
+  m_selectedLinks.clear();
+  if (!m_selected.valid()) return;
+  const uint32_t run = m_scene->rows[m_selected.row].run;
+  const RunLinks* links = run < m_links.size() ? m_links[run].get() : nullptr;
+  m_selectedLinks = linksOf(*m_scene, links, m_selected);
 }
 
 void TimelineController::setRange(std::optional<Span> range) {
@@ -194,7 +212,7 @@ bool TimelineController::goToNeighbour(Direction direction) {
 }
 
 bool TimelineController::goToDependency(Direction direction) {
-  const BlockRef next = followDependency(*m_scene, m_selected, direction);
+  const BlockRef next = followDependency(m_selectedLinks, m_selected, direction);
   reveal(next);
   return next.valid();
 }
@@ -221,14 +239,25 @@ bool TimelineController::goToStep(Direction direction) {
   return true;
 }
 
+void TimelineController::selectStep(uint32_t run, size_t step) {
+  const Span span = m_scene->runs[run].steps[step];
+  setRange(span);
+  showSpan(withMargin(span, 0.03));
+}
+
 bool TimelineController::goToHit(Direction direction) {
   const int count = static_cast<int>(m_hits.hits.size());
   if (count == 0) return false;
   const int from = m_currentHit < 0 && direction == Direction::kBackward ? 0 : m_currentHit;
-  m_currentHit = (from + static_cast<int>(direction) + count) % count;
-  reveal(m_hits.hits[static_cast<size_t>(m_currentHit)]);
-  emit overlayChanged();
+  goToHitNumber((from + static_cast<int>(direction) + count) % count);
   return true;
+}
+
+void TimelineController::goToHitNumber(int hit) {
+  if (hit == m_currentHit) return;
+  m_currentHit = hit;
+  reveal(m_hits.hits[static_cast<size_t>(hit)]);
+  emit overlayChanged();
 }
 
 void TimelineController::setMark(int64_t timeNs) {
@@ -249,6 +278,7 @@ void TimelineController::keepMark(int64_t timeNs) {
 void TimelineController::setHits(SearchHits hits) {
   m_hits = std::move(hits);
   m_currentHit = -1;
+  emit hitsChanged();
   emit overlayChanged();
 }
 

@@ -59,13 +59,23 @@ class TimelineController : public QObject {
   bool goToBubble(Direction direction);
   bool goToStep(Direction direction);
   bool goToHit(Direction direction);
+  void goToHitNumber(int hit);  // REQUIRES a hit of hits()
   void reveal(const BlockRef& ref);
+
+  // Selects the step as the range and shows it. REQUIRES a step of that run.
+  void selectStep(uint32_t run, size_t step);
+  int stepNumber(uint32_t run, size_t step) const { return m_scene->runs[run].stepNumbers[step]; }
 
   // Marks: one that moves with M, any number that stay.
   void setMark(int64_t timeNs);
   void keepMark(int64_t timeNs);
   const std::optional<int64_t>& mark() const { return m_mark; }
   const std::vector<int64_t>& keptMarks() const { return m_keptMarks; }
+
+  // What the events of each run of the scene wait for; null: not known of that run.
+  void setLinks(std::vector<std::shared_ptr<const RunLinks>> links);
+  // Of the selected block, both ways.
+  const std::vector<BlockLink>& selectedLinks() const { return m_selectedLinks; }
 
   void setHits(SearchHits hits);
   const SearchHits& hits() const { return m_hits; }
@@ -76,7 +86,8 @@ class TimelineController : public QObject {
   void layoutChanged();
   void viewChanged();
   void selectionChanged();  // block or range
-  void overlayChanged();    // marks, hits
+  void overlayChanged();    // marks, hits, the hit that is shown
+  void hitsChanged();       // another list of hits
   void revealRow(uint32_t row);
 
  private:
@@ -84,6 +95,7 @@ class TimelineController : public QObject {
   void setView(const TimeView& view, Remember remember = Remember::kYes);
   void relayout();
   void unfoldTo(uint32_t row);
+  void findLinks();
   int64_t anchorTime() const;  // where navigation without a selection starts
 
   std::shared_ptr<const Scene> m_scene;
@@ -96,6 +108,8 @@ class TimelineController : public QObject {
   std::optional<Span> m_range;
   std::optional<int64_t> m_mark;
   std::vector<int64_t> m_keptMarks;
+  std::vector<std::shared_ptr<const RunLinks>> m_links;
+  std::vector<BlockLink> m_selectedLinks;
   SearchHits m_hits;
   int m_currentHit = -1;
 };

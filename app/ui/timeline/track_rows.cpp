@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <thread>
 #include <tuple>
 
-#include "core/analysis/comm_names.h"
+#include "core/trace/polled_sort.h"
 
 namespace caracal::ui {
 namespace {
@@ -85,122 +87,84 @@ std::string labelOf(const Track& track) {
                                              : fmt::format("thread {}", track.id);
 }
 
-uint8_t shadeOf(trace::NameId name) {
-  return static_cast<uint8_t>((name * 2654435761U) >> 30);
+bool isWorkTrack(const Track& track) {
+  return track.kind != TrackKind::kCpuThread && track.kind != TrackKind::kOther;
 }
 
-// A communication kernel by the default table; decided once per name, names repeat a lot.
-class CommKernels {
+// The events [first, last) of a track.
+struct TrackPart {
+  const Track& track;
+  EventIndex first = 0;
+  EventIndex last = 0;
+};
+
+// Spreads events of one track over the lanes of its parts. As long as all of them fit on one
+// lane, as those of a GPU stream do, nothing is noted down.
+class TrackLanes {
  public:
-  explicit CommKernels(const trace::Trace& trace)
-      : m_trace(trace), m_known(trace.names().size(), kUnasked) {}
-  bool contains(EventIndex event) {
-    uint8_t& known = m_known[m_trace.nameId(event)];
-    if (known == kUnasked) known = m_names.matches(m_trace.name(event)) ? kYes : kNo;
-    return known == kYes;
+  explicit TrackLanes(const TrackPart& events) : m_events(events) {}
+
+  void add(EventIndex event, EventKind kind, Span span) {
+    const Part part = partOf(m_events.track, kind);
+    const size_t lane = m_ends[static_cast<size_t>(part)].place(span);
+    if (event == m_events.first) m_only = part;
+    if (!m_isSpread && part == m_only && lane == 0) return;
+    if (!m_isSpread) spreadBefore(event);
+    push(part, lane, event);
+  }
+
+  // The lanes of a part; the events are then spent.
+  std::vector<Lane> take(Part part, const std::shared_ptr<const EventBlocks>& events) {
+    std::vector<Lane> lanes;
+    if (!m_isSpread) {
+      if (part == m_only && m_events.first < m_events.last)
+        lanes.emplace_back(events, m_events.first, m_events.last - m_events.first);
+      return lanes;
+    }
+    for (trace::ColumnPacker& picked : m_picked[static_cast<size_t>(part)])
+      lanes.emplace_back(events, std::move(picked).finish());
+    return lanes;
   }
 
  private:
-  enum : uint8_t { kUnasked, kYes, kNo };
-  const trace::Trace& m_trace;
-  std::vector<uint8_t> m_known;
-  analysis::CommNames m_names;
+  void spreadBefore(EventIndex event) {
+    m_isSpread = true;
+    for (EventIndex e = m_events.first; e < event; ++e) push(m_only, 0, e);
+  }
+  void push(Part part, size_t lane, EventIndex event) {
+    auto& picked = m_picked[static_cast<size_t>(part)];
+    if (lane == picked.size()) picked.emplace_back();
+    picked[lane].push(event);
+  }
+
+  TrackPart m_events;
+  Part m_only = Part::kMain;
+  bool m_isSpread = false;
+  std::array<LaneEnds, kPartCount> m_ends;
+  std::array<std::vector<trace::ColumnPacker>, kPartCount> m_picked;
 };
 
-Paint paintOfPass(trace::Pass pass) {
-  switch (pass) {
-    case trace::Pass::kForward:
-      return Paint::kForward;
-    case trace::Pass::kBackward:
-      return Paint::kBackward;
-    case trace::Pass::kWeight:
-      return Paint::kWeight;
-    case trace::Pass::kRecompute:
-      return Paint::kRecompute;
-    case trace::Pass::kOptimizer:
-      return Paint::kCompute;
-    case trace::Pass::kNone:
-      break;
-  }
-  return Paint::kOther;
-}
-
-Paint paintOfKind(EventKind kind) {
-  switch (kind) {
-    case EventKind::kKernel:
-    case EventKind::kGraph:
-    case EventKind::kCompute:
-      return Paint::kCompute;
-    case EventKind::kMemcpy:
-    case EventKind::kMemset:
-      return Paint::kCopy;
-    case EventKind::kGpuAnnotation:
-    case EventKind::kAnnotation:
-      return Paint::kAnnotation;
-    case EventKind::kCpuOp:
-      return Paint::kHostOp;
-    case EventKind::kRuntime:
-      return Paint::kHostCall;
-    case EventKind::kPythonFunction:
-      return Paint::kPython;
-    case EventKind::kOverhead:
-      return Paint::kOverhead;
-    case EventKind::kRecompute:
-      return Paint::kRecompute;
-    case EventKind::kComm:
-      return Paint::kComm;
-    default:
-      return Paint::kOther;
-  }
-}
-
-BlockStyle styleWith(const trace::Trace& trace, EventIndex event, CommKernels& comm) {
-  const EventKind kind = trace.kind(event);
-  const auto args = trace.args(event);
-  if (args && (kind == EventKind::kPass || kind == EventKind::kCompute) &&
-      args->pass != trace::Pass::kNone) {
-    return passStyle(args->pass, args->microBatch);
-  }
-  if (kind == EventKind::kKernel && comm.contains(event))
-    return {Paint::kComm, shadeOf(trace.nameId(event))};
-  return {paintOfKind(kind), shadeOf(trace.nameId(event))};
-}
-
-using PartBlocks = std::array<std::vector<Block>, kPartCount>;
-
-PartBlocks blocksOf(const SceneRun& run, const Track& track, CommKernels& comm) {
-  const trace::Trace& trace = *run.trace;
-  PartBlocks parts;
-  for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-    const int64_t begin = trace.beginNs(e) + run.shiftNs;
-    parts[static_cast<size_t>(partOf(track, trace.kind(e)))].push_back(
-        {begin, begin + trace.durationNs(e), e, styleWith(trace, e, comm)});
-  }
-  return parts;
-}
-
-}  // namespace
-
-BlockStyle passStyle(trace::Pass pass, int32_t microBatch) {
-  return {paintOfPass(pass), static_cast<uint8_t>(microBatch >= 0 ? microBatch & 1 : 0)};
-}
-
-std::vector<Row> trackRows(const SceneRun& run, uint32_t rankIndex, const Row& prototype) {
+std::optional<std::vector<Row>> trackRows(const SceneRun& run, uint32_t rankIndex,
+                                          const std::stop_token& stop) {
   std::vector<Row> rows;
-  CommKernels comm(*run.trace);
-  for (const trace::TrackIndex t : tracksOf(*run.trace, rankIndex)) {
-    const Track& track = run.trace->tracks()[t];
-    PartBlocks parts = blocksOf(run, track, comm);
+  const trace::Trace& trace = *run.trace;
+  for (const trace::TrackIndex t : tracksOf(trace, rankIndex)) {
+    const Track& track = trace.tracks()[t];
+    const EventIndex end = track.firstEvent + track.eventCount;
+    TrackLanes lanes({track, track.firstEvent, end});
+    for (EventIndex e = track.firstEvent; e < end; ++e) {
+      if (e % trace::kBetweenPolls == 0 && stop.stop_requested()) return std::nullopt;
+      lanes.add(e, trace.kind(e), trace.span(e));
+    }
     for (size_t p = 0; p < kPartCount; ++p) {
-      if (parts[p].empty()) continue;
+      if (stop.stop_requested()) return std::nullopt;
       const auto part = static_cast<Part>(p);
-      Row row = prototype;
-      row.kind = RowKind::kTrack;
+      Row row;
+      row.lanes = lanes.take(part, run.events);
+      if (row.lanes.empty()) continue;
       row.rankIndex = rankIndex;
       row.label = labelOf(track) + std::string(suffixOf(part));
-      row.lanes = spreadOverLanes(parts[p]);
-      row.gpuWork = part == Part::kMain && track.kind != TrackKind::kCpuThread &&
-                    track.kind != TrackKind::kOther;
+      row.gpuWork = part == Part::kMain && isWorkTrack(track);
       row.fold = part == Part::kPython || part == Part::kInstants || part == Part::kSync
                      ? InitialFold::kFolded
                      : InitialFold::kOpen;
@@ -208,6 +172,47 @@ std::vector<Row> trackRows(const SceneRun& run, uint32_t rankIndex, const Row& p
     }
   }
   return rows;
+}
+
+}  // namespace
+
+std::optional<RankRows> rowsOfRanks(const SceneRun& run, const std::stop_token& stop,
+                                    const Progress& progress) {
+  RankRows rows(run.trace->ranks().size());
+  std::atomic<uint32_t> next = 0;
+  const auto work = [&] {
+    for (uint32_t rank = next++; rank < rows.size(); rank = next++) {
+      auto made = trackRows(run, rank, stop);
+      if (!made) return;
+      rows[rank] = std::move(*made);
+      report(progress, static_cast<double>(rank + 1) / static_cast<double>(rows.size()),
+             "arranging ranks");
+    }
+  };
+  {
+    const size_t threads =
+        std::min<size_t>(rows.size(), std::max(1U, std::thread::hardware_concurrency()));
+    std::vector<std::jthread> helpers;
+    for (size_t t = 1; t < threads; ++t) helpers.emplace_back(work);
+    work();
+  }
+  if (stop.stop_requested()) return std::nullopt;
+  return rows;
+}
+
+std::vector<Lane> workLanes(const SceneRun& run, uint32_t rankIndex, Span traceSpan) {
+  std::vector<Lane> all;
+  const trace::Trace& trace = *run.trace;
+  for (const trace::TrackIndex t : tracksOf(trace, rankIndex)) {
+    const Track& track = trace.tracks()[t];
+    if (!isWorkTrack(track)) continue;
+    const TrackPart part{track, firstFrom(trace, track, traceSpan.beginNs),
+                         firstFrom(trace, track, traceSpan.endNs)};
+    TrackLanes lanes(part);
+    for (EventIndex e = part.first; e < part.last; ++e) lanes.add(e, trace.kind(e), trace.span(e));
+    for (Lane& lane : lanes.take(Part::kMain, run.events)) all.push_back(std::move(lane));
+  }
+  return all;
 }
 
 }  // namespace caracal::ui

@@ -18,12 +18,13 @@
 #include <QStatusBar>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <numeric>
 
-#include "app/ui/panels/jobs_panel.h"
 #include "app/ui/panels/legend.h"
+#include "app/ui/panels/minimap.h"
 #include "app/ui/panels/run_panels.h"
 #include "app/ui/panels/search_bar.h"
-#include "app/ui/plan/compare_panel.h"
+#include "app/ui/panels/step_strip.h"
 #include "app/ui/plan/export_dialog.h"
 #include "app/ui/plan/plan_panel.h"
 #include "app/ui/render/render_timeline.h"
@@ -35,6 +36,7 @@
 #include "app/ui/window/error_bar.h"
 #include "app/ui/window/keys_dialog.h"
 #include "app/ui/window/menus.h"
+#include "app/ui/window/panel_docks.h"
 #include "app/ui/window/settings.h"
 #include "app/ui/window/timeline_actions.h"
 
@@ -90,12 +92,16 @@ void MainWindow::makeCentre() {
   m_timelineWidget = new TimelineWidget(m_timeline, page);
   m_search = new SearchBar(m_jobs, m_timeline, page);
   m_legend = new Legend(page);
+  m_steps = new StepStrip(m_timeline, page);
+  m_minimap = new Minimap(m_timeline, page);
   m_empty = new EmptyState(page);
   auto* shown = new QWidget(page);
   auto* column = new QVBoxLayout(shown);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);
   column->addWidget(m_search);
+  column->addWidget(m_steps);
+  column->addWidget(m_minimap);
   column->addWidget(m_timelineWidget, 1);
   column->addWidget(m_legend);
   m_centre = new QStackedWidget(page);
@@ -109,50 +115,12 @@ void MainWindow::makeCentre() {
   setCentralWidget(page);
 }
 
-QDockWidget* MainWindow::addDock(const QString& id, const QString& title, QWidget* content,
-                                 Qt::DockWidgetArea area) {
-  auto* dock = new QDockWidget(title, this);
-  dock->setObjectName(id);
-  dock->setWidget(content);
-  addDockWidget(area, dock);
-  return dock;
-}
-
 void MainWindow::makeDocks() {
-  m_details = new DetailsPanel(m_timeline, this);
-  m_stages = new StagesPanel(m_workspace, this);
-  m_quality = new QualityPanel(m_workspace, this);
-  m_plan = new PlanPanel(m_session, this);
-  m_compare = new ComparePanel(m_workspace, m_session, this);
-  auto* figures = new FiguresPanel(m_jobs, m_workspace, m_timeline, this);
-  auto* jobs = new JobsPanel(m_jobs, this);
-  addDock(QStringLiteral("details"), tr("Details"), m_details, Qt::RightDockWidgetArea);
-  QDockWidget* last = nullptr;
-  const auto below = [&](const QString& id, const QString& title, QWidget* content) {
-    QDockWidget* dock = addDock(id, title, content, Qt::BottomDockWidgetArea);
-    if (last != nullptr) tabifyDockWidget(last, dock);
-    last = dock;
-  };
-  below(QStringLiteral("figures"), tr("Figures"), figures);
-  below(QStringLiteral("stages"), tr("Stages"), m_stages);
-  below(QStringLiteral("plan"), tr("Plan"), m_plan);
-  below(QStringLiteral("compare"), tr("Compare"), m_compare);
-  below(QStringLiteral("quality"), tr("Data quality"), m_quality);
-  below(QStringLiteral("jobs"), tr("Jobs"), jobs);
-  setTabPosition(Qt::BottomDockWidgetArea, QTabWidget::North);
-  showLayout(QStringLiteral("analyse"));
+  m_docks = new PanelDocks(*this, {m_jobs, m_workspace, m_timeline, m_session});
 }
 
 void MainWindow::showLayout(const QString& name) {
-  const bool plan = name == QLatin1String("plan");
-  const bool compare = name == QLatin1String("compare");
-  const auto dock = [this](const char* id) { return findChild<QDockWidget*>(QLatin1String(id)); };
-  dock("details")->setVisible(!plan && !compare);
-  QDockWidget* front = dock(plan ? "plan" : compare ? "compare" : "figures");
-  front->show();
-  front->raise();
-  resizeDocks({front}, {plan ? height() * 2 / 5 : height() / 4}, Qt::Vertical);
-  if (!plan && !compare) resizeDocks({dock("details")}, {340}, Qt::Horizontal);
+  m_docks->showLayout(name);
 }
 
 void MainWindow::makeMenus() {
@@ -201,11 +169,15 @@ void MainWindow::connectActions() {
   on("file.quit", [this] { close(); });
   on("edit.undo", [this] { m_session.undoStack().undo(); });
   on("edit.redo", [this] { m_session.undoStack().redo(); });
-  on("edit.copyDetails", [this] { m_details->copy(); });
+  on("edit.copyDetails", [this] { m_docks->details().copy(); });
   on("edit.find", [this] { m_search->focusInput(); });
   on("edit.findSlash", [this] { m_search->focusInput(); });
   on("view.theme",
      [this] { setTheme(m_theme == ThemeKind::kDark ? ThemeKind::kLight : ThemeKind::kDark); });
+  (*m_actions)["view.byRank"]->setCheckable(true);
+  on("view.byRank",
+     [this](bool all) { m_workspace.setGrouping(all ? Grouping::kByRank : Grouping::kByStage); });
+  on("view.foldSteps", [this] { foldSteps(); });
   on("layout.analyse", [this] { showLayout(QStringLiteral("analyse")); });
   on("layout.plan", [this] { showLayout(QStringLiteral("plan")); });
   on("layout.compare", [this] { showLayout(QStringLiteral("compare")); });
@@ -233,6 +205,7 @@ void MainWindow::connectActions() {
 
 void MainWindow::connectPieces() {
   connect(&m_workspace, &Workspace::runsChanged, this, &MainWindow::showRuns);
+  connect(&m_workspace, &Workspace::predictionChanged, this, &MainWindow::showRuns);
   connect(&m_opener, &Opener::failed, this, &MainWindow::showError);
   connect(&m_opener, &Opener::noticed, this, &MainWindow::showNotice);
   connect(&m_opener, &Opener::opened, this, [this](const QStringList& paths) {
@@ -245,8 +218,10 @@ void MainWindow::connectPieces() {
           [this] { m_legend->set(m_timeline.scene()); });
   connect(m_timelineWidget, &TimelineWidget::copyRequested, this, [this](const BlockRef& ref) {
     m_timeline.select(ref);
-    m_details->copy();
+    m_docks->details().copy();
   });
+  connect(m_steps, &StepStrip::foldRequested, this, &MainWindow::foldSteps);
+  connect(m_docks, &PanelDocks::failed, this, &MainWindow::showError);
   connect(m_search, &SearchBar::left, m_timelineWidget, qOverload<>(&QWidget::setFocus));
   connect(m_empty, &EmptyState::openRequested, this,
           [this] { chooseFiles(Workspace::OpenMode::kReplace); });
@@ -255,15 +230,15 @@ void MainWindow::connectPieces() {
   connect(&m_session, &PlanSession::failed, this, &MainWindow::showError);
   connect(&m_session, &PlanSession::evaluated, this, &MainWindow::showPrediction);
   connect(&m_session, &PlanSession::profileChanged, this, [this] {
-    if (!m_session.profile()) m_workspace.setPrediction(nullptr);
+    if (!m_session.profile()) m_workspace.clearPrediction();
   });
-  connect(m_plan, &PlanPanel::measureRequested, this, &MainWindow::measure);
-  connect(m_plan, &PlanPanel::exportRequested, this, &MainWindow::showExport);
-  connect(m_plan, &PlanPanel::compareRequested, this,
+  connect(&m_docks->plan(), &PlanPanel::measureRequested, this, &MainWindow::measure);
+  connect(&m_docks->plan(), &PlanPanel::exportRequested, this, &MainWindow::showExport);
+  connect(&m_docks->plan(), &PlanPanel::compareRequested, this,
           [this] { showLayout(QStringLiteral("compare")); });
   connect(&m_measure, &MeasureRun::finished, this, &MainWindow::measured);
   connect(&m_measure, &MeasureRun::failed, this, [this](const QString& words) {
-    m_plan->setMeasuring(false);
+    m_docks->plan().setMeasuring(false);
     showJobs();
     showError(words);
   });
@@ -308,15 +283,25 @@ void MainWindow::savePicture() {
   if (!written) showError(QString::fromStdString(written.error().text()));
 }
 
+void MainWindow::foldSteps() {
+  if (m_timeline.scene().folded) return m_workspace.unfold();
+  std::vector<size_t> steps = m_steps->chosen();
+  if (steps.size() < 2) {
+    steps.resize(m_steps->bars().lengthsNs.size());
+    std::iota(steps.begin(), steps.end(), size_t{0});
+  }
+  m_workspace.foldSteps({m_steps->run(), std::move(steps)});
+}
+
 void MainWindow::measure(int steps) {
   if (!m_session.ready()) return;
   m_measuredPlan = m_session.plan();
-  m_plan->setMeasuring(true);
+  m_docks->plan().setMeasuring(true);
   m_measure.start({m_session.profile(), m_measuredPlan, std::max(1, steps), measurementFile()});
 }
 
 void MainWindow::measured(const QString& recording, bool stoppedEarly) {
-  m_plan->setMeasuring(false);
+  m_docks->plan().setMeasuring(false);
   showJobs();
   if (stoppedEarly)
     showNotice(tr("The measurement was stopped early; its finished steps are shown."));
@@ -347,9 +332,7 @@ void MainWindow::showPrediction() {
   if (!evaluation || !evaluation->result || !evaluation->result->trace) return;
   const std::string name =
       tr("predicted: %1").arg(QString::fromStdString(m_session.plan().policy)).toStdString();
-  m_workspace.setPrediction(
-      std::make_shared<const LoadedRun>(runFromTrace(name, evaluation->result->trace)));
-  showRuns();
+  m_workspace.setPrediction(name, evaluation->result->trace);
 }
 
 void MainWindow::showJobs() {
@@ -376,10 +359,9 @@ void MainWindow::setTheme(ThemeKind kind) {
   m_timelineWidget->setTheme(kind);
   m_legend->setTheme(kind);
   m_errors->setTheme(kind);
-  m_stages->setTheme(kind);
-  m_quality->setTheme(kind);
-  m_plan->setTheme(kind);
-  m_compare->setTheme(kind);
+  m_steps->setTheme(kind);
+  m_minimap->setTheme(kind);
+  m_docks->setTheme(kind);
   (*m_actions)["view.theme"]->setChecked(kind == ThemeKind::kDark);
 }
 

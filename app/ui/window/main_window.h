@@ -12,7 +12,6 @@
 #include "app/ui/workspace/opener.h"
 #include "app/ui/workspace/workspace.h"
 
-class QDockWidget;
 class QLabel;
 class QMenu;
 class QProgressBar;
@@ -22,15 +21,13 @@ class QStackedWidget;
 namespace caracal::ui {
 
 class ActionBook;
-class ComparePanel;
-class DetailsPanel;
 class EmptyState;
 class ErrorBar;
 class Legend;
-class PlanPanel;
-class QualityPanel;
+class Minimap;
+class PanelDocks;
 class SearchBar;
-class StagesPanel;
+class StepStrip;
 class TimelineWidget;
 
 class MainWindow : public QMainWindow {
@@ -49,6 +46,9 @@ class MainWindow : public QMainWindow {
   PlanSession& plan() { return m_session; }
   const JobBoard& jobs() const { return m_jobs; }
   ErrorBar& errorBar() { return *m_errors; }
+  PanelDocks& docks() { return *m_docks; }
+  // Folds the chosen steps, or all; shows the whole run again when they are folded.
+  void foldSteps();
   // Raises the docks of a named layout: "analyse", "plan", "compare".
   void showLayout(const QString& name);
 
@@ -60,8 +60,6 @@ class MainWindow : public QMainWindow {
  private:
   void makeCentre();
   void makeDocks();
-  QDockWidget* addDock(const QString& id, const QString& title, QWidget* content,
-                       Qt::DockWidgetArea area);
   void makeMenus();
   void makeStatusBar();
   void connectActions();
@@ -97,11 +95,9 @@ class MainWindow : public QMainWindow {
   ErrorBar* m_errors = nullptr;
   SearchBar* m_search = nullptr;
   Legend* m_legend = nullptr;
-  DetailsPanel* m_details = nullptr;
-  StagesPanel* m_stages = nullptr;
-  QualityPanel* m_quality = nullptr;
-  PlanPanel* m_plan = nullptr;
-  ComparePanel* m_compare = nullptr;
+  StepStrip* m_steps = nullptr;
+  Minimap* m_minimap = nullptr;
+  PanelDocks* m_docks = nullptr;
   QMenu* m_recentMenu = nullptr;
   QLabel* m_status = nullptr;
   QProgressBar* m_progress = nullptr;

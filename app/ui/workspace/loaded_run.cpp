@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 
 void understand(LoadedRun& run) {
   auto model = analysis::buildStepModel(*run.trace);
+  run.model = nullptr;
   if (model) {
     run.model = std::make_shared<const analysis::StepModel>(std::move(*model));
   } else {
@@ -48,6 +49,23 @@ Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token
   report(progress, 0.95, "finding steps and bubbles");
   understand(run);
   return run;
+}
+
+Result<LoadedRun> compareRanks(const LoadedRun& run, std::stop_token stop,
+                               const Progress& progress) {
+  report(progress, 0.0, "matching collectives and clocks");
+  auto prepared = std::make_shared<const analysis::PreparedRun>(
+      analysis::prepareRun(run.trace, analysis::CommNames{}, stop));
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "comparing ranks was stopped");
+  LoadedRun compared = run;
+  if (prepared->trace != run.trace) {
+    compared.trace = prepared->trace;
+    understand(compared);
+  }
+  report(progress, 0.9, "linking events");
+  compared.links = std::make_shared<const RunLinks>(*prepared);
+  compared.prepared = std::move(prepared);
+  return compared;
 }
 
 LoadedRun runFromTrace(std::string name, std::shared_ptr<const trace::Trace> trace) {

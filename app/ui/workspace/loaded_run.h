@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "app/ui/timeline/run_links.h"
+#include "core/analysis/prepared_run.h"
 #include "core/analysis/step_model.h"
 #include "core/base/progress.h"
 #include "core/base/result.h"
@@ -20,8 +22,11 @@ struct LoadedRun {
   std::shared_ptr<const trace::Trace> trace;
   std::shared_ptr<const analysis::StepModel> model;  // null: see whyNoModel
   std::string whyNoModel;
-  std::vector<Error> skipped;  // inputs that could not be read
-  std::string cacheNote;       // what went wrong with the cache; often empty
+  // Ranks on one clock, collectives and transfers matched; null until compareRanks() has been here.
+  std::shared_ptr<const analysis::PreparedRun> prepared;
+  std::shared_ptr<const RunLinks> links;  // of `prepared`
+  std::vector<Error> skipped;             // inputs that could not be read
+  std::string cacheNote;                  // what went wrong with the cache; often empty
   double seconds = 0;
 };
 
@@ -29,6 +34,10 @@ Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token
                           const Progress& progress);
 // A trace that is in memory already: a prediction.
 LoadedRun runFromTrace(std::string name, std::shared_ptr<const trace::Trace> trace);
+// The run with `prepared`: what `caracal analyze` does before it computes anything. Where clocks of
+// ranks are moved, trace and step model are made anew. kCancelled.
+Result<LoadedRun> compareRanks(const LoadedRun& run, std::stop_token stop,
+                               const Progress& progress);
 // "timeline-ST" of one file, the folder's name of several.
 std::string runNameOf(const std::vector<std::string>& paths);
 

@@ -1,6 +1,7 @@
 #include "app/ui/workspace/workspace.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace caracal::ui {
 namespace {
@@ -38,7 +39,13 @@ std::vector<RunInput> alignRuns(const std::vector<RunPtr>& runs, const RunPtr& p
 }
 
 Workspace::Workspace(JobBoard& jobs, TimelineController& timeline, QObject* parent)
-    : QObject(parent), m_timeline(timeline), m_load(jobs), m_build(jobs) {}
+    : QObject(parent),
+      m_timeline(timeline),
+      m_load(jobs),
+      m_build(jobs),
+      m_compare(jobs),
+      m_fold(jobs),
+      m_predict(jobs) {}
 
 void Workspace::open(const QStringList& paths, OpenMode mode) {
   if (paths.isEmpty()) return;
@@ -75,6 +82,44 @@ void Workspace::add(RunPtr run, OpenMode mode) {
   m_runs.push_back(std::move(run));
   emit runsChanged();
   rebuildScene(TimelineController::OnNewScene::kFit);
+  compareNext();
+}
+
+// The timeline is there first; what compares ranks comes when it is known.
+void Workspace::compareNext() {
+  const auto next =
+      std::find_if(m_runs.begin(), m_runs.end(), [](const RunPtr& run) { return !run->prepared; });
+  if (next == m_runs.end()) return m_compare.cancel();
+  m_compare.start<LoadedRun>(
+      tr("Compare the ranks of %1").arg(QString::fromStdString((*next)->name)),
+      [run = *next](std::stop_token stop, const Progress& progress) {
+        return compareRanks(*run, std::move(stop), progress);
+      },
+      [this, run = *next](Result<LoadedRun> done) { compared(run, std::move(done)); });
+}
+
+void Workspace::compared(const RunPtr& before, Result<LoadedRun> run) {
+  if (!run) return emit ranksCompared();  // stopped: the panels that need it say so
+  const auto place = std::find(m_runs.begin(), m_runs.end(), before);
+  if (place == m_runs.end()) return compareNext();
+  const bool moved = run->trace != before->trace;
+  *place = std::make_shared<const LoadedRun>(std::move(*run));
+  if (moved) {
+    emit noticed(tr("%1: clocks of ranks differ and were moved onto one; see the Clocks panel.")
+                     .arg(QString::fromStdString(before->name)));
+    emit runsChanged();
+    rebuildScene(TimelineController::OnNewScene::kKeepView);
+  }
+  if (!m_whole) showLinks();
+  emit ranksCompared();
+  compareNext();
+}
+
+void Workspace::showLinks() {
+  std::vector<std::shared_ptr<const RunLinks>> links;
+  for (const RunPtr& run : m_runs) links.push_back(run->links);
+  if (m_prediction) links.push_back(m_prediction->links);
+  m_timeline.setLinks(std::move(links));
 }
 
 void Workspace::close(size_t run) {
@@ -82,10 +127,13 @@ void Workspace::close(size_t run) {
   m_runs.erase(m_runs.begin() + static_cast<ptrdiff_t>(run));
   emit runsChanged();
   rebuildScene(TimelineController::OnNewScene::kFit);
+  compareNext();
 }
 
 void Workspace::closeAll() {
   m_load.cancel();
+  m_compare.cancel();
+  m_predict.cancel();
   m_runs.clear();
   m_prediction.reset();
   emit runsChanged();
@@ -95,7 +143,9 @@ void Workspace::closeAll() {
 RunPtr Workspace::currentRun() const {
   if (m_runs.empty()) return nullptr;
   const BlockRef& selected = m_timeline.selected();
-  const size_t run = selected.valid() ? m_timeline.scene().rows[selected.row].run : 0;
+  // The runs of a folded scene are steps of the first run.
+  const bool wholeRuns = selected.valid() && !m_timeline.scene().folded;
+  const size_t run = wholeRuns ? m_timeline.scene().rows[selected.row].run : 0;
   return run < m_runs.size() ? m_runs[run] : m_runs.front();
 }
 
@@ -104,27 +154,97 @@ int64_t Workspace::shiftOf(size_t run) const {
   return run < runs.size() ? runs[run].shiftNs : 0;
 }
 
-void Workspace::setPrediction(RunPtr prediction) {
+void Workspace::setPrediction(std::string name, std::shared_ptr<const trace::Trace> trace) {
+  m_predict.start<LoadedRun>(
+      tr("Understand the prediction"),
+      [name = std::move(name), trace = std::move(trace)](std::stop_token stop,
+                                                         const Progress& progress) {
+        return compareRanks(runFromTrace(name, trace), std::move(stop), progress);
+      },
+      [this](Result<LoadedRun> run) {
+        if (run) showPrediction(std::make_shared<const LoadedRun>(std::move(*run)));
+      });
+}
+
+void Workspace::showPrediction(RunPtr prediction) {
+  m_predict.cancel();
   // The first prediction moves the runs to a common step: that is a new picture. Later ones are
   // not.
   const bool appears = !m_prediction && prediction;
   m_prediction = std::move(prediction);
+  emit predictionChanged();
   rebuildScene(appears ? TimelineController::OnNewScene::kFit
                        : TimelineController::OnNewScene::kKeepView);
 }
 
+void Workspace::setGrouping(Grouping grouping) {
+  if (grouping == m_grouping) return;
+  m_grouping = grouping;
+  rebuildScene(m_whole ? TimelineController::OnNewScene::kFit
+                       : TimelineController::OnNewScene::kKeepView);
+}
+
+void Workspace::foldSteps(const FoldRequest& request) {
+  const auto whole = m_whole ? m_whole : m_timeline.sharedScene();
+  if (request.run >= whole->runs.size() || request.steps.empty()) return;
+  using ScenePtr = std::shared_ptr<const Scene>;
+  m_fold.start<ScenePtr>(
+      tr("Fold steps"),
+      [whole, request](const std::stop_token& stop, const Progress&) -> Result<ScenePtr> {
+        ScenePtr folded = ui::foldSteps(*whole, request, stop);
+        if (!folded) return fail(ErrorCode::kCancelled, "folding steps was stopped");
+        return folded;
+      },
+      [this, whole, run = request.run](Result<ScenePtr> folded) {
+        if (!folded) return;
+        m_whole = whole;
+        m_timeline.setScene(std::move(*folded));
+        const auto links = run < m_runs.size() ? m_runs[run]->links : nullptr;
+        m_timeline.setLinks(std::vector(m_timeline.scene().runs.size(), links));
+      });
+}
+
+void Workspace::unfold() {
+  m_fold.cancel();
+  if (!m_whole) return;
+  m_timeline.setScene(std::exchange(m_whole, nullptr));
+  showLinks();
+}
+
+bool Workspace::reveal(const RunPtr& run, trace::EventIndex event) {
+  unfold();
+  const auto place = std::find(m_runs.begin(), m_runs.end(), run);
+  const auto index = static_cast<size_t>(place - m_runs.begin());
+  if (place == m_runs.end() || index >= m_timeline.scene().runs.size() ||
+      m_timeline.scene().runs[index].trace != run->trace) {
+    return false;
+  }
+  const BlockRef block = findEvent(m_timeline.scene(), static_cast<uint32_t>(index), event);
+  m_timeline.reveal(block);
+  return block.valid();
+}
+
 void Workspace::rebuildScene(TimelineController::OnNewScene mode) {
+  m_fold.cancel();
   m_fitNext = m_fitNext || mode == TimelineController::OnNewScene::kFit;
+  std::vector<RunInput> inputs = alignRuns(m_runs, m_prediction);
+  for (RunInput& input : inputs) input.grouping = m_grouping;
   using ScenePtr = std::shared_ptr<const Scene>;
   m_build.start<ScenePtr>(
       tr("Arrange timeline"),
-      [inputs = alignRuns(m_runs, m_prediction)](
-          std::stop_token, const Progress&) -> Result<ScenePtr> { return buildScene(inputs); },
+      [inputs](const std::stop_token& stop, const Progress& progress) -> Result<ScenePtr> {
+        ScenePtr scene = buildScene(inputs, stop, progress);
+        if (!scene) return fail(ErrorCode::kCancelled, "arranging the timeline was stopped");
+        return scene;
+      },
       [this](Result<ScenePtr> scene) {
+        if (!scene) return;  // stopped: what is shown stays
         const auto onNew = m_fitNext ? TimelineController::OnNewScene::kFit
                                      : TimelineController::OnNewScene::kKeepView;
         m_fitNext = false;
+        m_whole = nullptr;
         m_timeline.setScene(std::move(*scene), onNew);
+        showLinks();
       });
 }
 

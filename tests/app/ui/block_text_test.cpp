@@ -22,9 +22,9 @@ TEST(ShortName, keepsWhatTellsKernelsApart) {
 TEST(BlockText, passesShowTheirMicroBatch) {
   const auto scene = test::sceneOf(test::drawPipeline(2, 3, 1));
   std::string buffer;
-  EXPECT_EQ(blockText(*scene, 1, scene->rows[1].lanes[0].blocks()[0], buffer), "F0");
-  const Block& last = scene->rows[1].lanes[0].blocks().back();
-  EXPECT_EQ(blockText(*scene, 1, last, buffer), "B2");
+  EXPECT_EQ(blockText(*scene, 1, scene->rows[1].lanes[0][0], buffer), "F0");
+  const Lane& passes = scene->rows[1].lanes[0];
+  EXPECT_EQ(blockText(*scene, 1, passes[passes.size() - 1], buffer), "B2");
 }
 
 TEST(DescribeBlock, tellsExactTimesAndWhereAFigureComesFrom) {

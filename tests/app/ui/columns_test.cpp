@@ -78,6 +78,15 @@ TEST(Columns, theStyleIsThatOfTheLargestPart) {
   EXPECT_DOUBLE_EQ(columns.share(columns[0]), 0.9);
 }
 
+TEST(Columns, aNanosecondTakesAllItsColumnsWhenItIsWiderThanOne) {
+  const Lane lane({{5, 6, 0, {Paint::kComm, 0}}, {8, 8, 0, {Paint::kCopy, 0}}});
+  Columns columns(view(0, 0.05, 400));
+  columns.add(lane);
+  for (size_t c = 0; c < 400; ++c) {
+    EXPECT_EQ(columns[c].touched, (c >= 100 && c < 120) || c == 160) << c;
+  }
+}
+
 TEST(Columns, onlyWideBlocksGetAnEdge) {
   const Lane lane({{0, 100, 0, {}}, {100, 120, 0, {}}});
   Columns columns(view(0, 10.0, 20));

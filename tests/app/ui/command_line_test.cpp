@@ -29,6 +29,13 @@ TEST(CommandLine, aPictureTakesSizeTimesThemeAndView) {
   EXPECT_EQ(line->render->view, RenderView::kCompare);
 }
 
+TEST(CommandLine, aPictureOfTheWindowNamesThePanelInFront) {
+  const auto line = parse({"--render", "x.png", "--view", "window", "--panel", "clocks", "t.json"});
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->render->view, RenderView::kWindow);
+  EXPECT_EQ(line->render->panel, QStringLiteral("clocks"));
+}
+
 TEST(CommandLine, mistakesAreNamed) {
   const QList<QStringList> wrong{{"--render", "x.png"},
                                  {"--theme", "purple", "t.json"},

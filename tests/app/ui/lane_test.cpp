@@ -3,9 +3,16 @@
 #include <random>
 
 #include "app/ui/timeline/lane.h"
+#include "tests/app/ui/drawn_trace.h"
 
 namespace caracal::ui {
 namespace {
+
+std::vector<Block> blocksOf(const Lane& lane) {
+  std::vector<Block> blocks;
+  for (size_t i = 0; i < lane.size(); ++i) blocks.push_back(lane[i]);
+  return blocks;
+}
 
 Block block(int64_t begin, int64_t end, Paint paint = Paint::kCompute) {
   return {begin, end, 0, {paint, 0}};
@@ -27,9 +34,9 @@ TEST(Lane, nestedBlocksLandBelowTheirParentAndOverlappingOnesBesideEachOther) {
   const std::vector<Lane> lanes = spreadOverLanes(
       {block(0, 100), block(10, 50), block(20, 30), block(40, 60), block(100, 110)});
   ASSERT_EQ(lanes.size(), 3U);
-  EXPECT_EQ(lanes[0].blocks(), (std::vector<Block>{block(0, 100), block(100, 110)}));
-  EXPECT_EQ(lanes[1].blocks(), (std::vector<Block>{block(10, 50)}));
-  EXPECT_EQ(lanes[2].blocks(), (std::vector<Block>{block(20, 30), block(40, 60)}));
+  EXPECT_EQ(blocksOf(lanes[0]), (std::vector<Block>{block(0, 100), block(100, 110)}));
+  EXPECT_EQ(blocksOf(lanes[1]), (std::vector<Block>{block(10, 50)}));
+  EXPECT_EQ(blocksOf(lanes[2]), (std::vector<Block>{block(20, 30), block(40, 60)}));
 }
 
 TEST(Lane, spreadingLosesNoBlockAndOverlapsNone) {
@@ -46,9 +53,9 @@ TEST(Lane, spreadingLosesNoBlockAndOverlapsNone) {
     });
     size_t count = 0;
     for (const Lane& lane : spreadOverLanes(blocks)) {
-      count += lane.blocks().size();
-      for (size_t i = 1; i < lane.blocks().size(); ++i) {
-        EXPECT_LE(lane.blocks()[i - 1].endNs, lane.blocks()[i].beginNs);
+      count += lane.size();
+      for (size_t i = 1; i < lane.size(); ++i) {
+        EXPECT_LE(lane[i - 1].endNs, lane[i].beginNs);
       }
     }
     EXPECT_EQ(count, blocks.size());
@@ -60,17 +67,18 @@ TEST(Lane, nodesHoldTheSumAndTheLongestOfTheirBlocks) {
   const Lane lane(randomChain(random, 5000));
   ASSERT_GE(lane.levels(), 3U);
   for (size_t level = 1; level <= lane.levels(); ++level) {
-    const size_t size = size_t{1} << (Lane::kFanOutBits * level);
-    for (size_t first = 0; first < lane.blocks().size(); first += size) {
+    const size_t size = Lane::nodeSize(level);
+    for (size_t first = 0; first < lane.size(); first += size) {
       int64_t sum = 0;
       int64_t longest = 0;
-      for (size_t i = first; i < std::min(first + size, lane.blocks().size()); ++i) {
-        sum += lane.blocks()[i].durationNs();
-        longest = std::max(longest, lane.blocks()[i].durationNs());
+      for (size_t i = first; i < std::min(first + size, lane.size()); ++i) {
+        sum += lane[i].durationNs();
+        longest = std::max(longest, lane[i].durationNs());
       }
       const Lane::Node& node = lane.node(level, first / size);
       EXPECT_EQ(node.busyNs, sum);
-      EXPECT_EQ(node.longestNs, longest);
+      EXPECT_EQ(node.longestNs, static_cast<float>(longest));
+      EXPECT_EQ(node.beginNs, lane[first].beginNs);
     }
   }
 }
@@ -83,8 +91,8 @@ TEST(Lane, touchingAgreesWithALookAtEveryBlock) {
     const auto begin = static_cast<int64_t>(random() % 15000);
     const Span span{begin, begin + static_cast<int64_t>(random() % 2000)};
     const auto [first, last] = lane.touching(span);
-    for (size_t i = 0; i < lane.blocks().size(); ++i) {
-      const Block& b = lane.blocks()[i];
+    for (size_t i = 0; i < lane.size(); ++i) {
+      const Block b = lane[i];
       const bool instantInside =
           b.beginNs == b.endNs && b.beginNs >= span.beginNs && b.beginNs < span.endNs;
       const bool overlaps = b.beginNs < span.endNs && b.endNs > span.beginNs;
@@ -103,6 +111,36 @@ TEST(Lane, findsTheBlockUnderATimeAndTheNearestOneWithinTolerance) {
   EXPECT_EQ(lane.at(28, 5), 1U);
   EXPECT_EQ(lane.at(50, 0), 2U) << "an instant has its own time";
   EXPECT_EQ(lane.at(70, 5), 3U);
+}
+
+TEST(Lane, blocksOfEventsAreTheEventsWhetherAllOfATrackOrSomeOfThem) {
+  const auto trace = test::randomTrace(3, 1, 2000);
+  const auto events = std::make_shared<const EventBlocks>(trace, -1000);
+  trace::ColumnPacker packer;
+  std::vector<trace::EventIndex> picked;
+  for (trace::EventIndex e = 0; e < trace->eventCount(); e += 1 + e % 3) {
+    packer.push(e);
+    picked.push_back(e);
+  }
+  const Lane all(events, 500, 1000);
+  const Lane some(events, std::move(packer).finish());
+  ASSERT_EQ(all.size(), 1000U);
+  ASSERT_EQ(some.size(), picked.size());
+  const auto expectEvent = [&](const Block& b, trace::EventIndex e) {
+    EXPECT_EQ(b.source, e);
+    EXPECT_EQ(b.beginNs, trace->beginNs(e) - 1000);
+    EXPECT_EQ(b.endNs, trace->endNs(e) - 1000);
+    EXPECT_EQ(b.style, events->style(e));
+  };
+  for (uint32_t i = 0; i < all.size(); ++i) expectEvent(all[i], 500 + i);
+  for (uint32_t i = 0; i < some.size(); ++i) expectEvent(some[i], picked[i]);
+  EXPECT_LT(some.memoryBytes(), 6 * some.size()) << "lanes do not copy events";
+}
+
+TEST(Lane, knowsWhichPaintsOccur) {
+  const Lane lane({block(0, 1, Paint::kComm), block(2, 3, Paint::kCopy)});
+  EXPECT_EQ(lane.paints(), (uint32_t{1} << static_cast<unsigned>(Paint::kComm)) |
+                               (uint32_t{1} << static_cast<unsigned>(Paint::kCopy)));
 }
 
 TEST(Lane, anEmptyLaneHasNothingAnywhere) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <QAction>
 #include <QApplication>
 #include <QDeadlineTimer>
 #include <QDockWidget>
@@ -11,10 +12,14 @@
 #include <QMimeData>
 #include <QSettings>
 #include <QTemporaryDir>
+#include <algorithm>
 #include <filesystem>
 
+#include "app/ui/panels/table_panel.h"
+#include "app/ui/panels/table_places.h"
 #include "app/ui/render/render_command.h"
 #include "app/ui/window/error_bar.h"
+#include "app/ui/window/panel_docks.h"
 #include "app/ui/window/settings.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
@@ -148,6 +153,98 @@ TEST_F(Window, layoutsBringTheirPanelsUp) {
   EXPECT_FALSE(m_window.grab().isNull());
 }
 
+// Three ranks that do the same all-reduces; rank 1 always comes last.
+std::string rankWithCollectives(int rank) {
+  std::string text = R"({"distributedInfo":{"rank":)" + std::to_string(rank) +
+                     R"(,"world_size":3},"traceEvents":[)";
+  for (int i = 0; i < 20; ++i) {
+    const int begin = 1000 + 1000 * i + (rank == 1 ? 200 : 10 * rank);
+    text += std::string(i > 0 ? "," : "") + R"({"ph":"X","cat":"kernel","name":")" +
+            "ncclDevKernel_AllReduce_Sum_f32_RING_LL(x)" + R"(","pid":0,"tid":7,"ts":)" +
+            std::to_string(begin) + R"(,"dur":)" + std::to_string(1500 + 1000 * i - begin) +
+            R"(,"args":{"device":0,"stream":7,"Collective name":"allreduce","dtype":"Float",)" +
+            R"("In msg nelems":1024,"Out msg nelems":1024,"Group size":3,)" +
+            R"("Process Group Name":"0","Process Group Description":"default_pg",)" +
+            R"("Process Group Ranks":"[0, 1, 2]"}})";
+  }
+  return text + "]}";
+}
+
+TEST_F(Window, collectivesAreMatchedListedAndGoneTo) {
+  QStringList files;
+  for (int rank = 0; rank < 3; ++rank) {
+    files << write(("rank" + std::to_string(rank) + ".json").c_str(), rankWithCollectives(rank));
+  }
+  m_window.show();
+  m_window.open(files);
+  ASSERT_TRUE(opened());
+  const RunPtr run = m_window.workspace().runs()[0];
+  ASSERT_TRUE(run->prepared);
+  ASSERT_TRUE(m_window.docks().raise(QStringLiteral("collectives")));
+  ASSERT_TRUE(opened());
+  auto* panel =
+      m_window.findChild<QDockWidget*>(QStringLiteral("collectives"))->findChild<TablePanel*>();
+  ASSERT_NE(panel, nullptr);
+  ASSERT_EQ(panel->model().rowCount(), 20) << panel->words().toStdString();
+  const trace::EventIndex last = eventOfRow(*run->prepared, *panel->model().table(), 5);
+  ASSERT_TRUE(m_window.timeline().scene().runs[0].trace == run->trace);
+  emit panel->eventChosen(run, last);
+  const auto place = eventOf(m_window.timeline().scene(), m_window.timeline().selected());
+  ASSERT_TRUE(place);
+  EXPECT_EQ(place->event, last);
+  EXPECT_EQ(run->trace->ranks()[run->trace->tracks()[run->trace->trackOf(last)].rank].rank, 1);
+  EXPECT_EQ(m_window.timeline().selectedLinks().size(), 2U) << "both others waited for it";
+  EXPECT_FALSE(m_window.docks().raise(QStringLiteral("nothing")));
+}
+
+TEST_F(Window, theClocksOfRanksAreShownAsAnalyzePrintsThem) {
+  m_window.show();
+  m_window.open({write("rank0.json", rankWithCollectives(0)),
+                 write("rank1.json", rankWithCollectives(1)),
+                 write("rank2.json", rankWithCollectives(2))});
+  ASSERT_TRUE(opened());
+  m_window.docks().raise(QStringLiteral("clocks"));
+  ASSERT_TRUE(opened());
+  auto* panel =
+      m_window.findChild<QDockWidget*>(QStringLiteral("clocks"))->findChild<TablePanel*>();
+  EXPECT_EQ(panel->model().rowCount(), 3);
+  EXPECT_TRUE(panel->words().contains(QStringLiteral("ranks compare to within")))
+      << panel->words().toStdString();
+}
+
+TEST_F(Window, aTableThatCannotBeMadeSaysWhy) {
+  m_window.show();
+  m_window.open({write("rank0.json", kKinetoJson)});
+  ASSERT_TRUE(opened());
+  m_window.docks().raise(QStringLiteral("collectives"));
+  ASSERT_TRUE(opened());
+  auto* panel =
+      m_window.findChild<QDockWidget*>(QStringLiteral("collectives"))->findChild<TablePanel*>();
+  EXPECT_EQ(panel->model().rowCount(), 0);
+  EXPECT_TRUE(panel->words().contains(QStringLiteral("two ranks"))) << panel->words().toStdString();
+}
+
+TEST_F(Window, stepsAreFoldedAndUnfolded) {
+  std::string steps = R"({"distributedInfo":{"rank":0},"traceEvents":[)";
+  for (int s = 0; s < 4; ++s) {
+    const std::string begin = std::to_string(1000 * s + 100);
+    steps += R"({"ph":"X","cat":"user_annotation","name":"ProfilerStep#)" + std::to_string(s) +
+             R"(","pid":9,"tid":9,"ts":)" + begin + R"(,"dur":900,"args":{}},)" +
+             R"({"ph":"X","cat":"kernel","name":"gemm","pid":0,"tid":7,"ts":)" + begin +
+             R"(,"dur":50,"args":{"device":0,"stream":7}})" + (s < 3 ? "," : "");
+  }
+  m_window.open({write("steps.json", steps + "]}")});
+  ASSERT_TRUE(opened());
+  const size_t rows = m_window.timeline().scene().rows.size();
+  m_window.foldSteps();
+  ASSERT_TRUE(opened());
+  EXPECT_TRUE(m_window.timeline().scene().folded);
+  EXPECT_EQ(m_window.timeline().scene().runs.size(), 4U);
+  m_window.foldSteps();
+  EXPECT_FALSE(m_window.timeline().scene().folded);
+  EXPECT_EQ(m_window.timeline().scene().rows.size(), rows);
+}
+
 TEST_F(Window, picturesAreWrittenWithoutADisplay) {
   const QString trace = write("pipeline.json", kPipelineJson);
   QStringList notices;
@@ -177,6 +274,16 @@ TEST_F(Window, sharedTracesOpen) {
   ASSERT_EQ(m_window.workspace().runs().size(), 1U);
   EXPECT_TRUE(m_window.workspace().runs()[0]->model) << m_window.workspace().runs()[0]->whyNoModel;
   EXPECT_FALSE(m_window.timeline().scene().bubbles.empty());
+  EXPECT_TRUE(m_window.workspace().runs()[0]->prepared);
+  // All ranks instead of stages, and back.
+  for (const bool byRank : {true, false}) {
+    m_window.findChild<QAction*>(QStringLiteral("view.byRank"))->trigger();
+    ASSERT_TRUE(opened());
+    const auto& rows = m_window.timeline().scene().rows;
+    EXPECT_EQ(std::any_of(rows.begin(), rows.end(),
+                          [](const Row& row) { return row.kind == RowKind::kStage; }),
+              !byRank);
+  }
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(Navigation, bubblesOfTheSelectedStageComeInOrder) {
     time = blockOf(*scene, ref).beginNs;
     ++seen;
   }
-  EXPECT_EQ(seen, scene->rows[2].bubbles.blocks().size());
+  EXPECT_EQ(seen, scene->rows[2].bubbles.size());
 }
 
 TEST(Navigation, withoutAStageTheNearestBubbleOfAnyIsNext) {
@@ -68,11 +68,14 @@ TEST(Navigation, aKernelLeadsToItsLaunchAndBack) {
   builder.add({0, EventKind::kKernel, builder.intern("gemm"), 50, 10, 42});
   const auto scene = test::sceneOf(std::move(builder).finish());
   const BlockRef kernel{2, 0, 0};
-  const BlockRef launch = followDependency(*scene, kernel, Direction::kBackward);
+  const auto follow = [&](const BlockRef& from, Direction direction) {
+    return followDependency(linksOf(*scene, nullptr, from), from, direction);
+  };
+  const BlockRef launch = follow(kernel, Direction::kBackward);
   ASSERT_TRUE(launch.valid());
   EXPECT_EQ(launch.row, 3U);
-  EXPECT_EQ(followDependency(*scene, launch, Direction::kForward), kernel);
-  EXPECT_FALSE(followDependency(*scene, launch, Direction::kBackward).valid());
+  EXPECT_EQ(follow(launch, Direction::kForward), kernel);
+  EXPECT_FALSE(follow(launch, Direction::kBackward).valid());
 }
 
 TEST(Snap, takesTheNearestEdgeOfTheRowUnderTheCursor) {

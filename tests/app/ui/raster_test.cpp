@@ -62,6 +62,35 @@ TEST(Raster, bubblesStayVisibleInsideColumnsFullOfWork) {
   EXPECT_NE(bottom, top) << "the lower part of shared columns shows the bubbles";
 }
 
+// Every bubble changes pixels of every column that it touches, however far out, at any scroll.
+TEST(Raster, noBubbleVanishesAtAnyZoom) {
+  const auto scene = test::sceneOf(test::drawPipeline(4, 8, 60));
+  Scene without = *scene;
+  for (Row& row : without.rows) row.bubbles = Lane();
+  const RowLayout layout = layoutRows(*scene, initialFolds(*scene));
+  for (const int width : {3, 40, 311, 1920}) {
+    for (const int part : {1, 7, 50}) {
+      const Span range{0, scene->range.lengthNs() / part};
+      const TimeView view = show(range, width);
+      const QImage with = render(*scene, view, ThemeKind::kLight);
+      const QImage bare = render(without, view, ThemeKind::kLight);
+      for (uint32_t r = 0; r < scene->rows.size(); ++r) {
+        const Lane& bubbles = scene->rows[r].bubbles;
+        if (bubbles.empty()) continue;
+        const PlacedLane& lane = layout.rows[layout.placeOf(r)].lanes[0];
+        for (size_t b = 0; b < bubbles.size(); ++b) {
+          if (bubbles.span(b).beginNs >= range.endNs) break;
+          const int x = static_cast<int>(view.pixelOf(bubbles.span(b).beginNs));
+          int changed = 0;
+          for (int y = lane.top; y < lane.top + lane.height; ++y)
+            changed += with.pixel(x, y) != bare.pixel(x, y) ? 1 : 0;
+          ASSERT_GE(changed, 2) << "row " << r << ", bubble " << b << ", " << width << " pixels";
+        }
+      }
+    }
+  }
+}
+
 TEST(Raster, pixelsOutsideBlocksAreBackgroundOrGrid) {
   const auto scene = test::sceneOf(
       test::drawTrace({{"s", TrackKind::kGpuStream, EventKind::kKernel, 0, "A........B"}}));

@@ -65,7 +65,7 @@ TEST(BlockAt, findsBlocksBubblesAndNothing) {
   const BlockRef bubble = blockAt(*scene, layout, view, 2, y);
   ASSERT_TRUE(bubble.valid());
   EXPECT_EQ(bubble.lane, kBubbleLane) << "stage 1 starts with its warm-up bubble";
-  const double firstPass = view.pixelOf(scene->rows[2].lanes[0].blocks()[0].beginNs) + 3;
+  const double firstPass = view.pixelOf(scene->rows[2].lanes[0][0].beginNs) + 3;
   const BlockRef pass = blockAt(*scene, layout, view, firstPass, y);
   ASSERT_TRUE(pass.valid());
   EXPECT_EQ(pass.lane, 0U);

@@ -37,7 +37,7 @@ TEST(Scene, everyEventIsInExactlyOneBlock) {
     std::vector<int> seen(trace->eventCount(), 0);
     for (const Row& row : scene->rows) {
       for (const Lane& lane : row.lanes) {
-        for (const Block& block : lane.blocks()) ++seen[block.source];
+        for (size_t i = 0; i < lane.size(); ++i) ++seen[lane.source(i)];
       }
     }
     for (size_t e = 0; e < seen.size(); ++e) EXPECT_EQ(seen[e], 1) << "event " << e;
@@ -49,7 +49,7 @@ TEST(Scene, aPipelineIsShownByStageWithPassesAndBubbles) {
   const auto scene = test::sceneOf(pipeline);
   EXPECT_EQ(outline(*scene), "drawn\n  stage 0\n  stage 1\n  stage 2\n  stage 3\n");
   ASSERT_EQ(scene->rows[1].lanes.size(), 1U);
-  EXPECT_EQ(scene->rows[1].lanes[0].blocks().size(), 2U * 12);
+  EXPECT_EQ(scene->rows[1].lanes[0].size(), 2U * 12);
   EXPECT_EQ(scene->runs[0].steps.size(), 2U);
 }
 
@@ -57,9 +57,11 @@ TEST(Scene, passesAndBubblesOfAStageFillItsStepsWithoutOverlap) {
   const auto pipeline = test::drawPipeline(4, 6, 2);
   const auto scene = test::sceneOf(pipeline);
   for (uint32_t row = 1; row <= 4; ++row) {
-    std::vector<Block> all = scene->rows[row].lanes[0].blocks();
-    const auto& bubbles = scene->rows[row].bubbles.blocks();
-    all.insert(all.end(), bubbles.begin(), bubbles.end());
+    const Lane& passes = scene->rows[row].lanes[0];
+    const Lane& bubbles = scene->rows[row].bubbles;
+    std::vector<Block> all;
+    for (size_t i = 0; i < passes.size(); ++i) all.push_back(passes[i]);
+    for (size_t i = 0; i < bubbles.size(); ++i) all.push_back(bubbles[i]);
     std::sort(all.begin(), all.end(),
               [](const Block& a, const Block& b) { return a.beginNs < b.beginNs; });
     int64_t end = scene->range.beginNs;
@@ -71,10 +73,17 @@ TEST(Scene, passesAndBubblesOfAStageFillItsStepsWithoutOverlap) {
   }
 }
 
+TEST(Scene, groupedByRankAPipelineShowsItsRanksWithAllTheirTracks) {
+  const auto pipeline = test::drawPipeline(2, 3, 1);
+  const auto scene = buildScene({{"drawn", pipeline.trace, pipeline.model, {}, Grouping::kByRank}});
+  EXPECT_EQ(outline(*scene), "drawn\n  rank 0\n    passes\n  rank 1\n    passes\n");
+}
+
 TEST(Scene, bubblesKeepTheirCause) {
   const auto scene = test::sceneOf(test::drawPipeline(2, 3, 1));
   for (const Row& row : scene->rows) {
-    for (const Block& block : row.bubbles.blocks()) {
+    for (size_t i = 0; i < row.bubbles.size(); ++i) {
+      const Block block = row.bubbles[i];
       EXPECT_EQ(causeOf(block.style.paint), scene->bubbles[block.source].cause);
       EXPECT_EQ(block.span(), scene->bubbles[block.source].span);
     }
@@ -86,8 +95,8 @@ TEST(Scene, runsAreAlignedWhereTheyAskFor) {
   const auto scene =
       buildScene({{"measured", trace, nullptr, {}}, {"predicted", trace, nullptr, 60}});
   ASSERT_EQ(scene->runs.size(), 2U);
-  EXPECT_EQ(scene->rows[2].lanes[0].blocks()[0].beginNs, 0) << "a run starts at zero by itself";
-  EXPECT_EQ(scene->rows[5].lanes[0].blocks()[0].beginNs, 20 - 60);
+  EXPECT_EQ(scene->rows[2].lanes[0][0].beginNs, 0) << "a run starts at zero by itself";
+  EXPECT_EQ(scene->rows[5].lanes[0][0].beginNs, 20 - 60);
   EXPECT_EQ(scene->range, (Span{-40, 60}));
 }
 
@@ -117,7 +126,7 @@ TEST(Scene, communicationKernelsAreToldByTheTable) {
   builder.add({0, EventKind::kKernel, builder.intern("ncclDevKernel_AllReduce_Sum"), 0, 10, 0});
   builder.add({0, EventKind::kKernel, builder.intern("gemm"), 10, 10, 0});
   const auto scene = test::sceneOf(std::move(builder).finish());
-  const auto& blocks = scene->rows[2].lanes[0].blocks();
+  const Lane& blocks = scene->rows[2].lanes[0];
   EXPECT_EQ(blocks[0].style.paint, Paint::kComm);
   EXPECT_EQ(blocks[1].style.paint, Paint::kCompute);
 }
@@ -130,6 +139,13 @@ TEST(Scene, eventsAreFoundAgain) {
     ASSERT_TRUE(ref.valid()) << e;
     EXPECT_EQ(blockOf(*scene, ref).source, e);
   }
+}
+
+TEST(Scene, arrangingStopsWhenAsked) {
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(buildScene({{"r", test::randomTrace(1, 4, 500), nullptr, {}}}, stop.get_token()),
+            nullptr);
 }
 
 TEST(Scene, anEmptyTraceHasARunAndNothingElse) {

@@ -44,6 +44,24 @@ TEST(Search, saysWhatIsWrongWithAPattern) {
   EXPECT_NE(broken.error().message.find("gemm("), std::string::npos);
 }
 
+TEST(Search, keepsTheEarliestOfTooManyHitsAndCountsAll) {
+  const int events = static_cast<int>(kMostHits) * 5 / 2;
+  const auto scene = test::sceneOf(test::randomTrace(5, 2, events));
+  const auto found = searchBlocks(*scene, "op");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->total, static_cast<size_t>(events));
+  ASSERT_EQ(found->hits.size(), kMostHits);
+  std::vector<int64_t> begins;
+  for (const Row& row : scene->rows) {
+    for (const Lane& lane : row.lanes) {
+      for (size_t i = 0; i < lane.size(); ++i) begins.push_back(lane.span(i).beginNs);
+    }
+  }
+  std::sort(begins.begin(), begins.end());
+  begins.resize(kMostHits);
+  EXPECT_EQ(found->begins, begins);
+}
+
 TEST(Search, anEmptyPatternFindsNothingAndAStopIsHeeded) {
   const auto scene = test::sceneOf(test::drawPipeline(2, 2, 1));
   EXPECT_TRUE(searchBlocks(*scene, "")->hits.empty());

@@ -1,0 +1,16 @@
+// Steps of a run of a scene; internal to the scene builder.
+#pragma once
+
+#include "app/ui/timeline/scene.h"
+
+namespace caracal::ui {
+
+inline Span shifted(Span span, int64_t byNs) {
+  return {span.beginNs + byNs, span.endNs + byNs};
+}
+
+// Fills steps and stepNumbers: from the step model, else from step annotations of the first thread
+// that has any ("ProfilerStep#7", "step:7"). REQUIRES trace, model and shiftNs.
+void takeSteps(SceneRun& run);
+
+}  // namespace caracal::ui
