@@ -2,6 +2,7 @@
 #include "core/import/kineto/kineto_importer.h"
 #include "core/import/nsys/nsys_importer.h"
 #include "core/import/pipeline/pipeline_importer.h"
+#include "core/import/recorder_log/recorder_log_importer.h"
 
 namespace caracal::import {
 namespace {
@@ -12,6 +13,7 @@ std::vector<std::unique_ptr<Importer>> makeImporters() {
   all.push_back(pipeline::makePipelineImporter());
   all.push_back(kineto::makeKinetoImporter());
   all.push_back(nsys::makeNsysImporter());
+  all.push_back(recorder_log::makeRecorderLogImporter());
   return all;
 }
 

@@ -131,7 +131,7 @@ Result<void> readSteps(Reading& reading) {
 
 }  // namespace
 
-Result<RecordedRanks> readRecordingHead(Reading& reading, const std::string& path) {
+Result<void> readRecordingMeta(Reading& reading) {
   CARACAL_CHECK_OK(readMeta(reading));
   auto& meta = reading.builder.meta();
   // Without the table nothing names a version; that it is lost has been counted.
@@ -141,7 +141,13 @@ Result<RecordedRanks> readRecordingHead(Reading& reading, const std::string& pat
   if (!tag && hasMeta)
     reading.report().notes.push_back("unknown tag \"" + meta["tag"] + "\": shown as emulated");
   reading.builder.setTag(tag.value_or(trace::Tag::kEmulated));
-  return readRanks(reading, meta.count("hardware") ? meta["hardware"] : "", path);
+  return {};
+}
+
+Result<RecordedRanks> readRecordingHead(Reading& reading, const std::string& path) {
+  CARACAL_CHECK_OK(readRecordingMeta(reading));
+  const auto& meta = reading.builder.meta();
+  return readRanks(reading, meta.count("hardware") ? meta.at("hardware") : "", path);
 }
 
 Result<void> readRecordingRows(Reading& reading, const RecordedRanks& ranks) {

@@ -23,8 +23,9 @@ struct RecordedRanks {
       numberAt;  // (stage, tensorIndex, dataIndex)
 };
 
-// Meta, tag and ranks. Refuses a recording of a version this program does not know. Before every
-// other reader.
+// CARACAL_META and the tag. Refuses a recording of a version this program does not know.
+Result<void> readRecordingMeta(Reading& reading);
+// That and the ranks. Before every other reader.
 Result<RecordedRanks> readRecordingHead(Reading& reading, const std::string& path);
 // Operators, memory and steps.
 Result<void> readRecordingRows(Reading& reading, const RecordedRanks& ranks);

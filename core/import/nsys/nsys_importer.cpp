@@ -8,6 +8,7 @@
 #include "core/import/nsys/gpu_tables.h"
 #include "core/import/nsys/host_tables.h"
 #include "core/import/nsys/nvtx_table.h"
+#include "core/import/nsys/recorder_tables.h"
 #include "core/import/nsys/target_info.h"
 
 namespace caracal::import::nsys {
@@ -55,9 +56,19 @@ bool endsWith(std::string_view text, std::string_view with) {
   return text.size() >= with.size() && text.substr(text.size() - with.size()) == with;
 }
 
-bool isRecording(const NsysFile& file) {
-  return std::any_of(file.tables().begin(), file.tables().end(),
-                     [](const std::string& table) { return table.rfind("CARACAL_", 0) == 0; });
+// Who wrote the file.
+enum class Source : uint8_t {
+  kNsys,      // nsys export
+  kRun,       // caracal-run, or a prediction: ranks and operators in tables of their own
+  kRecorder,  // caracal record: a process with CUDA activity, as in an export
+};
+
+Source sourceOf(const NsysFile& file) {
+  if (file.has("CARACAL_PROCESS")) return Source::kRecorder;
+  const bool isRun =
+      std::any_of(file.tables().begin(), file.tables().end(),
+                  [](const std::string& table) { return table.rfind("CARACAL_", 0) == 0; });
+  return isRun ? Source::kRun : Source::kNsys;
 }
 
 void countLostTables(Reading& reading) {
@@ -70,8 +81,9 @@ void countLostTables(Reading& reading) {
 }
 
 Result<void> checkContent(const NsysFile& file) {
-  const bool known = isRecording(file) || std::any_of(kEventTables.begin(), kEventTables.end(),
-                                                      [&](const char* t) { return file.has(t); });
+  const bool known =
+      sourceOf(file) != Source::kNsys || std::any_of(kEventTables.begin(), kEventTables.end(),
+                                                     [&](const char* t) { return file.has(t); });
   if (known) return {};
   return fail(ErrorCode::kInvalidInput,
               "an SQLite file without any table of an Nsight Systems export or a Caracal "
@@ -95,22 +107,24 @@ void notePassedOver(Reading& reading) {
 }
 
 Result<void> readTables(Reading& reading, const std::string& path) {
-  const bool recorded = isRecording(reading.file);
-  reading.builder.setFormat(recorded ? "caracal" : "nsys");
-  if (recorded) {
+  const Source source = sourceOf(reading.file);
+  reading.builder.setFormat(source == Source::kNsys ? "nsys" : "caracal");
+  if (source == Source::kRecorder) CARACAL_CHECK_OK(readRecordingMeta(reading));
+  if (source == Source::kRun) {
     countLostTables(reading);
     CARACAL_TRY(ranks, readRecordingHead(reading, path));
     CARACAL_CHECK_OK(readRecordingRows(reading, ranks));
   }
   CARACAL_CHECK_OK(readGpuWork(reading));
   CARACAL_CHECK_OK(readGpuWaits(reading));
-  if (!recorded) CARACAL_CHECK_OK(readApiCalls(reading));
+  if (source != Source::kRun) CARACAL_CHECK_OK(readApiCalls(reading));
   CARACAL_CHECK_OK(readOverhead(reading));
   CARACAL_CHECK_OK(readNvtx(reading));
   CARACAL_CHECK_OK(readTargetInfo(reading));
   notePassedOver(reading);
-  // A recording's times are on the run's own clock, which may be virtual.
-  if (!recorded) alignClock(reading);
+  if (source == Source::kRecorder) CARACAL_CHECK_OK(readRecordedProcess(reading));
+  // The times of a run of caracal-run are on its own clock, which may be virtual.
+  if (source != Source::kRun) alignClock(reading);
   return {};
 }
 

@@ -150,6 +150,13 @@ std::string TrackDirectory::threadLabel(int64_t globalTid) const {
   return label;
 }
 
+void TrackDirectory::nameContext(ProcessKey process, int64_t context, const std::string& text) {
+  for (const auto& [key, track] : m_streams) {
+    if (key.process == process && key.context == context)
+      m_builder.track(track).label = fmt::format("stream {} ({})", key.stream, text);
+  }
+}
+
 void TrackDirectory::labelThreads() {
   for (const auto& [globalTid, track] : m_threads)
     m_builder.track(track).label = threadLabel(globalTid);

@@ -56,6 +56,8 @@ class TrackDirectory {
   trace::TrackIndex threadLane(int64_t globalTid, const std::string& lane);
   trace::TrackIndex lane(uint32_t rank, trace::TrackKind kind, const std::string& label);
 
+  // Labels the streams of a context "stream N (text)".
+  void nameContext(ProcessKey process, int64_t context, const std::string& text);
   void nameThread(int64_t globalTid, const std::string& name) { m_threadNames[globalTid] = name; }
   const std::map<int64_t, trace::TrackIndex>& threads() const { return m_threads; }
   // The file's (process, device) pairs with their ranks.

@@ -1,0 +1,93 @@
+// SQL that creates the tables of a converted log.
+#pragma once
+
+namespace caracal::recorder {
+
+// Names, meaning and order of columns are those of Nsight Systems' SQLite export (schema 3.24);
+// columns it has and the recorder does not know are left out.
+inline constexpr const char* kNsightSchema = R"sql(
+CREATE TABLE META_DATA_EXPORT (name TEXT NOT NULL, value TEXT);
+CREATE TABLE META_DATA_CAPTURE (name TEXT NOT NULL, value TEXT);
+CREATE TABLE StringIds (id INTEGER NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE PROCESSES (globalPid INTEGER, pid INTEGER, name TEXT);
+CREATE TABLE ThreadNames (nameId INTEGER NOT NULL, priority INTEGER, globalTid INTEGER);
+CREATE TABLE TARGET_INFO_SESSION_START_TIME (utcEpochNs INTEGER);
+CREATE TABLE TARGET_INFO_SYSTEM_ENV (globalVid INTEGER, devStateName TEXT NOT NULL,
+  name TEXT NOT NULL, nameEnum INTEGER NOT NULL, value TEXT NOT NULL);
+CREATE TABLE TARGET_INFO_GPU (vmId INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT,
+  totalMemory INTEGER, memoryBandwidth INTEGER, clockRate INTEGER, smCount INTEGER, uuid TEXT,
+  cuDevice INTEGER, computeMajor INTEGER, computeMinor INTEGER);
+CREATE TABLE TARGET_INFO_CUDA_DEVICE (gpuId INTEGER, cudaId INTEGER NOT NULL, pid INTEGER NOT NULL);
+CREATE TABLE TARGET_INFO_CUDA_CONTEXT_INFO (nullStreamId INTEGER NOT NULL, hwId INTEGER NOT NULL,
+  vmId INTEGER NOT NULL, processId INTEGER NOT NULL, deviceId INTEGER NOT NULL,
+  contextId INTEGER NOT NULL, parentContextId INTEGER, isGreenContext INTEGER,
+  numMultiprocessors INTEGER);
+CREATE TABLE TARGET_INFO_CUDA_STREAM (streamId INTEGER NOT NULL, hwId INTEGER NOT NULL,
+  vmId INTEGER NOT NULL, processId INTEGER NOT NULL, contextId INTEGER NOT NULL,
+  priority INTEGER NOT NULL, flag INTEGER NOT NULL);
+CREATE TABLE ANALYSIS_DETAILS (globalVid INTEGER NOT NULL, duration INTEGER NOT NULL,
+  startTime INTEGER NOT NULL, stopTime INTEGER NOT NULL);
+CREATE TABLE DIAGNOSTIC_EVENT (timestamp INTEGER NOT NULL, timestampType INTEGER NOT NULL,
+  source INTEGER NOT NULL, severity INTEGER NOT NULL, text TEXT NOT NULL, globalPid INTEGER);
+CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  deviceId INTEGER NOT NULL, contextId INTEGER NOT NULL, greenContextId INTEGER,
+  streamId INTEGER NOT NULL, correlationId INTEGER, globalPid INTEGER,
+  demangledName INTEGER NOT NULL, shortName INTEGER NOT NULL, mangledName INTEGER,
+  registersPerThread INTEGER NOT NULL, gridX INTEGER NOT NULL, gridY INTEGER NOT NULL,
+  gridZ INTEGER NOT NULL, blockX INTEGER NOT NULL, blockY INTEGER NOT NULL, blockZ INTEGER NOT NULL,
+  staticSharedMemory INTEGER NOT NULL, dynamicSharedMemory INTEGER NOT NULL,
+  localMemoryPerThread INTEGER NOT NULL, graphNodeId INTEGER, graphId INTEGER, clusterX INTEGER,
+  clusterY INTEGER, clusterZ INTEGER);
+CREATE TABLE CUPTI_ACTIVITY_KIND_MEMCPY (start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  deviceId INTEGER NOT NULL, contextId INTEGER NOT NULL, greenContextId INTEGER,
+  streamId INTEGER NOT NULL, correlationId INTEGER, globalPid INTEGER, bytes INTEGER NOT NULL,
+  copyKind INTEGER NOT NULL, srcKind INTEGER, dstKind INTEGER, srcDeviceId INTEGER,
+  dstDeviceId INTEGER, graphNodeId INTEGER);
+CREATE TABLE CUPTI_ACTIVITY_KIND_MEMSET (start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  deviceId INTEGER NOT NULL, contextId INTEGER NOT NULL, greenContextId INTEGER,
+  streamId INTEGER NOT NULL, correlationId INTEGER, globalPid INTEGER, value INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, graphNodeId INTEGER, memKind INTEGER);
+CREATE TABLE CUPTI_ACTIVITY_KIND_SYNCHRONIZATION (start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  deviceId INTEGER NOT NULL, contextId INTEGER NOT NULL, greenContextId INTEGER,
+  streamId INTEGER NOT NULL, correlationId INTEGER, globalPid INTEGER, syncType INTEGER NOT NULL,
+  eventId INTEGER NOT NULL);
+CREATE TABLE CUPTI_ACTIVITY_KIND_GRAPH_TRACE (start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  deviceId INTEGER NOT NULL, contextId INTEGER NOT NULL, greenContextId INTEGER,
+  streamId INTEGER NOT NULL, correlationId INTEGER, globalPid INTEGER, graphId INTEGER NOT NULL);
+CREATE TABLE CUPTI_ACTIVITY_KIND_OVERHEAD (start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+  globalTid INTEGER, correlationId INTEGER, nameId INTEGER, overheadType INTEGER NOT NULL);
+CREATE TABLE NVTX_EVENTS (start INTEGER NOT NULL, "end" INTEGER, eventType INTEGER NOT NULL,
+  rangeId INTEGER, category INTEGER, color INTEGER, text TEXT, globalTid INTEGER,
+  endGlobalTid INTEGER, textId INTEGER, domainId INTEGER, uint64Value INTEGER, int64Value INTEGER,
+  doubleValue REAL, uint32Value INTEGER, int32Value INTEGER, floatValue REAL, jsonTextId INTEGER,
+  jsonText TEXT, binaryData TEXT);
+CREATE TABLE NVTX_PAYLOAD_SCHEMAS (domainId INTEGER, schemaId INTEGER, name TEXT, type INTEGER,
+  flags INTEGER, numEntries INTEGER, payloadSize INTEGER, alignTo INTEGER);
+CREATE TABLE NVTX_PAYLOAD_SCHEMA_ENTRIES (domainId INTEGER NOT NULL, schemaId INTEGER NOT NULL,
+  idx INTEGER NOT NULL, flags INTEGER, type INTEGER, name TEXT, description TEXT,
+  arrayOrUnionDetail INTEGER, offset INTEGER);
+)sql";
+
+// Only where host calls were asked for: without the table a reader knows that they were not.
+inline constexpr const char* kApiSchema = R"sql(
+CREATE TABLE IF NOT EXISTS CUPTI_ACTIVITY_KIND_RUNTIME (start INTEGER NOT NULL,
+  "end" INTEGER NOT NULL, eventClass INTEGER NOT NULL, globalTid INTEGER, correlationId INTEGER,
+  nameId INTEGER NOT NULL, returnValue INTEGER NOT NULL, callchainId INTEGER);
+)sql";
+
+inline constexpr const char* kCaracalSchema = R"sql(
+CREATE TABLE CARACAL_META (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE CARACAL_PROCESS (globalPid INTEGER NOT NULL, pid INTEGER NOT NULL, name TEXT NOT NULL,
+  host TEXT NOT NULL);
+CREATE TABLE CARACAL_CLOCK (time INTEGER NOT NULL, realtimeNs INTEGER NOT NULL,
+  monotonicNs INTEGER NOT NULL, boottimeNs INTEGER NOT NULL, cuptiNs INTEGER,
+  uncertaintyNs INTEGER NOT NULL);
+CREATE TABLE CARACAL_LOSS (reason TEXT NOT NULL, records INTEGER NOT NULL);
+CREATE TABLE CARACAL_STEP_START (time INTEGER NOT NULL, step INTEGER NOT NULL,
+  collecting INTEGER NOT NULL);
+CREATE TABLE CARACAL_COLLECTION (time INTEGER NOT NULL, isOn INTEGER NOT NULL);
+CREATE TABLE CARACAL_EXTERNAL_CORRELATION (externalKind INTEGER NOT NULL,
+  externalId INTEGER NOT NULL, correlationId INTEGER NOT NULL, globalPid INTEGER NOT NULL);
+)sql";
+
+}  // namespace caracal::recorder
