@@ -1,21 +1,32 @@
-// libcaracal_inject.so: loaded by the CUDA driver into the observed process when
-// CUDA_INJECTION64_PATH names it. It must never end or slow that process: it throws nothing and
-// writes at most one line.
-#include <cstdio>
-
+// libcaracal_inject.so: what the CUDA driver (CUDA_INJECTION64_PATH) and NVTX
+// (NVTX_INJECTION64_PATH) call when they have loaded the library into the observed process.
+#include "core/device/cuda_module.h"
+#include "profiler/nvtx_hooks.h"
+#include "profiler/recorder.h"
 #include "profiler/recorder_status.h"
 
 #define CARACAL_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+constexpr int kAttached = 1;
+}
 
 CARACAL_EXPORT void caracalRecorderStatus(caracal::device::CaracalRecorderStatus* status) noexcept {
   *status = caracal::profiler::recorderStatus();
 }
 
-// The driver's hook, called once before the first CUDA call. Returns 1 when the library is willing
-// to record.
+// The driver's hook, called once, inside cuInit.
 CARACAL_EXPORT int InitializeInjection() noexcept {
-  const auto status = caracal::profiler::recorderStatus();
-  if (status.problem[0] == '\0') return 1;
-  std::fprintf(stderr, "caracal: nothing is recorded: %s\n", status.problem);
-  return 0;
+  if (auto* const recorder = caracal::profiler::Recorder::startOnce()) recorder->startCupti();
+  return kAttached;
+}
+
+// NVTX's hook, called once for each library that holds NVTX, at its first range.
+CARACAL_EXPORT int InitializeInjectionNvtx2(NvtxGetExportTableFunc_t getExportTable) noexcept {
+  caracal::profiler::Recorder::startOnce();
+  return caracal::profiler::attachNvtx(getExportTable) ? kAttached : 0;
+}
+
+CARACAL_EXPORT int InitializeInjectionNvtxExtension(nvtxExtModuleInfo_t* module) noexcept {
+  return caracal::profiler::attachNvtxExtension(module) ? kAttached : 0;
 }

@@ -5,7 +5,8 @@
 
 namespace caracal::profiler {
 
-// Loads libcupti, starts nothing. Any thread, no exceptions.
+// Loads the library that CARACAL_CUPTI names, else the one that cupti_api.h finds; starts nothing.
+// Any thread.
 device::CaracalRecorderStatus recorderStatus() noexcept;
 
 }  // namespace caracal::profiler

@@ -5,6 +5,7 @@ namespace caracal::cli {
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> kVerbs{
       {"doctor", "what this machine and this build can do", declareDoctor},
+      {"record", "run a CUDA job and record what its GPUs do", declareRecord},
       {"info", "what traces hold, and what had to be repaired to read them", declareInfo},
       {"analyze", "busy, communication and idle time; stages with bubbles and their causes",
        declareAnalyze},

@@ -6,6 +6,7 @@
 namespace caracal::cli {
 
 VerbRun declareDoctor(CLI::App& command);
+VerbRun declareRecord(CLI::App& command);
 VerbRun declareInfo(CLI::App& command);
 VerbRun declareAnalyze(CLI::App& command);
 VerbRun declareProfile(CLI::App& command);
