@@ -42,12 +42,14 @@ Result<void> readHostTable(Reading& reading, const std::string& table, EventKind
 
 Result<void> readApiCalls(Reading& reading) {
   const std::string table = "CUPTI_ACTIVITY_KIND_RUNTIME";
-  // A recording of our own lacks the table when host calls were not asked for.
-  const bool isOwn = reading.file.has("CARACAL_PROCESS");
   if (!reading.file.has(table) && reading.builder.eventCount() > 0) {
+    // A recording of `caracal record` lacks the table when host calls were not asked for.
+    const bool isOwn = reading.file.has("CARACAL_PROCESS");
     if (!isOwn) reading.report().count(Defect::kMissingTable);
-    reading.report().notes.push_back("no table " + table +
-                                     ": GPU work is not linked to its launches");
+    reading.report().notes.push_back(
+        (isOwn ? std::string("host calls were not recorded (caracal record --kinds +runtime)")
+               : "no table " + table) +
+        ": GPU work is not linked to its launches");
   }
   return readHostTable(reading, table, EventKind::kRuntime, withoutApiVersion,
                        [&](int64_t globalTid) { return reading.tracks.thread(globalTid); });
