@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/base/format.h"
@@ -27,18 +28,27 @@ std::string layersText(const planner::LayerExplanation& layers) {
 }  // namespace
 
 std::string comparisonText(const std::vector<PolicyRow>& rows) {
-  TextTable table{{"policy", "status", "step", "over full", "recompute exposed", "hidden",
-                   "peak memory", "gap", "search"},
-                  {}};
+  // Columns of copies only where something is copied.
+  const bool copies =
+      std::any_of(rows.begin(), rows.end(), [](const PolicyRow& row) { return row.hostBytes > 0; });
+  TextTable table{{"policy", "status", "step", "over full", "recompute exposed", "hidden"}, {}};
+  if (copies) table.header.insert(table.header.end(), {"copies exposed", "on the host"});
+  table.header.insert(table.header.end(), {"peak memory", "gap", "search"});
   for (const PolicyRow& row : rows) {
     const bool fits = row.outcome.status != PlanStatus::kInfeasible;
-    table.rows.push_back({row.policy, std::string(name(row.outcome.status)),
-                          fits ? formatDuration(row.prediction.stepNs) : "-",
-                          row.speedUp ? fmt::format("{:.3f}x", *row.speedUp) : "-",
-                          formatDuration(row.exposedRecomputeNs),
-                          formatDuration(row.hiddenRecomputeNs), formatBytes(row.peakBytes),
-                          fits ? gapText(row.outcome) : "-",
-                          fmt::format("{:.3f} s", row.outcome.searchSeconds)});
+    std::vector<std::string> cells{row.policy,
+                                   std::string(name(row.outcome.status)),
+                                   fits ? formatDuration(row.prediction.stepNs) : "-",
+                                   row.speedUp ? fmt::format("{:.3f}x", *row.speedUp) : "-",
+                                   formatDuration(row.exposedRecomputeNs),
+                                   formatDuration(row.hiddenRecomputeNs)};
+    if (copies) {
+      cells.push_back(formatDuration(row.exposedOffloadNs));
+      cells.push_back(formatBytes(row.hostBytes));
+    }
+    cells.insert(cells.end(), {formatBytes(row.peakBytes), fits ? gapText(row.outcome) : "-",
+                               fmt::format("{:.3f} s", row.outcome.searchSeconds)});
+    table.rows.push_back(std::move(cells));
   }
   return table.render() +
          "steps are simulated; exposed and hidden recomputation per step, summed over stages\n";
@@ -55,6 +65,8 @@ ordered_json comparisonJson(const std::vector<PolicyRow>& rows) {
                         {"speedUpOverFull", row.speedUp ? ordered_json(*row.speedUp) : nullptr},
                         {"exposedRecomputeNs", row.exposedRecomputeNs},
                         {"hiddenRecomputeNs", row.hiddenRecomputeNs},
+                        {"exposedOffloadNs", row.exposedOffloadNs},
+                        {"hostBytes", row.hostBytes},
                         {"peakBytes", row.peakBytes},
                         {"boundNs", row.outcome.boundNs},
                         {"gap", gap ? ordered_json(*gap) : nullptr},

@@ -30,6 +30,7 @@ struct Options {
   std::string model;
   std::string layers;
   std::string output;
+  bool overlapGradReduce = false;
   bool json = false;
 };
 
@@ -103,6 +104,7 @@ Result<ExitCode> runProfile(const Options& options, Console& console) {
   }
   CARACAL_TRY(profile, options.paths.empty() ? fromModel(*model)
                                              : fromTrace(options, model, *layers, console));
+  if (options.overlapGradReduce) profile.parallel.overlapGradientReduce = true;
   if (!options.output.empty()) CARACAL_CHECK_OK(profile::saveProfile(profile, options.output));
   if (options.json) {
     printJson(console, {{"schema", "caracal.profile/1"},
@@ -126,6 +128,8 @@ VerbRun declareProfile(CLI::App& command) {
   command.add_option("--model", options->model, "model description (JSON)");
   command.add_option("--layers", options->layers,
                      "layers of each stage of the trace, as 4,4,3,3 (default: even)");
+  command.add_flag("--overlap-grad-reduce", options->overlapGradReduce,
+                   "the job reduces gradients beside backward, as Megatron-LM's option does");
   command.add_option("-o,--output", options->output, "write the profile here");
   command.add_flag("--json", options->json, "print one JSON document");
   return [options](Console& console) { return runProfile(*options, console); };

@@ -114,9 +114,11 @@ class ChainSearch {
     const double full = m_dual.prices.backward * terms.share;
     const double priced = full - m_dual.prices.mlpWindow;
     const double room = terms.ownMlp.roomNs;
-    const double savedNs = full * std::min(room, choice.ownMlpNs + below.mlpNs);
-    const double creditNs =
-        priced * (std::min(room, choice.ownMlpNs) + below.mlpNs) + m_dual.prices.mlpWindow * room;
+    const double ownNs = std::min(room, choice.ownMlpNs);
+    const double savedNs =
+        full * (choice.closesOwnMlp ? ownNs : std::min(room, ownNs + below.mlpNs));
+    const double creditNs = priced * (ownNs + below.mlpNs) +
+                            m_dual.prices.mlpWindow * (room + ownNs - ownMlpUseNs(terms, choice));
     Partial to;
     to.costNs = from.costNs + by.timeNs - savedNs;
     to.excessNs = from.excessNs + by.reducedNs + std::max(0.0, creditNs - savedNs);
@@ -263,9 +265,8 @@ class ChainSearch {
   // With what `pipe` and early work really cost in the stage's waits, not by their prices.
   double fullCostNs(const Partial& partial) const {
     return partial.costNs - m_dual.prices.pipe * partial.pipeNs -
-           m_dual.prices.early * partial.earlyNs +
-           static_cast<double>(m_stage.gaps.steady.exposedNs(std::llround(partial.pipeNs)) +
-                               m_stage.gaps.tail.exposedNs(std::llround(partial.earlyNs)));
+           m_dual.prices.early * partial.earlyNs + m_stage.charges.pipe.ns(partial.pipeNs) +
+           m_stage.charges.early.ns(partial.earlyNs);
   }
 
   void finish() {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/planner/heu_problem.h"
+#include "core/planner/window_choice.h"
 
 namespace caracal::planner {
 namespace {
@@ -14,160 +15,6 @@ using plan::Slot;
 constexpr double kIndifferentNs = 2;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
-
-// Work of one layer per slot.
-struct SlotWork {
-  std::array<double, static_cast<size_t>(Slot::kNone) + 1> operators{}, collectives{};
-  double at(Slot slot) const { return operators[static_cast<size_t>(slot)]; }
-  double repeated(Slot slot) const { return collectives[static_cast<size_t>(slot)]; }
-  void add(Slot slot, const OperatorTerms& op, double ns) {
-    (op.collective ? collectives : operators)[static_cast<size_t>(slot)] += ns;
-  }
-};
-
-// Windows for what given fates rebuild.
-class WindowChoice {
- public:
-  WindowChoice(const LayerTerms& terms, const LayerPrices& prices)
-      : m_terms(terms), m_prices(prices), m_slots(terms.operators.size(), Slot::kNone) {}
-
-  void start(const std::vector<TensorFate>& fates) {
-    m_fates = &fates;
-    m_bestEarlyNs = kNever;
-    m_restNs = 0;
-    m_slots.assign(fates.size(), Slot::kNone);
-    assignEarly(fates.size());
-    m_slots = m_bestEarly;
-    for (size_t i = 0; i < fates.size(); ++i) {
-      if (fates[i] == TensorFate::kLate && !m_terms.operators[i].collective)
-        m_restNs += m_terms.operators[i].ns;
-    }
-    m_lateNs = m_restNs;
-  }
-
-  double earlyNs() const { return m_bestEarlyNs; }
-  double forwardNs() const { return m_bestEarlyNs - m_prices.pipe * m_bestPipeNs; }
-  double pipeNs() const { return m_bestPipeNs; }
-  int64_t nodes() const { return m_nodes; }
-
-  // Calls visit(lateNs, slots, work) for windows of late work whose price is at most `limit`, with
-  // lateNs the cost of backward; visit returns the limit from then on.
-  template <class Visit>
-  void late(double limit, const Visit& visit) {
-    m_limit = limit;
-    assignLate(m_slots.size(), visit);
-  }
-
-  // The price of late work, were what is not assigned yet to go wherever it saves most.
-  double latePrice() const {
-    const double saved = m_prices.backward * m_terms.share;
-    double price = m_prices.backward * m_lateNs;
-    for (const Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn, Slot::kOwnBwdMlp,
-                            Slot::kOnDemandMlp, Slot::kOnDemandAttn})
-      price += m_prices.backward * m_work.repeated(slot);
-    double restNs = m_restNs;  // fills what is free, where it saves most first
-    const auto hides = [&](const HostWindow& window, Slot slot) {
-      const double hidden = std::min(m_work.at(slot), window.roomNs);
-      const double more = std::min(restNs, window.roomNs - hidden);
-      restNs -= more;
-      return hidden + more;
-    };
-    const double attn = hides(m_terms.prevAttn, Slot::kPrevBwdAttn);
-    const double mlp =
-        hides(m_terms.prevMlp, Slot::kPrevBwdMlp) + hides(m_terms.ownMlp, Slot::kOwnBwdMlp);
-    return price - saved * attn - (saved - m_prices.mlpWindow) * mlp;
-  }
-  const SlotWork& work() const { return m_work; }
-  const std::vector<Slot>& slots() const { return m_slots; }
-  double lateNs() const { return m_lateNs; }
-
- private:
-  double earlyCost() const {
-    const auto beyond = [&](const HostWindow& window, Slot slot) {
-      const double ns = m_work.at(slot);
-      return ns - window.savedNs(ns, m_terms.share) + m_work.repeated(slot);
-    };
-    return m_prices.forward *
-               (beyond(m_terms.fwdAttn, Slot::kFwdAttn) + beyond(m_terms.fwdMlp, Slot::kFwdMlp)) +
-           m_prices.pipe * (m_work.at(Slot::kPipe) + m_work.repeated(Slot::kPipe));
-  }
-
-  Slot earliestUse(size_t index) const {
-    Slot slot = Slot::kNone;
-    for (const int16_t consumer : m_terms.operators[index].consumers)
-      slot = std::min(slot, m_slots[static_cast<size_t>(consumer)]);
-    return slot;
-  }
-
-  // The cheapest windows; among equals the latest.
-  void assignEarly(size_t undecided) {
-    while (undecided > 0 && (*m_fates)[undecided - 1] != TensorFate::kEarly) --undecided;
-    ++m_nodes;
-    const double cost = earlyCost();
-    if (cost >= m_bestEarlyNs) return;
-    if (undecided == 0) {
-      m_bestEarlyNs = cost;
-      m_bestPipeNs = m_work.at(Slot::kPipe) + m_work.repeated(Slot::kPipe);
-      m_bestEarly = m_slots;
-      return;
-    }
-    const size_t index = undecided - 1;
-    const Slot deadline = std::min(Slot::kPipe, earliestUse(index));
-    for (const auto& [exists, slot] :
-         {std::pair{m_terms.pipe, Slot::kPipe}, std::pair{m_terms.fwdMlp.exists, Slot::kFwdMlp},
-          std::pair{m_terms.fwdAttn.exists, Slot::kFwdAttn}}) {
-      if (!exists || slot > deadline) continue;
-      place(index, slot, [&] { assignEarly(index); });
-    }
-  }
-
-  template <class Next>
-  void place(size_t index, Slot slot, const Next& next) {
-    const OperatorTerms& op = m_terms.operators[index];
-    const SlotWork before = m_work;
-    m_work.add(slot, op, op.ns);
-    m_slots[index] = slot;
-    next();
-    m_slots[index] = Slot::kNone;
-    m_work = before;
-  }
-
-  template <class Visit>
-  void assignLate(size_t undecided, const Visit& visit) {
-    while (undecided > 0 && (*m_fates)[undecided - 1] != TensorFate::kLate) --undecided;
-    ++m_nodes;
-    if (latePrice() > m_limit) return;
-    if (undecided == 0) {
-      m_limit = visit();
-      return;
-    }
-    const size_t index = undecided - 1;
-    const OperatorTerms& op = m_terms.operators[index];
-    Slot deadline = op.readInMlp ? Slot::kOnDemandMlp : Slot::kOnDemandAttn;
-    deadline = std::min(deadline, earliestUse(index));
-    const bool window = !op.output;
-    const bool toMlp = deadline < Slot::kOnDemandAttn;  // on demand is as late as it can be
-    const double restNs = m_restNs;
-    if (!op.collective) m_restNs -= op.ns;
-    for (const auto& [exists, slot] :
-         {std::pair{window && m_terms.ownMlp.exists, Slot::kOwnBwdMlp},
-          std::pair{window && m_terms.prevAttn.exists, Slot::kPrevBwdAttn},
-          std::pair{window && m_terms.prevMlp.exists, Slot::kPrevBwdMlp},
-          std::pair{true, toMlp ? Slot::kOnDemandMlp : Slot::kOnDemandAttn}}) {
-      if (!exists || slot > deadline) continue;
-      place(index, slot, [&] { assignLate(index, visit); });
-    }
-    m_restNs = restNs;
-  }
-
-  const LayerTerms& m_terms;
-  LayerPrices m_prices;
-  const std::vector<TensorFate>* m_fates = nullptr;
-  std::vector<Slot> m_slots, m_bestEarly;
-  SlotWork m_work;
-  double m_bestEarlyNs = 0, m_bestPipeNs = 0, m_restNs = 0, m_lateNs = 0, m_limit = 0;
-  int64_t m_nodes = 0;
-};
 
 std::vector<plan::Placement> placementsOf(const std::vector<TensorFate>& fates,
                                           const std::vector<Slot>& slots) {
@@ -249,19 +96,19 @@ void setBytes(const LayerTerms& terms, LayerChoice& choice) {
 LayerChoice choiceOf(const LayerTerms& terms, const LayerPrices& prices,
                      const std::vector<TensorFate>& fates, const WindowChoice& windows) {
   LayerChoice choice;
-  const SlotWork& work = windows.work();
   for (size_t i = 0; i < fates.size(); ++i) {
     if (fates[i] == TensorFate::kEarly) choice.earlyNs += terms.operators[i].ns;
     if (fates[i] == TensorFate::kLate && terms.operators[i].collective)
       choice.costNs += prices.backward * terms.operators[i].ns;
   }
   choice.pipeNs = windows.pipeNs();
-  choice.ownMlpNs = work.at(Slot::kOwnBwdMlp);
-  choice.prevMlpNs = work.at(Slot::kPrevBwdMlp);
+  choice.ownMlpNs = windows.at(Slot::kOwnBwdMlp).operatorsNs;
+  choice.closesOwnMlp = windows.at(Slot::kOwnBwdMlp).collectivesNs > 0;
+  choice.prevMlpNs = windows.at(Slot::kPrevBwdMlp).operatorsNs;
   choice.costNs += windows.forwardNs();
-  choice.costNs +=
-      prices.backward *
-      (windows.lateNs() - terms.prevAttn.savedNs(work.at(Slot::kPrevBwdAttn), terms.share));
+  choice.costNs += prices.backward * (windows.lateNs() -
+                                      terms.prevAttn.savedNs(
+                                          windows.at(Slot::kPrevBwdAttn).operatorsNs, terms.share));
   choice.placements = placementsOf(fates, windows.slots());
   setBytes(terms, choice);
   return choice;
@@ -271,6 +118,7 @@ bool makesSuperfluous(const LayerTerms& terms, const LayerPrices& prices, const 
                       const LayerChoice& b) {
   return timeNs(prices, a) <= timeNs(prices, b) && a.heldBytes <= b.heldBytes &&
          a.heldBytes + a.oldestBytes <= b.heldBytes + b.oldestBytes &&
+         a.closesOwnMlp <= b.closesOwnMlp &&
          std::min(a.ownMlpNs, terms.ownMlp.roomNs) >= std::min(b.ownMlpNs, terms.ownMlp.roomNs) &&
          std::min(a.prevMlpNs, terms.prevMlp.roomNs) >=
              std::min(b.prevMlpNs, terms.prevMlp.roomNs) &&
@@ -281,15 +129,22 @@ bool makesSuperfluous(const LayerTerms& terms, const LayerPrices& prices, const 
 bool dropSuperfluous(const LayerTerms& terms, const LayerPrices& prices,
                      std::vector<LayerChoice>& choices, const MixStop& stop) {
   std::stable_sort(choices.begin(), choices.end(), [&](const LayerChoice& a, const LayerChoice& b) {
-    return timeNs(prices, a) < timeNs(prices, b);
+    return std::pair(timeNs(prices, a), a.oldestBytes) <
+           std::pair(timeNs(prices, b), b.oldestBytes);
   });
   std::vector<LayerChoice> kept;
+  std::vector<uint32_t> order;  // of those kept; first what has made others superfluous of late
   for (LayerChoice& choice : choices) {
     if (stop.requested()) return false;
-    if (std::none_of(kept.begin(), kept.end(), [&](const LayerChoice& other) {
-          return makesSuperfluous(terms, prices, other, choice);
-        }))
+    const auto better = std::find_if(order.begin(), order.end(), [&](uint32_t other) {
+      return makesSuperfluous(terms, prices, kept[other], choice);
+    });
+    if (better != order.end()) {
+      std::rotate(order.begin(), better, better + 1);
+    } else {
+      order.push_back(static_cast<uint32_t>(kept.size()));
       kept.push_back(std::move(choice));
+    }
   }
   choices = std::move(kept);
   return true;
@@ -301,9 +156,10 @@ double pricedNs(const LayerTerms& terms, const LayerPrices& prices, const LayerC
   const double saved = prices.backward * terms.share - prices.mlpWindow;
   const int64_t held =
       choice.heldBytes + (terms.top() ? choice.backward.peakWith({}) : choice.oldestBytes);
+  const double ownNs = std::min(choice.ownMlpNs, terms.ownMlp.roomNs);
   return timeNs(prices, choice) + prices.perByte * static_cast<double>(held) -
-         saved * (std::min(choice.ownMlpNs, terms.ownMlp.roomNs) +
-                  std::min(choice.prevMlpNs, terms.prevMlp.roomNs));
+         saved * (ownNs + std::min(choice.prevMlpNs, terms.prevMlp.roomNs)) +
+         prices.mlpWindow * (ownMlpUseNs(terms, choice) - ownNs);
 }
 
 namespace {

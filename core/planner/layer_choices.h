@@ -40,13 +40,14 @@ struct BackwardBytes {
 };
 
 struct LayerChoice {
-  double costNs = 0;        // of forward and backward, per step, as if bwd.mlp hid nothing
-  double pipeNs = 0;        // work in `pipe`, per micro-batch with a next forward
-  double earlyNs = 0;       // rebuilt early
-  double ownMlpNs = 0;      // operators beside the layer's own bwd.mlp
-  double prevMlpNs = 0;     // and beside that of the layer above
-  int64_t heldBytes = 0;    // by the other micro-batches in flight
-  int64_t oldestBytes = 0;  // by the oldest, when the stage's backward begins
+  double costNs = 0;          // of forward and backward, per step, as if bwd.mlp hid nothing
+  double pipeNs = 0;          // work in `pipe`, per micro-batch with a next forward
+  double earlyNs = 0;         // rebuilt early
+  double ownMlpNs = 0;        // operators that the layer's own bwd.mlp can hide
+  double prevMlpNs = 0;       // and that of the layer above
+  bool closesOwnMlp = false;  // repeats a collective in it: nothing that follows is hidden
+  int64_t heldBytes = 0;      // by the other micro-batches in flight
+  int64_t oldestBytes = 0;    // by the oldest, when the stage's backward begins
   BackwardBytes backward;
   HostedBytes hosted;
   std::vector<plan::Placement> placements;
@@ -55,6 +56,11 @@ struct LayerChoice {
 // What the choice costs in time at the prices, as if bwd.mlp hid nothing.
 inline double timeNs(const LayerPrices& prices, const LayerChoice& choice) {
   return choice.costNs + prices.pipe * choice.pipeNs + prices.early * choice.earlyNs;
+}
+// What of the layer's own bwd.mlp it leaves to nobody else.
+inline double ownMlpUseNs(const LayerTerms& terms, const LayerChoice& choice) {
+  const double room = terms.ownMlp.roomNs;
+  return choice.closesOwnMlp ? room : std::min(choice.ownMlpNs, room);
 }
 // What it costs with a price on all that it shares with other layers.
 double pricedNs(const LayerTerms& terms, const LayerPrices& prices, const LayerChoice& choice);

@@ -5,21 +5,9 @@
 namespace caracal::planner {
 namespace {
 
-Chain chainOf(const StageModel& model, const std::vector<plan::LayerPolicy>& layers,
-              VariantTable& table) {
-  const plan::StageShape& shape = model.shape();
-  Chain chain;
-  for (size_t l = 0; l < layers.size(); ++l) {
-    const size_t layer = static_cast<size_t>(shape.firstLayer()) + l;
-    chain.push_back(
-        table.add(static_cast<int32_t>(shape.profile.layers[layer]), layers[l].placements));
-  }
-  return chain;
-}
-
 StageChoice choiceOf(const StageChain& chain, const VariantTable& table) {
   StageChoice choice;
-  for (const VariantId layer : chain.layers) choice.layers.push_back({table.placements(layer)});
+  choice.layers = table.policiesOf(chain.layers);
   choice.times = chain.times;
   choice.peakBytes = chain.peakBytes;
   return choice;
@@ -31,7 +19,7 @@ StageChoice mixStage(const StageModel& model, const StageGaps& gaps, int64_t bud
                      const std::vector<plan::LayerPolicy>& start, MixLimits limits,
                      const MixStop& stop) {
   StageMix mix(model, gaps, budgetBytes, limits, stop);
-  StageChain first = mix.judge(chainOf(model, start, mix.table()));
+  StageChain first = mix.judge(mix.table().chainOf(start));
   return choiceOf(mix.search(std::move(first)), mix.table());
 }
 
@@ -43,7 +31,7 @@ MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start,
     const StageModel& model = pipeline.stage(s);
     plan::StagePlan& stage = mixed.candidate.plan.stages[s];
     StageMix mix(model, pipeline.gaps(s), pipeline.budgetBytes(), limits, stop);
-    StageChain first = mix.judge(chainOf(model, stage.layers, mix.table()));
+    StageChain first = mix.judge(mix.table().chainOf(stage.layers));
     before.push_back(first.times);
     StageChoice best = choiceOf(search(mix, s, std::move(first)), mix.table());
     stage.layers = std::move(best.layers);

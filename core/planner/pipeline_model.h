@@ -28,6 +28,7 @@ class PipelineModel {
   const StageGaps& noGaps(size_t s) const { return m_noGaps[s]; }
   bool nobodyWaits() const { return m_nobodyWaits; }
 
+  const PipelineShape& shape() const { return m_pipeline; }
   int64_t stepNs(const std::vector<PassTimes>& stages) const;
   // Lower bound on the step of plans whose recomputation adds at least objectives[s] to stage s,
   // were there no waits to hide it in.

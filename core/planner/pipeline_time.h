@@ -34,6 +34,24 @@ struct PipelineTimes {
 
 PipelineTimes pipelineTimes(const std::vector<PassTimes>& stages, const PipelineShape& shape);
 
+// How often a path through the step runs through each pass of a stage; of several paths together,
+// the mean.
+struct PassCounts {
+  double forward = 0, forwardFilled = 0, backward = 0, pipe = 0, pipeTail = 0, end = 0;
+  double ns(const PassTimes& times) const;
+};
+
+// Passes, and transfers between them, of which each starts when the one before ends: no step is
+// shorter than any of its paths.
+struct StepPath {
+  std::vector<PassCounts> stages;
+  double transferNs = 0;
+  double ns(const std::vector<PassTimes>& times) const;
+};
+
+// The longest one, which is as long as the step.
+StepPath criticalPath(const std::vector<PassTimes>& stages, const PipelineShape& shape);
+
 // Lower bound on the step of any plan in which stage s works for at least workNs[s] from its first
 // forward to its last backward, and passes take at least `least`.
 int64_t stepBoundNs(const std::vector<PassTimes>& least, const std::vector<int64_t>& workNs,

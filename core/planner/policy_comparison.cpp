@@ -20,6 +20,8 @@ Result<PolicyRow> rowOf(const profile::Profile& profile, PlanRequest request, st
     row.peakBytes = std::max(row.peakBytes, stage.peakBytes);
     row.exposedRecomputeNs += stage.exposedRecomputeNs;
     row.hiddenRecomputeNs += stage.hiddenRecomputeNs;
+    row.exposedOffloadNs += stage.exposedOffloadNs;
+    row.hostBytes = std::max(row.hostBytes, stage.hostBytes);
   }
   return row;
 }

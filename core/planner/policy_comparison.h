@@ -21,6 +21,8 @@ struct PolicyRow {
   sim::SimResult prediction;
   int64_t peakBytes = 0;                                  // of the stage that needs most
   int64_t exposedRecomputeNs = 0, hiddenRecomputeNs = 0;  // per step, all stages
+  int64_t exposedOffloadNs = 0;                           // what passes wait for copies, likewise
+  int64_t hostBytes = 0;                                  // of the GPU with most on its host
   // Step of `full` over this one, both with the partition that the request gave them, whether they
   // fit or not; nothing for a row that does not fit.
   std::optional<double> speedUp;

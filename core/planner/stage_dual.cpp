@@ -13,14 +13,35 @@ namespace {
 constexpr int64_t kPricingNodes = 2'000'000;
 constexpr double kToleranceNs = 2;  // of cheapestChoice()
 
-double mlpSavedShare(const LayerTerms& terms, const LayerChoice& choice) {
-  return std::min(choice.ownMlpNs, terms.ownMlp.roomNs) +
-         std::min(choice.prevMlpNs, terms.prevMlp.roomNs);
+double mlpUseNs(const LayerTerms& terms, const LayerChoice& choice) {
+  return ownMlpUseNs(terms, choice) + std::min(choice.prevMlpNs, terms.prevMlp.roomNs);
 }
 
 double bytesAtBackward(const LayerTerms& terms, const LayerChoice& choice) {
   return static_cast<double>(choice.heldBytes +
                              (terms.top() ? choice.backward.peakWith({}) : choice.oldestBytes));
+}
+
+// The greatest constant with charge(x) >= perNs * x + constant for all x >= 0, and an x where both
+// are equal.
+struct ChargeLine {
+  double constant = 0;
+  double atNs = 0;
+};
+ChargeLine chargeLine(const WaitCharge& charge, double perNs) {
+  if (charge.isLinear()) return {};  // REQUIRES that perNs is no more than the charge's
+  const auto excess = [&](int64_t x) {
+    return charge.ns(static_cast<double>(x)) - perNs * static_cast<double>(x);
+  };
+  int64_t low = 0, high = int64_t{1} << 40;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (excess(middle + 1) < excess(middle))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return excess(low) < 0 ? ChargeLine{excess(low), static_cast<double>(low)} : ChargeLine{};
 }
 
 class DualSearch {
@@ -29,10 +50,10 @@ class DualSearch {
     m_counts.assign(stage.places.size(), 0);
     for (const size_t place : stage.placeOf) ++m_counts[place];
     const LayerTerms& any = stage.places.front();
-    m_most.forward = static_cast<double>(stage.model.steadyCount());
-    m_most.backward = static_cast<double>(stage.model.microBatches());
-    m_most.pipe = m_most.forward;
-    m_most.early = static_cast<double>(stage.model.tailCount());
+    m_most.forward = stage.charges.forward;
+    m_most.backward = stage.charges.backward;
+    m_most.pipe = stage.charges.pipe.mostPerNs();
+    m_most.early = stage.charges.early.mostPerNs();
     m_most.mlpWindow = m_most.backward * any.share;
     for (const LayerTerms& terms : stage.places) {
       double ns = 0, least = 0;
@@ -45,7 +66,8 @@ class DualSearch {
       }
       if (least > 0) m_most.perByte = std::max(m_most.perByte, m_most.backward * ns / least);
     }
-    m_early = any.anyEarly();
+    m_priceEarly = any.anyEarly() && !stage.charges.early.isLinear();
+    m_pricePipe = any.anyEarly() && !stage.charges.pipe.isLinear();
   }
 
   StageDual run() {
@@ -55,8 +77,8 @@ class DualSearch {
       LayerPrices start = m_most;
       start.perByte *= share;
       start.mlpWindow *= 0.5;
-      start.pipe *= 0.5;
-      start.early *= 0.5;
+      if (m_pricePipe) start.pipe *= 0.5;
+      if (m_priceEarly) start.early *= 0.5;
       evaluate(start);
     }
     for (int round = 0; round < kRounds && !m_stop.requested() && !m_failed; ++round) {
@@ -72,15 +94,14 @@ class DualSearch {
  private:
   std::vector<double*> variablesOf(LayerPrices& prices) const {
     std::vector<double*> variables{&prices.perByte, &prices.mlpWindow};
-    if (!m_early) return variables;
-    variables.push_back(&prices.early);
-    if (m_most.pipe > 0) variables.push_back(&prices.pipe);
+    if (m_priceEarly) variables.push_back(&prices.early);
+    if (m_pricePipe) variables.push_back(&prices.pipe);
     return variables;
   }
 
   double fixedNs(const LayerPrices& prices) const {
-    return gapLine(m_stage.gaps.steady, prices.pipe).constant +
-           gapLine(m_stage.gaps.tail, prices.early).constant -
+    return chargeLine(m_stage.charges.pipe, prices.pipe).constant +
+           chargeLine(m_stage.charges.early, prices.early).constant -
            prices.perByte * static_cast<double>(m_stage.roomBytes) -
            prices.mlpWindow * m_stage.mlpRoomNs;
   }
@@ -165,21 +186,21 @@ class DualSearch {
     ConcaveValue result;
     result.value = fixedNs(prices);
     double bytes = -static_cast<double>(m_stage.roomBytes), mlpNs = -m_stage.mlpRoomNs;
-    double early = -gapLine(m_stage.gaps.tail, prices.early).atNs;
-    double pipe = -gapLine(m_stage.gaps.steady, prices.pipe).atNs;
+    double early = -chargeLine(m_stage.charges.early, prices.early).atNs;
+    double pipe = -chargeLine(m_stage.charges.pipe, prices.pipe).atNs;
     for (size_t place = 0; place < m_stage.places.size(); ++place) {
       const LayerTerms& terms = m_stage.places[place];
       const auto [cheapest, least] = leastKnown(terms, prices, m_dual.choices[place]);
       const auto count = static_cast<double>(m_counts[place]);
       result.value += count * least;
       bytes += count * bytesAtBackward(terms, *cheapest);
-      mlpNs += count * mlpSavedShare(terms, *cheapest);
+      mlpNs += count * mlpUseNs(terms, *cheapest);
       early += count * cheapest->earlyNs;
       pipe += count * cheapest->pipeNs;
     }
     result.gradient = {bytes, mlpNs};
-    if (m_early) result.gradient.push_back(early);
-    if (m_early && m_most.pipe > 0) result.gradient.push_back(pipe);
+    if (m_priceEarly) result.gradient.push_back(early);
+    if (m_pricePipe) result.gradient.push_back(pipe);
     return result;
   }
 
@@ -188,15 +209,15 @@ class DualSearch {
   std::vector<int> m_counts;  // layers per place
   LayerPrices m_most;
   double m_focus = 1;
-  bool m_early = false, m_found = false, m_failed = false;
+  bool m_priceEarly = false, m_pricePipe = false;  // a linear charge is its own best price
+  bool m_found = false, m_failed = false;
   StageDual m_dual;
 };
 
 }  // namespace
 
-StageTerms::StageTerms(const StageModel& stageModel, const StageGaps& stageGaps,
-                       int64_t budgetBytes)
-    : model(stageModel), gaps(stageGaps) {
+StageTerms::StageTerms(const StageModel& stageModel, PassCharges passCharges, int64_t budgetBytes)
+    : model(stageModel), charges(std::move(passCharges)) {
   const plan::StageShape& shape = model.shape();
   const auto kindAt = [&](int32_t layer) {
     return static_cast<int32_t>(shape.profile.layers[static_cast<size_t>(layer)]);
@@ -211,7 +232,7 @@ StageTerms::StageTerms(const StageModel& stageModel, const StageGaps& stageGaps,
   }
   if (!(model.contention() == sim::Contention{})) {
     const auto operators = places.front().operators.size() * placeOf.size();
-    roundingNs = 2.0 * static_cast<double>(operators) * static_cast<double>(model.microBatches());
+    roundingNs = 2.0 * static_cast<double>(operators) * std::max(charges.forward, charges.backward);
   }
   EndTimeline first, last;
   const int64_t inputBytes = shape.profile.kindOf(shape.firstLayer()).inputBytes;
@@ -222,21 +243,6 @@ StageTerms::StageTerms(const StageModel& stageModel, const StageGaps& stageGaps,
   const int64_t ends = first.forward.net + last.forward.net;
   const int64_t used = model.baseBytes() + model.inFlight() * ends + last.backward.net;
   roomBytes = budgetBytes == kNoLimit ? kNoLimit / 4 : budgetBytes - used;
-}
-
-GapLine gapLine(const GradientGaps& gaps, double slope) {
-  const auto excess = [&](int64_t x) {
-    return static_cast<double>(gaps.exposedNs(x)) - slope * static_cast<double>(x);
-  };
-  int64_t low = 0, high = int64_t{1} << 40;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    if (excess(middle + 1) < excess(middle))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return excess(low) < 0 ? GapLine{excess(low), static_cast<double>(low)} : GapLine{};
 }
 
 StageDual highestBound(const StageTerms& stage, const MixStop& stop) {

@@ -9,29 +9,22 @@
 #include "core/planner/heu_search.h"
 #include "core/planner/layer_choices.h"
 #include "core/planner/mix_stop.h"
+#include "core/planner/pass_charges.h"
 
 namespace caracal::planner {
 
 // One stage's layers and what they share.
 struct StageTerms {
-  StageTerms(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes);
+  StageTerms(const StageModel& model, PassCharges charges, int64_t budgetBytes);
 
   const StageModel& model;
-  const StageGaps& gaps;
+  PassCharges charges;
   std::vector<LayerTerms> places;  // that differ
   std::vector<size_t> placeOf;     // of each layer, bottom first
   int64_t roomBytes = 0;           // budget, less what the stage holds whatever the policies
   double mlpRoomNs = 0;            // of all bwd.mlp windows
   double roundingNs = 0;           // contention: each operator and collective may lose a nanosecond
 };
-
-// The greatest constant with exposed(x) >= slope * x + constant for all x >= 0, and an x where both
-// are equal.
-struct GapLine {
-  double constant = 0;
-  double atNs = 0;
-};
-GapLine gapLine(const GradientGaps& gaps, double slope);
 
 struct StageDual {
   LayerPrices prices;

@@ -39,6 +39,8 @@ class StageMix {
            MixStop stop);
 
   VariantTable& table() { return m_table; }
+  const VariantTable& table() const { return m_table; }
+  int64_t budgetBytes() const { return m_budgetBytes; }
   StageChain judge(Chain layers);
 
   // The best chain found that fits, starting from `start`, which must: never worse than it. The

@@ -31,6 +31,22 @@ VariantId VariantTable::add(int32_t kind, const std::vector<plan::Placement>& pl
   return known->second;
 }
 
+Chain VariantTable::chainOf(const std::vector<plan::LayerPolicy>& layers) {
+  const plan::StageShape& shape = m_model.shape();
+  Chain chain;
+  for (size_t l = 0; l < layers.size(); ++l) {
+    const size_t layer = static_cast<size_t>(shape.firstLayer()) + l;
+    chain.push_back(add(static_cast<int32_t>(shape.profile.layers[layer]), layers[l].placements));
+  }
+  return chain;
+}
+
+std::vector<plan::LayerPolicy> VariantTable::policiesOf(const Chain& layers) const {
+  std::vector<plan::LayerPolicy> policies;
+  for (const VariantId layer : layers) policies.push_back({placements(layer)});
+  return policies;
+}
+
 VariantTable::Place& VariantTable::place(VariantId variant, int32_t above) {
   Entry& entry = *m_entries[variant];
   std::unique_ptr<Place>& place = entry.places[static_cast<size_t>(above + 1)];

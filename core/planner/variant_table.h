@@ -31,6 +31,10 @@ class VariantTable {
     return m_entries[variant]->placements;
   }
 
+  // The stage's layers, bottom first, and back.
+  Chain chainOf(const std::vector<plan::LayerPolicy>& layers);
+  std::vector<plan::LayerPolicy> policiesOf(const Chain& layers) const;
+
   // REQUIRES one variant per layer, of that layer's kind.
   PassTimes passTimes(const Chain& layers);
   int64_t peakBytes(const Chain& layers);

@@ -1,15 +1,14 @@
 // HEU's search against CBC: the integer program of planner.md section 3, with the exact objective
 // and the simulator's peak enforced by cutting off, one by one, optima of the program that violate
 // them.
-#include <coin/Cbc_C_Interface.h>
 #include <gtest/gtest.h>
 
 #include <array>
-#include <limits>
 #include <optional>
 
 #include "core/planner/heu_search.h"
 #include "core/sim/memory_timeline.h"
+#include "tests/support/integer_program.h"
 #include "tests/support/layers.h"
 #include "tests/support/seeds.h"
 
@@ -45,52 +44,6 @@ enum Overflow {
   kOverflows
 };
 
-struct LinearRow {
-  std::vector<double> coefficients;
-  double lower = -std::numeric_limits<double>::max();
-  double upper = std::numeric_limits<double>::max();
-};
-
-// Minimises objective * x over x >= 0, the first `binaries` of them 0 or 1.
-std::optional<std::vector<double>> solveWithCbc(const std::vector<double>& objective,
-                                                size_t binaries, const std::vector<double>& upper,
-                                                const std::vector<LinearRow>& rows) {
-  const size_t columns = objective.size();
-  std::vector<CoinBigIndex> starts{0};
-  std::vector<int> indices;
-  std::vector<double> values, rowLower, rowUpper;
-  for (size_t c = 0; c < columns; ++c) {
-    for (size_t r = 0; r < rows.size(); ++r) {
-      if (rows[r].coefficients[c] == 0) continue;
-      indices.push_back(static_cast<int>(r));
-      values.push_back(rows[r].coefficients[c]);
-    }
-    starts.push_back(static_cast<CoinBigIndex>(indices.size()));
-  }
-  for (const LinearRow& row : rows) {
-    rowLower.push_back(row.lower);
-    rowUpper.push_back(row.upper);
-  }
-  const std::vector<double> lower(columns, 0.0);
-  Cbc_Model* model = Cbc_newModel();
-  Cbc_loadProblem(model, static_cast<int>(columns), static_cast<int>(rows.size()), starts.data(),
-                  indices.data(), values.data(), lower.data(), upper.data(), objective.data(),
-                  rowLower.data(), rowUpper.data());
-  for (size_t c = 0; c < binaries; ++c) Cbc_setInteger(model, static_cast<int>(c));
-  Cbc_setLogLevel(model, 0);
-  Cbc_setParameter(model, "log", "0");
-  Cbc_setParameter(model, "ratioGap", "0");
-  Cbc_setParameter(model, "allowableGap", "0");
-  Cbc_solve(model);
-  std::optional<std::vector<double>> solution;
-  if (Cbc_isProvenOptimal(model)) {
-    const double* found = Cbc_getColSolution(model);
-    solution.emplace(found, found + columns);
-  }
-  Cbc_deleteModel(model);
-  return solution;
-}
-
 // One stage of one kind of layer, kappa = rho = 1, the same wait for every gradient.
 class HeuProgram {
  public:
@@ -109,7 +62,7 @@ class HeuProgram {
   }
 
   std::optional<std::vector<double>> solve() const {
-    return solveWithCbc(m_objective, m_binaries, m_upper, m_rows);
+    return test::solveWithCbc(m_objective, m_binaries, m_upper, m_rows);
   }
 
   double valueOf(const std::vector<double>& solution) const {
@@ -135,7 +88,7 @@ class HeuProgram {
 
   // Forbids this assignment; on demand is one choice, whichever place the program gave it.
   void cutOff(const std::vector<double>& solution) {
-    LinearRow row = emptyRow();
+    test::LinearRow row = emptyRow();
     row.lower = 1;
     for (int16_t op = 0; op < m_graph.size(); ++op) {
       const bool onDemand =
@@ -156,7 +109,7 @@ class HeuProgram {
     return static_cast<size_t>(op) * kPlaces + static_cast<size_t>(place);
   }
   size_t overflow(Overflow which) const { return m_binaries + static_cast<size_t>(which); }
-  LinearRow emptyRow() const { return {std::vector<double>(m_objective.size(), 0.0)}; }
+  test::LinearRow emptyRow() const { return {std::vector<double>(m_objective.size(), 0.0)}; }
 
   bool exists(int16_t op, int place) const {
     const bool mlpRead = m_graph.readInMlpSegment(op);
@@ -180,8 +133,8 @@ class HeuProgram {
 
   void addOperator(int16_t op) {
     const bool needed = m_graph.operators[op].firstReader >= 0;
-    LinearRow once = emptyRow();
-    LinearRow onlyIfUsed = emptyRow();
+    test::LinearRow once = emptyRow();
+    test::LinearRow onlyIfUsed = emptyRow();
     onlyIfUsed.upper = 0;
     for (int place = 0; place < kPlaces; ++place) {
       m_upper[column(op, place)] = exists(op, place) ? 1 : 0;
@@ -204,7 +157,7 @@ class HeuProgram {
   void addOrder(int16_t op, int place) {
     for (int16_t input : m_graph.operators[op].inputs) {
       if (input < 0) continue;
-      LinearRow row = emptyRow();
+      test::LinearRow row = emptyRow();
       row.upper = 0;
       row.coefficients[column(op, place)] = 1;
       for (int earlier = kKeep; earlier <= place; ++earlier)
@@ -240,7 +193,7 @@ class HeuProgram {
   void addOverflow(Overflow which, double stepWeight, double weight, double capacity,
                    std::initializer_list<Place> places, bool collectivesToo) {
     m_objective[overflow(which)] = stepWeight;
-    LinearRow row = emptyRow();
+    test::LinearRow row = emptyRow();
     row.lower = -capacity;
     row.coefficients[overflow(which)] = 1;
     for (int16_t op = 0; op < m_graph.size(); ++op) {
@@ -271,7 +224,7 @@ class HeuProgram {
 
   // A necessary condition: what every micro-batch in flight keeps of what backward reads.
   void addRetainedBytes() {
-    LinearRow row = emptyRow();
+    test::LinearRow row = emptyRow();
     row.upper = static_cast<double>(m_budgetBytes - m_model.baseBytes()) -
                 m_model.inFlight() * m_layers * static_cast<double>(m_kind.inputBytes);
     for (int16_t op = 0; op < m_graph.size(); ++op) {
@@ -290,7 +243,7 @@ class HeuProgram {
   size_t m_binaries;
   std::vector<double> m_objective;
   std::vector<double> m_upper;
-  std::vector<LinearRow> m_rows;
+  std::vector<test::LinearRow> m_rows;
 };
 
 // The peak as the simulator counts it, from the lowered program.

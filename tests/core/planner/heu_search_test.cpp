@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "tests/support/layers.h"
+#include "tests/support/legal_policies.h"
 #include "tests/support/seeds.h"
 
 namespace caracal::planner {
@@ -53,108 +54,22 @@ StageGaps randomGaps(test::Random& random, const StageModel& model) {
   return {GradientGaps(draw(model.steadyCount())), GradientGaps(draw(model.tailCount()))};
 }
 
-// Every placement of every tensor that is legal as contracts.md section 2 says.
-class BruteForce {
- public:
-  BruteForce(const Stage& stage, const StageGaps& gaps, int64_t budgetBytes)
-      : m_model(*stage.model),
-        m_kind(stage.profile.kinds[0]),
-        m_graph(stage.graphs.kinds[0]),
-        m_gaps(gaps),
-        m_budgetBytes(budgetBytes),
-        m_policy(m_kind.operators.size()) {
-    assign(0);
+// The best of every legal policy.
+struct BruteForce {
+  BruteForce(const Stage& stage, const StageGaps& gaps, int64_t budgetBytes) {
+    const StageModel& model = *stage.model;
+    test::LegalPolicies(model, [&](const std::vector<Placement>& placements) {
+      const KindPolicies policies{placements};
+      const ResolvedPolicies resolved = model.resolve(policies);
+      const int64_t bytes = model.peakBytes(policies, resolved);
+      leastBytes = std::min(leastBytes.value_or(bytes), bytes);
+      if (bytes > budgetBytes) return;
+      const int64_t time = objectiveNs(model, gaps, model.passTimes(resolved));
+      leastTimeNs = std::min(leastTimeNs.value_or(time), time);
+    });
   }
 
   std::optional<int64_t> leastTimeNs, leastBytes;
-
- private:
-  // Time order of the places of a layer's recomputations; kept tensors are there before all.
-  static int timeOf(Placement placement) {
-    if (placement.kind == PlacementKind::kRetained) return -1;
-    if (placement.kind == PlacementKind::kWindow) return static_cast<int>(placement.window);
-    return static_cast<int>(
-        plan::WindowId::kOwnBwdMlp);  // on demand: before or after own.bwd.mlp, as inputs allow
-  }
-
-  bool exists(plan::WindowId window) const {
-    using plan::WindowId;
-    if (window == WindowId::kPipe) return true;
-    if (window == WindowId::kFwdAttn || window == WindowId::kFwdMlp) return m_model.inFlight() > 1;
-    return true;
-  }
-
-  // On demand before the MLP segment unless something it is made from comes later.
-  bool rebuiltInTime(int16_t op) const {
-    if (!m_graph.readInMlpSegment(op)) return true;
-    if (m_policy[op] == *plan::placementFromText("window:own.bwd.mlp")) return false;
-    for (int16_t input : m_graph.operators[op].inputs) {
-      if (input >= 0 && m_policy[input].recomputed() && !rebuiltBeforeMlp(input)) return false;
-    }
-    return true;
-  }
-  bool rebuiltBeforeMlp(int16_t op) const {
-    if (m_policy[op] == *plan::placementFromText("window:own.bwd.mlp")) return false;
-    for (int16_t input : m_graph.operators[op].inputs) {
-      if (input >= 0 && m_policy[input].recomputed() && !rebuiltBeforeMlp(input)) return false;
-    }
-    return true;
-  }
-
-  bool legal(int16_t op) const {
-    const Placement placement = m_policy[op];
-    if (placement.kind == PlacementKind::kDiscarded) return !m_kind.operators[op].needed();
-    if (placement.kind == PlacementKind::kRetained) return true;
-    const bool window = placement.kind == PlacementKind::kWindow;
-    if (window && (op == m_graph.last() || !exists(placement.window))) return false;
-    for (int16_t input : m_graph.operators[op].inputs) {
-      if (input < 0) continue;
-      if (m_policy[input].kind == PlacementKind::kDiscarded) return false;
-      if (!window) continue;
-      const bool onDemand = m_policy[input].kind == PlacementKind::kOnDemand;
-      if (onDemand && (placement.window != plan::WindowId::kOwnBwdMlp || !rebuiltBeforeMlp(input)))
-        return false;
-      if (!onDemand && timeOf(m_policy[input]) > timeOf(placement)) return false;
-    }
-    return rebuiltInTime(op);
-  }
-
-  void assign(int16_t op) {
-    if (op == m_graph.size()) {
-      evaluate();
-      return;
-    }
-    static const std::vector<std::string> kTexts{"discarded",
-                                                 "retained",
-                                                 "onDemand",
-                                                 "window:fwd.attn",
-                                                 "window:fwd.mlp",
-                                                 "window:pipe",
-                                                 "window:prev.bwd.mlp",
-                                                 "window:prev.bwd.attn",
-                                                 "window:own.bwd.mlp"};
-    for (const std::string& text : kTexts) {
-      m_policy[op] = *plan::placementFromText(text);
-      if (legal(op)) assign(static_cast<int16_t>(op + 1));
-    }
-  }
-
-  void evaluate() {
-    const KindPolicies policies{m_policy};
-    const ResolvedPolicies resolved = m_model.resolve(policies);
-    const int64_t bytes = m_model.peakBytes(policies, resolved);
-    leastBytes = std::min(leastBytes.value_or(bytes), bytes);
-    if (bytes > m_budgetBytes) return;
-    const int64_t time = objectiveNs(m_model, m_gaps, m_model.passTimes(resolved));
-    leastTimeNs = std::min(leastTimeNs.value_or(time), time);
-  }
-
-  const StageModel& m_model;
-  const profile::LayerKind& m_kind;
-  const plan::LayerGraph& m_graph;
-  const StageGaps& m_gaps;
-  int64_t m_budgetBytes;
-  std::vector<Placement> m_policy;
 };
 
 TEST(HeuSearch, equalsBruteForceOnSmallLayers) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "core/plan/plan_json.h"
 #include "core/planner/baselines.h"
 #include "core/planner/policy.h"
@@ -39,6 +41,7 @@ TEST_P(OptInvariants, hold) {
   const PlanOutcome none = planned(profile, {"none", 1});
   const int64_t least = planned(profile, {"opt", 1}).smallestBudgetBytes;
   const int64_t most = std::max(least, none.smallestBudgetBytes);
+  int64_t stepBefore = std::numeric_limits<int64_t>::max();
   for (int64_t i = 0; i <= 4; ++i) {
     const int64_t budget = least + (most - least) * i / 4;
     SCOPED_TRACE("budget " + std::to_string(budget));
@@ -53,6 +56,9 @@ TEST_P(OptInvariants, hold) {
     EXPECT_LE(plus.stepNs, heu.stepNs);
     EXPECT_LE(opt.boundNs, opt.stepNs);
     EXPECT_GT(opt.boundNs, 0);
+    // What is proven for one budget holds for smaller ones.
+    EXPECT_LE(opt.boundNs, stepBefore);
+    stepBefore = opt.stepNs;
     if (budget >= full.smallestBudgetBytes) {
       const int64_t fullStepNs = sim::simulate(profile, full.plan)->stepNs;
       EXPECT_LE(opt.stepNs, fullStepNs);
@@ -62,8 +68,9 @@ TEST_P(OptInvariants, hold) {
       for (const sim::StageResult& stage : simulated->stages)
         EXPECT_EQ(stage.exposedRecomputeNs, 0);
     }
-    if (i == 1)
+    if (i == 1) {
       EXPECT_EQ(planned(profile, {"opt", budget}).plan, opt.plan) << "the same input, another plan";
+    }
     const auto again = plan::planFromJson(plan::toJson(opt.plan, profile), profile);
     ASSERT_TRUE(again.has_value()) << again.error().text();
     EXPECT_EQ(*again, opt.plan);
