@@ -4,6 +4,8 @@
 #include <array>
 #include <map>
 
+#include "core/planner/top_memory.h"
+
 namespace caracal::planner {
 namespace {
 
@@ -286,39 +288,6 @@ class ColumnSearch {
     return best;
   }
 
-  // --- the top layer's timeline ---
-
-  static int64_t peakOf(const LayerTimeline& timeline, std::initializer_list<Phase> phases,
-                        Phase last, int64_t now) {
-    int64_t peak = now;
-    for (const Phase phase : phases) {
-      if (phase > last) break;
-      peak = std::max(peak, now + timeline[phase].peak);
-      now += timeline[phase].net;
-    }
-    return peak;
-  }
-
-  // Of the layer by itself; what the layer below rebuilds meanwhile comes on top.
-  int64_t timelineBytes(const std::vector<plan::Placement>& placements) const {
-    const LayerVariant variant = m_model.variantOf(m_kindIndex, kNoKind, placements);
-    const LayerTimeline timeline = m_model.bytesOf(variant, placements).steady;
-    const auto net = [&](std::initializer_list<Phase> phases) {
-      int64_t bytes = 0;
-      for (const Phase phase : phases) bytes += timeline[phase].net;
-      return bytes;
-    };
-    const auto forward = {Phase::kForward0, Phase::kForward1, Phase::kForward2};
-    const int64_t kept = net(forward) - timeline.outputBytes;
-    const int64_t early = net({Phase::kFwdAttn, Phase::kFwdMlp, Phase::kPipe});
-    int64_t peak = peakOf(
-        timeline,
-        {Phase::kBackwardMlp, Phase::kOwnBwdMlp, Phase::kBackwardAttn0, Phase::kBackwardAttn1},
-        timeline.lastBackward, kept + early);
-    if (!m_hasPipe) peak = std::max(peak, peakOf(timeline, forward, Phase::kForward2, 0));
-    return (m_model.inFlight() - 1) * kept + peak;
-  }
-
   // The least over all sets of late work in own.bwd.mlp, `known` if one is as low.
   int64_t leastTimelineBytes(int64_t known) const {
     constexpr size_t kMostOwn = 7;
@@ -340,7 +309,7 @@ class ColumnSearch {
         placements[mayBeOwn[bit]] =
             placementOf((set >> bit & 1) != 0 ? Slot::kOwnBwdMlp : Slot::kOnDemandMlp);
       }
-      least = std::min(least, timelineBytes(placements));
+      least = std::min(least, topLayerBytes(m_model, m_kindIndex, m_hasPipe, placements));
       if (least <= known) return known;
     }
     return least;

@@ -21,6 +21,7 @@ using profile::Profile;
 // A tensor on the host still counts for something, so that a policy knows that it is needed.
 constexpr int64_t kBytesLeft = 1;
 constexpr int kBudgetTrials = 6;
+constexpr int kExchangeTrials = 600;
 
 using TensorSet = std::vector<std::vector<size_t>>;  // per layer kind, operators
 
@@ -157,6 +158,30 @@ class OffloadSearch {
     return trial;
   }
 
+  // While that makes the step shorter, moves one tensor of one layer between device, host and
+  // recomputation.
+  Result<Trial> exchanged(Trial best) const {
+    int trials = kExchangeTrials;
+    for (bool again = true; again;) {
+      again = false;
+      for (size_t s = 0; s < best.plan.stages.size(); ++s) {
+        for (int32_t i = 0; i + 1 < best.plan.stages[s].layerCount(); ++i) {
+          const auto layer = static_cast<size_t>(best.plan.stages[s].firstLayer + i);
+          for (const auto& [op, kind] : movesOf(m_profile.kinds[m_profile.layers[layer]])) {
+            plan::Plan plan = moved(best.plan, s, i, op, kind);
+            if (plan == best.plan) continue;
+            if (trials-- == 0) return best;
+            CARACAL_TRY(next, tried(m_profile, std::move(plan), m_budgetBytes, m_stop));
+            if (!next.valid() || !next.betterThan(best)) continue;
+            best = std::move(next);
+            again = true;
+          }
+        }
+      }
+    }
+    return best;
+  }
+
   // Takes stages back to how they were where that makes nothing worse.
   Result<Trial> onlyWhereItPays(Trial trial, const plan::Plan& base) const {
     for (size_t s = 0; s < base.stages.size(); ++s) {
@@ -170,6 +195,28 @@ class OffloadSearch {
   }
 
  private:
+  using Move = std::pair<size_t, PlacementKind>;  // an operator's tensor, and where to
+  static std::vector<Move> movesOf(const LayerKind& kind) {
+    std::vector<Move> moves;
+    for (const size_t op : offloadable(kind)) {
+      for (const PlacementKind to :
+           {PlacementKind::kRetained, PlacementKind::kOffload, PlacementKind::kOnDemand})
+        moves.emplace_back(op, to);
+    }
+    return moves;
+  }
+
+  plan::Plan moved(plan::Plan plan, size_t stage, int32_t layer, size_t op,
+                   PlacementKind to) const {
+    plan::StagePlan& changed = plan.stages[stage];
+    auto& placements = changed.layers[static_cast<size_t>(layer)].placements;
+    if (placements[op].kind == to) return plan;
+    placements[op] = {to};
+    const auto index = static_cast<size_t>(changed.firstLayer + layer);
+    runBehindFetches(plan::graphOf(m_profile.kinds[m_profile.layers[index]]), placements);
+    return plan;
+  }
+
   const Profile& m_profile;
   int64_t m_budgetBytes;
   const Replan& m_replan;
@@ -205,7 +252,7 @@ std::string noteOf(const Profile& profile, const Trial& trial, const Trial& befo
 
 Result<OffloadOutcome> offloadSearch(const Profile& profile, const plan::Plan& plan,
                                      int64_t budgetBytes, const Replan& replan,
-                                     std::stop_token stop) {
+                                     TensorExchange exchange, std::stop_token stop) {
   const OffloadSearch search(profile, budgetBytes, replan, stop);
   CARACAL_TRY(before, tried(profile, plan, budgetBytes, stop));
   Trial best = before;
@@ -214,12 +261,15 @@ Result<OffloadOutcome> offloadSearch(const Profile& profile, const plan::Plan& p
     CARACAL_TRY(trial, search.planWith(set, plan));
     if (trial.valid() && trial.betterThan(best)) best = std::move(trial);
   }
-  OffloadOutcome outcome{plan, before.stepNs};
-  if (!best.betterThan(before) || best.excessBytes > 0) {
-    outcome.note = "offloading to the host makes no shorter step";
-    return outcome;
+  if (exchange == TensorExchange::kSingle) {
+    CARACAL_TRY(next, search.exchanged(std::move(best)));
+    best = std::move(next);
   }
+  const OffloadOutcome nothing{plan, before.stepNs, false,
+                               "offloading to the host makes no shorter step"};
+  if (!best.betterThan(before) || best.excessBytes > 0) return nothing;
   CARACAL_TRY(kept, search.onlyWhereItPays(std::move(best), plan));
+  if (kept.hostBytes == 0) return nothing;
   return OffloadOutcome{kept.plan, kept.stepNs, true, noteOf(profile, kept, before)};
 }
 

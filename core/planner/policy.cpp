@@ -274,8 +274,10 @@ Result<Candidate> withOffload(const PlanningTask& task, Candidate candidate) {
     CARACAL_TRY(outcome, makePlan(profile, request, task.stop));
     return outcome.status == PlanStatus::kInfeasible ? plan::Plan{} : std::move(outcome.plan);
   };
-  CARACAL_TRY(outcome,
-              offloadSearch(task.profile, candidate.plan, task.budgetBytes, replan, task.stop));
+  const bool layersDiffer = task.request.policy == "heu+" || task.request.policy == "opt";
+  const TensorExchange exchange = layersDiffer ? TensorExchange::kSingle : TensorExchange::kNone;
+  CARACAL_TRY(outcome, offloadSearch(task.profile, candidate.plan, task.budgetBytes, replan,
+                                     exchange, task.stop));
   candidate.notes.push_back(outcome.note);
   if (!outcome.offloads) return candidate;
   candidate.plan = std::move(outcome.plan);
