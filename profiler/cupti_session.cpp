@@ -118,6 +118,12 @@ void CuptiSession::setCollecting(bool on) {
   for (const CUpti_ActivityKind kind : m_kinds) m_api.disable(kind);
 }
 
+void CuptiSession::end() {
+  if (!isActive()) return;
+  for (const CUpti_ActivityKind kind : kHardwareKinds) m_api.disable(kind);
+  m_ended.store(true, std::memory_order_release);
+}
+
 void CuptiSession::flush(Flush how) {
   if (isActive() && how != Flush::kNone)
     m_api.flushAll(how == Flush::kForced ? CUPTI_ACTIVITY_FLAG_FLUSH_FORCED : 0);

@@ -43,8 +43,8 @@ class CuptiSession {
   int64_t timestamp() const;  // 0 when there is none
   // Where CUPTI's clock is not the recorder's: how far behind it is now.
   void updateClockOffset();
-  // Buffers that come later are thrown away.
-  void end() { m_ended.store(true, std::memory_order_release); }
+  // Nothing is collected any more; buffers that still come are kept and not read.
+  void end();
 
   // In a forked child: CUPTI's callbacks must not find the parent's session.
   static void forget() noexcept;

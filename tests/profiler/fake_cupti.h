@@ -36,6 +36,4 @@ void fakeOverhead(uint64_t startNs, uint64_t endNs);
 void fakeContext(uint32_t context, uint32_t device, uint32_t multiprocessors);
 void fakeDevice(uint32_t device, const char* name);
 uint64_t fakeNow();
-// Buffers that clients gave and that have not been given back.
-uint32_t fakeBuffersHeld();
 }
