@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/planner/convex_minimum.h"
 #include "core/planner/ellipsoid.h"
 
 namespace caracal::planner {
@@ -33,15 +34,8 @@ ChargeLine chargeLine(const WaitCharge& charge, double perNs) {
   const auto excess = [&](int64_t x) {
     return charge.ns(static_cast<double>(x)) - perNs * static_cast<double>(x);
   };
-  int64_t low = 0, high = int64_t{1} << 40;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    if (excess(middle + 1) < excess(middle))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return excess(low) < 0 ? ChargeLine{excess(low), static_cast<double>(low)} : ChargeLine{};
+  const int64_t atNs = convexMinimum(int64_t{1} << 40, excess);
+  return excess(atNs) < 0 ? ChargeLine{excess(atNs), static_cast<double>(atNs)} : ChargeLine{};
 }
 
 class DualSearch {
