@@ -151,13 +151,10 @@ void HeuProblem::setForwardBytes(Variable& variable) const {
   const plan::StageShape& shape = m_model.shape();
   const auto kind = static_cast<size_t>(variable.kind);
   const plan::LayerGraph& graph = shape.graphs.kinds[kind];
-  const profile::Operator& op =
-      shape.profile.kinds[kind].operators[static_cast<size_t>(variable.op)];
-  const bool output = variable.op == graph.last();
-  const int64_t retained = output ? op.savedBytes : op.retainedBytes();
+  const int64_t retained = variable.retainedBytes;
   const int64_t topLayer =
       shape.profile.layers[static_cast<size_t>(shape.topLayer())] == kind ? 1 : 0;
-  const int64_t liveInTop = output ? 0 : topLayer * op.liveBytes();
+  const int64_t liveInTop = variable.op == graph.last() ? 0 : topLayer * variable.liveBytes;
   const int64_t all = variable.layers;
   const int64_t full = m_model.inFlight() - (variable.needed ? 1 : 2);
   const int64_t others = std::max<int64_t>(0, full) * all;
@@ -170,13 +167,15 @@ void HeuProblem::setForwardBytes(Variable& variable) const {
     at(choice, Row::kForward) = aliveAt(graph, variable.op, now) ? liveInTop : 0;
     at(choice, Row::kEnd) = 0;
   }
+  const int64_t outputs =
+      variable.needed ? (m_model.inFlight() - 1) * topLayer * variable.outputBytes : 0;
   at(Choice::kRetain, Row::kForward) =
-      (others + all - topLayer) * retained + (variable.op <= now ? liveInTop : 0);
-  at(Choice::kRetain, Row::kEnd) = (others + all) * retained;
+      (others + all - topLayer) * retained + outputs + (variable.op <= now ? liveInTop : 0);
+  at(Choice::kRetain, Row::kEnd) = (others + all) * retained + outputs;
 }
 
-// Windows that every layer of the kind has, where there is one at all; what a stage's top layer
-// lacks it rebuilds on demand, at a charge.
+// Windows that every layer of the kind has, where there is one at all, the later ones first; what a
+// stage's top layer lacks it rebuilds on demand, at a charge.
 std::vector<Choice> HeuProblem::recomputeChoices(int32_t kind) const {
   const plan::StageShape& shape = m_model.shape();
   const plan::LayerGraph& graph = shape.graphs.kinds[static_cast<size_t>(kind)];
@@ -197,10 +196,10 @@ std::vector<Choice> HeuProblem::recomputeChoices(int32_t kind) const {
     if (exists) choices.push_back(choice);
   };
   offer(graph.hasHost(WindowId::kOwnBwdMlp), Choice::kOwnBwdMlp);
-  offer(someAbove && mlpAbove, Choice::kPrevBwdMlp);
   offer(someAbove && attnAbove, Choice::kPrevBwdAttn);
-  offer(nextForward && graph.hasHost(WindowId::kFwdAttn), Choice::kFwdAttn);
+  offer(someAbove && mlpAbove, Choice::kPrevBwdMlp);
   offer(nextForward && graph.hasHost(WindowId::kFwdMlp), Choice::kFwdMlp);
+  offer(nextForward && graph.hasHost(WindowId::kFwdAttn), Choice::kFwdAttn);
   offer(shape.linkedAfter(), Choice::kPipe);
   return choices;
 }
@@ -217,8 +216,13 @@ void HeuProblem::addVariables(int32_t kind) {
     variable.needed = graph.operators[op].firstReader >= 0;
     variable.collective = graph.operators[op].collective;
     variable.layers = m_model.layersOfKind(kind);
-    variable.forwardNs =
-        m_model.shape().profile.kinds[k].operators[static_cast<size_t>(op)].forwardNs;
+    const profile::Operator& made =
+        m_model.shape().profile.kinds[k].operators[static_cast<size_t>(op)];
+    variable.forwardNs = made.forwardNs;
+    const bool last = op == graph.last();
+    variable.outputBytes = last ? made.outputBytes : 0;
+    variable.liveBytes = last ? made.outputBytes + made.savedBytes : made.liveBytes();
+    variable.retainedBytes = last ? made.savedBytes : made.retainedBytes();
     if (variable.needed)
       variable.deadline = graph.readInMlpSegment(op) ? Slot::kOnDemandMlp : Slot::kOnDemandAttn;
     // A layer's output is there until its backward, as the next layer's checkpoint: no window for
@@ -239,12 +243,7 @@ void HeuProblem::addVariables(int32_t kind) {
 // at hand, and prev.* work for the layer below it.
 void HeuProblem::setBytes(Variable& variable) const {
   const plan::StageShape& shape = m_model.shape();
-  const auto& operators = shape.profile.kinds[static_cast<size_t>(variable.kind)].operators;
-  const profile::Operator& op = operators[static_cast<size_t>(variable.op)];
-  // Of a layer's output only what its own backward reads is decided here; the rest is a checkpoint.
-  const bool output = variable.op + 1 == static_cast<int16_t>(operators.size());
-  const int64_t retained = output ? op.savedBytes : op.retainedBytes();
-  const int64_t live = output ? op.savedBytes : op.liveBytes();
+  const int64_t retained = variable.retainedBytes, live = variable.liveBytes;
   const auto at = [&](int32_t fromTop) -> int64_t {
     const int32_t layer = shape.topLayer() - fromTop;
     if (layer < shape.firstLayer()) return 0;
@@ -261,8 +260,9 @@ void HeuProblem::setBytes(Variable& variable) const {
   };
   if (!variable.needed) {
     set(Choice::kRetain, retained, {others, others, others, others});
+    // What prev.* work reads may be gone once the bwd.mlp collective above is over.
     const int64_t low = all - top - second;
-    variable.lateSourceBytes = {(all - top) * retained, (all - top) * retained, low * retained,
+    variable.lateSourceBytes = {(all - top) * retained, low * retained, low * retained,
                                 (low - third) * retained};
     return;
   }
@@ -272,6 +272,13 @@ void HeuProblem::setBytes(Variable& variable) const {
   Rows kept = oldest;
   for (int64_t& count : kept) count += others;
   set(Choice::kRetain, retained, kept);
+  // Of the top layer, and where its own backward is next, that also keeps the output itself.
+  const int64_t tops = (m_model.inFlight() - 1) * top;
+  const Rows outputs = mlp ? Rows{tops + top, tops, tops + second, tops}
+                           : Rows{tops + top, tops + top, tops + second, tops + second};
+  Rows& keptBytes = variable.bytes[static_cast<size_t>(Choice::kRetain)];
+  for (size_t row = 0; row < kRowCount; ++row)
+    keptBytes[row] += outputs[row] * variable.outputBytes;
   for (Choice early : {Choice::kFwdAttn, Choice::kFwdMlp, Choice::kPipe}) set(early, live, oldest);
   if (mlp) {
     set(Choice::kPrevBwdMlp, live, {top, 0, second, third});

@@ -48,6 +48,9 @@ struct Variable {
   plan::Slot deadline = plan::Slot::kNone;  // by the backward that reads it first
   int64_t layers = 0;                       // that this decides for
   int64_t forwardNs = 0;
+  // While there, and from forward to backward. Of a layer's output only what its own backward reads
+  // is decided here; the output itself, outputBytes, is a checkpoint. 0 for other tensors.
+  int64_t liveBytes = 0, retainedBytes = 0, outputBytes = 0;
   std::vector<Choice> recomputeChoices;    // whose windows exist; on demand is always possible
   std::array<Rows, kChoiceCount> bytes{};  // lower bound on what the choice holds at each row
   Rows lateSourceBytes{};  // beyond that when kept only for recomputations that run in backward

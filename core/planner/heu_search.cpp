@@ -1,8 +1,9 @@
 #include "core/planner/heu_search.h"
 
 #include <algorithm>
-#include <list>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "core/planner/fate_search.h"
 #include "core/planner/heu_problem.h"
@@ -12,6 +13,34 @@ namespace caracal::planner {
 namespace {
 
 using plan::Slot;
+
+// Fates by what their windows cost at least; among equals those that came first.
+class PendingQueue {
+ public:
+  bool empty() const { return m_heap.empty(); }
+  const FateSearch::Bound& least() const { return m_heap.front().pending.least; }
+  void push(WindowSearch::Pending pending) {
+    m_heap.push_back({std::move(pending), m_pushed++});
+    std::push_heap(m_heap.begin(), m_heap.end(), dearer);
+  }
+  WindowSearch::Pending pop() {
+    std::pop_heap(m_heap.begin(), m_heap.end(), dearer);
+    WindowSearch::Pending pending = std::move(m_heap.back().pending);
+    m_heap.pop_back();
+    return pending;
+  }
+
+ private:
+  struct Entry {
+    WindowSearch::Pending pending;
+    int64_t order = 0;
+  };
+  static bool dearer(const Entry& a, const Entry& b) {
+    return std::tie(b.pending.least, b.order) < std::tie(a.pending.least, a.order);
+  }
+  std::vector<Entry> m_heap;
+  int64_t m_pushed = 0;
+};
 
 class HeuSearch {
  public:
@@ -51,66 +80,53 @@ class HeuSearch {
 
   // Fates first, best bound first; then windows for what they rebuild.
   void searchFates() {
-    FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, m_stop);
-    FateSearch::Fates fates;
-    while (!m_stopped && search.next(m_request.nodeLimit - m_best.nodes, fates)) {
-      if (m_best.found && Cost{fates.bound.objectiveNs, fates.bound.recomputeNs} >= bestCost())
+    FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, nullptr, m_stop);
+    FateSearch::Found found;
+    while (!m_stopped && search.next(m_request.nodeLimit - m_best.nodes, found)) {
+      if (m_best.found && Cost{found.bound.objectiveNs, found.bound.recomputeNs} >= bestCost())
         break;
-      m_fates = fates.of;
-      tabulate(search);
+      m_fates = std::move(found.fates);
+      tabulate(search.table());
       decide(0);
     }
     m_best.nodes += search.nodes();
     m_stopped |= search.stopped();
   }
 
-  // The same for one kind of layer, where the windows can be searched by cost: no fates are looked
-  // at beyond a limit that rises until something is found below it.
+  // The same for one kind of layer, where the windows can be searched by cost: best first over
+  // fates and their windows alike, so that the first policy that fits is the optimum.
   void searchWindows() {
-    FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, m_stop);
-    WindowSearch windows(m_problem, m_model, m_gaps, m_request.budgetBytes);
-    std::list<WindowSearch::Pending> pending;
-    FateSearch::Fates next;
-    const auto fetch = [&] { return search.next(m_request.nodeLimit - windows.nodes(), next); };
+    WindowCosts costs(m_problem, m_model, m_gaps);
+    FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, &costs, m_stop);
+    WindowSearch windows(m_problem, m_model, search.table(), costs, m_request.budgetBytes);
+    PendingQueue queue;
+    FateSearch::Found next;
+    const auto otherNodes = [&] { return costs.nodes() + windows.nodes(); };
+    const auto fetch = [&] { return search.next(m_request.nodeLimit - otherNodes(), next); };
     bool more = fetch();
-    const PassTimes& plain = m_model.plainTimes();
-    int64_t limitNs = next.bound.objectiveNs;
-    const int64_t mostNs = 4 * m_model.microBatches() * (1 + plain.forwardNs + plain.backwardNs);
-    int64_t raiseNs = 1 + mostNs / 4000;
-    const auto look = [&](WindowSearch::Pending& fates) {
-      FateSearch::Bound limit{limitNs + 1, 0};
-      if (m_best.found) limit = {m_best.objectiveNs, m_best.recomputeNs};
-      m_stopped |=
-          m_stop.stop_requested() || search.nodes() + windows.nodes() > m_request.nodeLimit;
-      return windows.search(fates, limit, m_best) != WindowSearch::Outcome::kNever;
-    };
-    // Policies that cost more than twice the stage's own work differ in nothing but memory.
-    constexpr int64_t kAnyCost = kNoLimit / 4;
-    while (!m_stopped && !m_best.found && (more || !pending.empty())) {
-      pending.remove_if([&](auto& fates) { return !look(fates); });
-      while (more && !m_stopped && next.bound.objectiveNs <= limitNs) {
-        if (m_best.found && Cost{next.bound.objectiveNs, next.bound.recomputeNs} >= bestCost())
-          break;
-        WindowSearch::Pending fates{std::move(next), 0, 0, {}};
-        if (look(fates)) pending.push_back(std::move(fates));
+    while (!m_best.found && !search.stopped() && (more || !queue.empty())) {
+      if (more && (queue.empty() || next.bound <= queue.least())) {
+        queue.push(windows.open(std::move(next)));
         more = fetch();
+        continue;
       }
-      if (limitNs == kAnyCost) break;  // nothing fits
-      limitNs = std::max(more ? next.bound.objectiveNs : 0, limitNs + raiseNs);
-      raiseNs *= 2;
-      if (raiseNs > mostNs) limitNs = kAnyCost;
+      m_stopped |= m_stop.stop_requested() || search.nodes() + otherNodes() > m_request.nodeLimit;
+      if (m_stopped) break;
+      WindowSearch::Pending pending = queue.pop();
+      if (windows.advance(pending, m_best) == WindowSearch::Outcome::kNotYet)
+        queue.push(std::move(pending));
     }
-    m_best.nodes = search.nodes() + windows.nodes();
+    m_best.nodes = search.nodes() + otherNodes();
     m_stopped |= search.stopped();
   }
 
   // What the fates of the variables from i on take at least.
-  void tabulate(const FateSearch& search) {
+  void tabulate(const FateTable& table) {
     const auto& variables = m_problem.variables();
     m_bytesFrom.assign(variables.size() + 1, Rows{});
     m_recomputeFrom.assign(variables.size() + 1, 0);
     for (size_t v = variables.size(); v-- > 0;) {
-      const Rows& bytes = search.bytes(v, m_fates[v]);
+      const Rows& bytes = table[v].bytesOf(m_fates[v]);
       for (size_t row = 0; row < kRowCount; ++row)
         m_bytesFrom[v][row] = m_bytesFrom[v + 1][row] + bytes[row];
       const bool rebuilt = m_fates[v] >= Fate::kEarly;
@@ -257,7 +273,7 @@ class HeuSearch {
   Rows m_used;
   std::vector<KindLoad> m_loads;           // per kind
   KindPolicies m_policies;                 // the partial assignment
-  std::vector<Fate> m_fates;               // what the assignment must keep to; empty: nothing
+  Fates m_fates;                           // what the assignment must keep to; empty: nothing
   std::vector<Rows> m_bytesFrom;           // of the fates of variables from i on, at least
   std::vector<int64_t> m_recomputeFrom;    // per micro-batch
   std::vector<std::vector<Slot>> m_slots;  // of what it rebuilds, per kind and operator

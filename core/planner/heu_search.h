@@ -1,4 +1,5 @@
-// HEU: the best single policy per layer kind for one stage, by exact depth-first branch and bound.
+// HEU: the best single policy per layer kind for one stage, exactly: by best-first search over what
+// is kept or rebuilt (fate_search.h), and over the windows for it (window_search.h).
 //
 // Objective, in nanoseconds per step: everything that recomputation adds to the stage's passes
 // (on-demand work, window overflow, repeated collectives, contention), summed over layers and

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/planner/convex_minimum.h"
+
 namespace caracal::planner {
 
 using plan::WindowId;
@@ -31,13 +33,12 @@ int64_t PooledWindows::earlyCostNs(int64_t earlyNs) const {
          m_gaps.tail.exposedNs(earlyNs);
 }
 
-int64_t PooledWindows::costNs(const PooledWork& work) const {
+int64_t PooledWindows::lateCostNs(const PooledWork& work) const {
   const int64_t own = std::min(work.lateOwnNs, m_bwdMlpNs);
   const auto prevNs = static_cast<double>(work.lateNs - own);
   const auto freeNs = static_cast<double>(m_bwdMlpNs - own + m_bwdAttnNs);
-  return earlyCostNs(work.earlyNs) +
-         m_microBatches *
-             (static_cast<int64_t>(prevCost(prevNs, freeNs) * (1 - 1e-12)) + work.lateCollectiveNs);
+  return m_microBatches *
+         (static_cast<int64_t>(prevCost(prevNs, freeNs) * (1 - 1e-12)) + work.lateCollectiveNs);
 }
 
 // The top layer's share is rebuilt on demand, the others' beside collectives as far as they last.
@@ -55,15 +56,7 @@ double PooledWindows::findEarlyConstant(double slope) const {
   const auto excess = [&](int64_t x) {
     return static_cast<double>(earlyCostNs(x)) - slope * static_cast<double>(x);
   };
-  int64_t low = 0, high = int64_t{1} << 42;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    if (excess(middle + 1) < excess(middle))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return std::min(0.0, excess(low));
+  return std::min(0.0, excess(convexMinimum(int64_t{1} << 42, excess)));
 }
 
 double PooledWindows::lateConstant(double slope) const {

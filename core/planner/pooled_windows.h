@@ -22,7 +22,7 @@ class PooledWindows {
   PooledWindows(const StageModel& model, const StageGaps& gaps);
 
   int64_t earlyCostNs(int64_t earlyNs) const;  // convex, from 0 on non-decreasing
-  int64_t costNs(const PooledWork& work) const;
+  int64_t lateCostNs(const PooledWork& work) const;
 
   // Largest slopes, and the greatest c with cost(x) >= slope * x + c for all x >= 0.
   double steepestEarly() const { return static_cast<double>(m_steadyCount + m_tailCount); }

@@ -1,4 +1,4 @@
-// WindowSearch: for given fates (fate_search.h) of a stage with one kind of layer, the windows that
+// WindowSearch: for given fates (fate_table.h) of a stage with one kind of layer, the windows that
 // cost least and fit the budget. Early and late work share neither windows nor, at any one moment,
 // memory that the other could change, so the best windows of either are found alone.
 // Used by heu_search.cpp alone.
@@ -9,71 +9,66 @@
 #include <vector>
 
 #include "core/planner/fate_search.h"
+#include "core/planner/window_costs.h"
 
 namespace caracal::planner {
 
 class WindowSearch {
  public:
-  // REQUIRES that the stage holds one kind of layer.
-  WindowSearch(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps,
-               int64_t budgetBytes);
+  // REQUIRES that the stage holds one kind of layer, and that all outlive this.
+  WindowSearch(const HeuProblem& problem, const StageModel& model, const FateTable& table,
+               WindowCosts& costs, int64_t budgetBytes);
 
-  // Fates on whose windows the search goes on, with higher limits each time.
+  // Fates whose windows are being searched.
   struct Pending {
-    FateSearch::Fates fates;
-    size_t early = 0, late = 0;                 // assignments that did not fit, cheapest first
+    // What windows not yet refused cost at least. Fates of which this is the least of all, and
+    // whose cheapest windows fit, are the optimum.
+    FateSearch::Bound least;
+
+   private:
+    friend class WindowSearch;
+    struct Choices {
+      std::vector<Assignment> list;  // by rising cost; at first none
+      size_t next = 0;               // the ones before do not fit
+      int64_t limitNs = 0;           // costs of those not listed yet, at least
+      int64_t raiseNs = 0;
+      int64_t leastNs() const { return next < list.size() ? list[next].costNs : limitNs; }
+    };
+    Fates fates;
+    int64_t tailNs = 0;
+    int64_t releasableBytes = 0;  // see WindowSearch::releasableBytes()
+    Choices early, late;
     std::map<std::vector<bool>, bool> topFits;  // by the variables in own.bwd.mlp
   };
-  enum class Outcome : uint8_t { kFound, kNotYet, kNever };
-  // Looks for windows with a cost below `limit`. kNotYet: there are none that fit; kNever: nor with
-  // any other limit. Ties go to late places.
-  Outcome search(Pending& pending, FateSearch::Bound limit, HeuPolicy& found);
+  Pending open(FateSearch::Found found);
 
-  int64_t nodes() const { return m_nodes; }
+  enum class Outcome : uint8_t { kFound, kNotYet, kNever };
+  // Goes on with the cheapest windows not yet refused. kNotYet: they do not fit either, `least` has
+  // grown; kNever: none fit.
+  Outcome advance(Pending& pending, HeuPolicy& found);
+
+  int64_t nodes() const { return m_judged * kNodesPerJudgement; }
 
  private:
-  using Slots = std::vector<plan::Slot>;  // per variable; kNone: not part of the assignment
-  struct Assignment {
-    int64_t costNs = 0;
-    int64_t lateness = 0;
-    Slots slots;
-  };
-  // Operator and collective time of an assignment per slot, per layer.
-  using Loads = KindLoad;
+  static constexpr int64_t kNodesPerJudgement = 30;  // as long as it takes
 
-  std::vector<Assignment> assignments(Fate fate, int64_t limitNs);
-  void assign(Fate fate, size_t variable, int64_t limitNs, std::vector<Assignment>& list);
-  plan::Slot deadlineOf(Fate fate, size_t variable) const;
-  int64_t leastCost(Fate fate) const;
-  int64_t earlyCost() const;
-  int64_t lateCost() const;
-  int64_t overflowNs(plan::WindowId window, std::initializer_list<plan::Slot> slots) const;
-
-  bool ofFate(Fate fate, size_t variable) const {
-    return m_fates[variable] == fate || (fate == Fate::kLate && m_fates[variable] > fate);
-  }
-  bool topFits(Pending& pending, const Assignment& early, const Assignment& late) const;
-  bool someTopFits(Pending& pending, size_t variable, const Assignment& early,
-                   Assignment& late) const;
+  int64_t releasableBytes(const Fates& fates) const;
+  bool list(Work work, const Fates& fates, Pending::Choices& choices);
+  bool topFits(Pending& pending, const Assignment& early, const Assignment& late);
+  bool someTopFits(Pending& pending, size_t variable, const Assignment& early, Assignment& late);
   struct Judged {
     KindPolicies policies;
     ResolvedPolicies resolved;
     StagePeaks peaks;
   };
-  Judged judge(const Assignment& early, const Assignment& late) const;
+  Judged judge(const Fates& fates, const Assignment& early, const Assignment& late);
 
   const HeuProblem& m_problem;
   const StageModel& m_model;
-  const StageGaps& m_gaps;
+  const FateTable& m_table;
+  WindowCosts& m_costs;
   int64_t m_budgetBytes;
-  int32_t m_kind = 0;
-  int64_t m_layers = 0;
-  std::vector<std::vector<size_t>> m_consumers;  // per variable
-  std::vector<Fate> m_fates;
-  Slots m_slots;  // being assigned
-  Loads m_loads{};
-  int64_t m_restNs = 0;  // of operators not assigned yet, per layer
-  int64_t m_nodes = 0;
+  int64_t m_judged = 0;
 };
 
 }  // namespace caracal::planner
