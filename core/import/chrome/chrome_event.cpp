@@ -47,16 +47,6 @@ void appendEscapedUnit(std::string& to, std::string_view text, size_t& at) {
 
 }  // namespace
 
-std::string_view withoutQuotes(std::string_view json) {
-  if (json.size() >= 2 && json.front() == '"' && json.back() == '"')
-    return json.substr(1, json.size() - 2);
-  return json == "null" ? std::string_view() : json;
-}
-
-bool isContainer(std::string_view json) {
-  return !json.empty() && (json[0] == '{' || json[0] == '[');
-}
-
 std::string unescaped(std::string_view json) {
   if (json.empty() || json.front() != '"') return std::string(json);
   const std::string_view text = withoutQuotes(json);

@@ -33,10 +33,16 @@ struct ChromeEvent {
 using EventSink = std::function<void(const ChromeEvent&)>;
 
 // JSON text of a scalar without its quotes, if it has any; "null" gives an empty text.
-std::string_view withoutQuotes(std::string_view json);
+inline std::string_view withoutQuotes(std::string_view json) {
+  if (json.size() >= 2 && json.front() == '"' && json.back() == '"')
+    return json.substr(1, json.size() - 2);
+  return json == "null" ? std::string_view() : json;
+}
 // The text of a JSON string with its escapes resolved; other JSON text as it is.
 std::string unescaped(std::string_view json);
-bool isContainer(std::string_view json);
+inline bool isContainer(std::string_view json) {
+  return !json.empty() && (json[0] == '{' || json[0] == '[');
+}
 
 // Times further from zero than this (146 years) are no times; up to it, differences fit 64 bits.
 inline constexpr int64_t kLatestNs = (int64_t{1} << 62) - 1;

@@ -17,12 +17,6 @@ namespace {
 
 using trace::Defect;
 
-// One block is read, scanned and parsed before the next: small enough to stay in the cache and to
-// notice a cancel within milliseconds.
-constexpr size_t kBlockBytes = 1024 * 1024;
-// In front of the text, so that the parser may write a bracket before the first byte.
-constexpr size_t kFront = 64;
-
 tl::unexpected<Error> failAt(int64_t offset, std::string_view what) {
   Error error{ErrorCode::kInvalidInput, std::string(what), fmt::format("byte {}", offset)};
   return tl::unexpected(std::move(error));
@@ -31,12 +25,11 @@ tl::unexpected<Error> failAt(int64_t offset, std::string_view what) {
 // The part of the text that is in memory: grows only when one JSON value does not fit.
 class TextWindow {
  public:
-  explicit TextWindow(Utf8Source source) : m_source(std::move(source)) {
-    m_bytes.resize(kFront + kBlockBytes + kParserPadding);
-  }
+  TextWindow(Utf8Source source, size_t blockBytes)
+      : m_source(std::move(source)), m_bytes(blockBytes + kParserPadding) {}
 
-  std::string_view text() const { return {m_bytes.data() + kFront, m_size}; }
-  char* data() { return m_bytes.data() + kFront; }
+  std::string_view text() const { return {m_bytes.data(), m_size}; }
+  char* data() { return m_bytes.data(); }
   bool atEnd() const { return m_atEnd; }
   int64_t offsetOf(size_t position) const { return m_offset + static_cast<int64_t>(position); }
   const Utf8Source& source() const { return m_source; }
@@ -46,13 +39,13 @@ class TextWindow {
     m_size -= keepFrom;
     m_offset += static_cast<int64_t>(keepFrom);
     std::memmove(data(), data() + keepFrom, m_size);
-    const size_t capacity = m_bytes.size() - kFront - kParserPadding;
+    const size_t capacity = m_bytes.size() - kParserPadding;
     if (m_size > capacity / 2) m_bytes.resize(m_bytes.size() + capacity);
-    const size_t room = m_bytes.size() - kFront - kParserPadding - m_size;
+    const size_t room = m_bytes.size() - kParserPadding - m_size;
     CARACAL_TRY(got, m_source.read(data() + m_size, room));
     m_size += got;
     m_atEnd = got < room;
-    std::memset(data() + m_size, ' ', kParserPadding);
+    std::memset(data() + m_size, 0, kParserPadding);
     return {};
   }
 
@@ -66,7 +59,8 @@ class TextWindow {
 
 class Reader {
  public:
-  Reader(Utf8Source source, const EventSink& sink) : m_window(std::move(source)), m_sink(sink) {}
+  Reader(Utf8Source source, const EventSink& sink, size_t blockBytes)
+      : m_window(std::move(source), blockBytes), m_sink(sink) {}
 
   Result<ChromeDocument> run(std::stop_token stop, const Progress& progress);
 
@@ -79,6 +73,7 @@ class Reader {
   Result<Step> member();
   Result<Step> takeValue(const std::string& key, size_t value);
   Step events();
+  Step scannedEvent();
   void beginEvents(size_t position);
   // The text is used up although something is still open.
   Result<void> endedEarly();
@@ -92,7 +87,6 @@ class Reader {
   size_t m_position = 0;  // next byte to look at, outside of the event array
   ElementScanner m_scanner;
   EventParser m_parser;
-  std::vector<Slice> m_elements;
   bool m_foundEvents = false;
 };
 
@@ -156,14 +150,38 @@ Result<Reader::Step> Reader::takeValue(const std::string& key, size_t value) {
   return Step::kGoOn;
 }
 
+// Entries one behind the other as long as they are plain; the scanner finds the end of one that is
+// not, and of the array.
 Reader::Step Reader::events() {
-  m_elements.clear();
+  const std::string_view text = m_window.text();
+  m_scanner.start(m_scanner.keepFrom());  // what the scanner had begun when the text ended
+  for (;;) {
+    size_t at = skipBlanks(text, m_scanner.position());
+    if (at < text.size() && text[at] == ',') at = skipBlanks(text, at + 1);
+    const size_t length =
+        at < text.size() ? m_parser.parsePlain(text.substr(at), m_sink) : size_t{0};
+    if (length == 0) break;
+    ++m_document.entries;
+    m_scanner.start(at + length);
+  }
+  return scannedEvent();
+}
+
+Reader::Step Reader::scannedEvent() {
   const auto input =
       m_window.atEnd() ? ElementScanner::Input::kLast : ElementScanner::Input::kMoreFollows;
-  const auto status = m_scanner.scan(m_window.text(), input, m_elements);
-  m_parser.parse(m_window.data(), m_elements, m_sink, m_document.report);
-  m_document.entries += static_cast<int64_t>(m_elements.size());
-  if (status == ElementScanner::Status::kNeedsMore) return Step::kNeedsMore;
+  Slice entry;
+  switch (m_scanner.next(m_window.text(), input, entry)) {
+    case ElementScanner::Status::kNeedsMore:
+      return Step::kNeedsMore;
+    case ElementScanner::Status::kElement:
+      m_parser.parse(m_window.text().substr(entry.begin, entry.end - entry.begin), m_sink,
+                     m_document.report);
+      ++m_document.entries;
+      return Step::kGoOn;
+    case ElementScanner::Status::kArrayClosed:
+      break;
+  }
   m_position = m_scanner.position();
   m_phase = m_document.bareArray ? Phase::kDone : Phase::kMembers;
   return Step::kGoOn;
@@ -263,9 +281,10 @@ bool looksLikeJson(std::string_view head) {
 }
 
 Result<ChromeDocument> readChromeTrace(const std::string& path, const EventSink& sink,
-                                       std::stop_token stop, const Progress& progress) {
+                                       std::stop_token stop, const Progress& progress,
+                                       size_t blockBytes) {
   CARACAL_TRY(source, Utf8Source::open(path));
-  return Reader(std::move(source), sink).run(stop, progress);
+  return Reader(std::move(source), sink, blockBytes).run(stop, progress);
 }
 
 }  // namespace caracal::import::chrome

@@ -28,9 +28,14 @@ struct ChromeDocument {
 // Does a file that begins like this look like JSON of an object or array?
 bool looksLikeJson(std::string_view head);
 
+// The text is read and parsed block by block: small enough to stay in the processor's cache and to
+// notice a cancel within milliseconds. A value that does not fit makes the block grow.
+inline constexpr size_t kBlockBytes = 1024 * 1024;
+
 // Fails when the text is not JSON, holds no events, or reading stops (cancelled, disk). A file that
 // ends too early keeps the events before the cut: counted as kTruncatedInput, and noted.
 Result<ChromeDocument> readChromeTrace(const std::string& path, const EventSink& sink,
-                                       std::stop_token stop, const Progress& progress);
+                                       std::stop_token stop, const Progress& progress,
+                                       size_t blockBytes = kBlockBytes);
 
 }  // namespace caracal::import::chrome

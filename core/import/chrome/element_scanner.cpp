@@ -4,9 +4,7 @@
 #include <cassert>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "core/import/chrome/byte_masks.h"
 
 namespace caracal::import::chrome {
 namespace {
@@ -21,40 +19,17 @@ struct Masks {
   uint64_t closes = 0;  // } and ]
 };
 
-#if defined(__SSE2__)
 Masks classify(const char* block) {
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  const __m128i caseBit = _mm_set1_epi8(0x20);  // '[' | 0x20 == '{', ']' | 0x20 == '}'
-  const __m128i open = _mm_set1_epi8('{');
-  const __m128i close = _mm_set1_epi8('}');
   Masks masks;
-  for (int part = 0; part < 4; ++part) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 16 * part));
-    const __m128i folded = _mm_or_si128(bytes, caseBit);
-    const auto bits = [part](const __m128i& equal) {
-      return static_cast<uint64_t>(static_cast<uint32_t>(_mm_movemask_epi8(equal))) << (16 * part);
-    };
-    masks.quotes |= bits(_mm_cmpeq_epi8(bytes, quote));
-    masks.backslashes |= bits(_mm_cmpeq_epi8(bytes, backslash));
-    masks.opens |= bits(_mm_cmpeq_epi8(folded, open));
-    masks.closes |= bits(_mm_cmpeq_epi8(folded, close));
+  for (size_t at = 0; at < kBlock; at += kMaskBytes) {
+    const ByteMasks bytes(block + at);
+    masks.quotes |= uint64_t{bytes.equal('"')} << at;
+    masks.backslashes |= uint64_t{bytes.equal('\\')} << at;
+    masks.opens |= uint64_t{bytes.opens()} << at;
+    masks.closes |= uint64_t{bytes.closes()} << at;
   }
   return masks;
 }
-#else
-Masks classify(const char* block) {
-  Masks masks;
-  for (size_t i = 0; i < kBlock; ++i) {
-    const char c = block[i];
-    masks.quotes |= static_cast<uint64_t>(c == '"') << i;
-    masks.backslashes |= static_cast<uint64_t>(c == '\\') << i;
-    masks.opens |= static_cast<uint64_t>(c == '{' || c == '[') << i;
-    masks.closes |= static_cast<uint64_t>(c == '}' || c == ']') << i;
-  }
-  return masks;
-}
-#endif
 
 // Bit i of the result: the parity of bits 0..i. Turns quotes into "inside a string".
 uint64_t prefixParity(uint64_t bits) {
@@ -111,9 +86,9 @@ void ElementScanner::countScalars(std::string_view gap) {
   }
 }
 
-// Takes `count` bytes of the block that stands at m_position. True when the array was closed.
-bool ElementScanner::scanBlock(const char* block, std::string_view text, size_t count,
-                               std::vector<Slice>& elements) {
+// Takes `count` bytes of the block that stands at m_position.
+ElementScanner::Status ElementScanner::scanBlock(const char* block, std::string_view text,
+                                                 size_t count, Slice& element) {
   const Masks masks = classify(block);
   const uint64_t escaped =
       masks.backslashes != 0 || m_escaped ? escapedBytes(masks.backslashes, m_escaped) : 0;
@@ -130,31 +105,30 @@ bool ElementScanner::scanBlock(const char* block, std::string_view text, size_t 
       }
     } else if (m_depth == 0) {
       countScalars(text.substr(m_gapBegin, at - m_gapBegin));
-      m_position = m_gapBegin = at + 1;
-      return true;
+      start(at + 1);
+      return Status::kArrayClosed;
     } else if (--m_depth == 0) {
-      elements.push_back({m_open, at + 1});
-      m_gapBegin = at + 1;
+      element = {m_open, at + 1};
+      start(at + 1);
+      return Status::kElement;
     }
   }
   m_inString = (inString >> 63) != 0;
   m_position += count;
-  return false;
+  return Status::kNeedsMore;
 }
 
-ElementScanner::Status ElementScanner::scan(std::string_view text, Input input,
-                                            std::vector<Slice>& elements) {
+ElementScanner::Status ElementScanner::next(std::string_view text, Input input, Slice& element) {
   while (text.size() - m_position >= kBlock) {
-    if (scanBlock(text.data() + m_position, text, kBlock, elements)) return Status::kArrayClosed;
+    const Status status = scanBlock(text.data() + m_position, text, kBlock, element);
+    if (status != Status::kNeedsMore) return status;
   }
-  if (input == Input::kLast && m_position < text.size()) {
-    std::array<char, kBlock> tail;
-    tail.fill(' ');
-    const size_t count = text.size() - m_position;
-    std::memcpy(tail.data(), text.data() + m_position, count);
-    if (scanBlock(tail.data(), text, count, elements)) return Status::kArrayClosed;
-  }
-  return Status::kNeedsMore;
+  if (input == Input::kMoreFollows || m_position == text.size()) return Status::kNeedsMore;
+  std::array<char, kBlock> tail;
+  tail.fill(' ');
+  const size_t count = text.size() - m_position;
+  std::memcpy(tail.data(), text.data() + m_position, count);
+  return scanBlock(tail.data(), text, count, element);
 }
 
 }  // namespace caracal::import::chrome

@@ -2,14 +2,13 @@
 // looks at 64 bytes at a time and only at quotes, backslashes and brackets, so bad bytes, bad
 // numbers and bad names inside an entry do not hurt its neighbours.
 //
-// Works on a buffer that is refilled: positions are offsets into the text passed to scan(); after
+// Works on a buffer that is refilled: positions are offsets into the text passed to next(); after
 // the caller moves the text to the front of its buffer, it says so with moved().
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 namespace caracal::import::chrome {
 
@@ -20,14 +19,14 @@ struct Slice {
 
 class ElementScanner {
  public:
-  // Starts at `position`, the first byte behind the array's '['.
+  // Starts at `position`: behind the array's '[', or behind an entry.
   void start(size_t position);
 
-  enum class Status { kNeedsMore, kArrayClosed };
+  enum class Status { kNeedsMore, kElement, kArrayClosed };
   enum class Input { kMoreFollows, kLast };
-  // Appends the complete objects and arrays that text[position(), end) adds. Stops behind the
-  // closing bracket of the array.
-  Status scan(std::string_view text, Input input, std::vector<Slice>& elements);
+  // Looks for the end of the next object or array from position() on, and stops behind it, or
+  // behind the closing bracket of the whole array. kNeedsMore: go on with more text.
+  Status next(std::string_view text, Input input, Slice& element);
 
   size_t position() const { return m_position; }
   // Bytes before this one are not needed again.
@@ -40,8 +39,7 @@ class ElementScanner {
   int64_t scalars() const { return m_scalars; }
 
  private:
-  bool scanBlock(const char* block, std::string_view text, size_t count,
-                 std::vector<Slice>& elements);
+  Status scanBlock(const char* block, std::string_view text, size_t count, Slice& element);
   void countScalars(std::string_view gap);
 
   size_t m_position = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/import/chrome/plain_event_reader.h"
 #include "core/import/chrome/repair.h"
 
 namespace caracal::import::chrome {
@@ -17,10 +18,6 @@ using trace::Defect;
 using trace::ImportReport;
 
 static_assert(kParserPadding >= simdjson::SIMDJSON_PADDING);
-
-// Entries parsed in one go: large enough to amortise a start, small enough for the index to stay in
-// cache.
-constexpr size_t kBatchBytes = 256 * 1024;
 
 std::string_view trimmed(std::string_view token) {
   while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
@@ -135,6 +132,7 @@ class EventReader {
 }  // namespace
 
 struct EventParser::Impl {
+  PlainEventReader plain;
   ondemand::parser parser;
   EventReader reader;
   ChromeEvent event;
@@ -144,28 +142,9 @@ struct EventParser::Impl {
     sink(event);
   }
 
-  // Number of entries delivered; less than all of them when one cannot be parsed like this.
-  size_t parseTogether(char* begin, size_t length, const EventSink& sink, ImportReport& report);
   error_code parseAlone(const char* text, size_t length, size_t allocated);
   void parseOne(const char* text, size_t length, const EventSink& sink, ImportReport& report);
 };
-
-size_t EventParser::Impl::parseTogether(char* begin, size_t length, const EventSink& sink,
-                                        ImportReport& report) {
-  size_t delivered = 0;
-  ondemand::document document;
-  if (parser.iterate(begin, length, length + kParserPadding).get(document)) return 0;
-  ondemand::array array;
-  if (document.get_array().get(array)) return 0;
-  for (auto element : array) {
-    ondemand::object object;
-    if (element.get_object().get(object)) return delivered;
-    if (reader.read(object, event)) return delivered;
-    deliver(sink, report);
-    ++delivered;
-  }
-  return delivered;
-}
 
 error_code EventParser::Impl::parseAlone(const char* text, size_t length, size_t allocated) {
   ondemand::document document;
@@ -200,29 +179,14 @@ void EventParser::Impl::parseOne(const char* text, size_t length, const EventSin
 EventParser::EventParser() : m_impl(std::make_unique<Impl>()) {}
 EventParser::~EventParser() = default;
 
-void EventParser::parse(char* buffer, std::span<const Slice> entries, const EventSink& sink,
-                        ImportReport& report) {
-  while (!entries.empty()) {
-    size_t count = 1;
-    const size_t begin = entries[0].begin;
-    while (count < entries.size() && entries[count].end - begin <= kBatchBytes) ++count;
-    const size_t end = entries[count - 1].end;
+size_t EventParser::parsePlain(std::string_view text, const EventSink& sink) {
+  const size_t length = m_impl->plain.read(text, m_impl->event);
+  if (length > 0) sink(m_impl->event);
+  return length;
+}
 
-    // Brackets around the batch make it an array of its own.
-    const char before = buffer[begin - 1];
-    const char after = buffer[end];
-    buffer[begin - 1] = '[';
-    buffer[end] = ']';
-    size_t done = m_impl->parseTogether(buffer + begin - 1, end - begin + 2, sink, report);
-    buffer[begin - 1] = before;
-    buffer[end] = after;
-
-    for (; done < count; ++done) {
-      m_impl->parseOne(buffer + entries[done].begin, entries[done].end - entries[done].begin, sink,
-                       report);
-    }
-    entries = entries.subspan(count);
-  }
+void EventParser::parse(std::string_view entry, const EventSink& sink, ImportReport& report) {
+  m_impl->parseOne(entry.data(), entry.size(), sink, report);
 }
 
 }  // namespace caracal::import::chrome

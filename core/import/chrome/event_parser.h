@@ -1,18 +1,16 @@
-// EventParser: from slices of text, one per array entry, to ChromeEvents. Parses many entries at
-// once and falls back to one by one, repairing the text, where that fails.
+// EventParser: from the text of an array's entries to ChromeEvents. Nearly all are read in one pass
+// (PlainEventReader); the rest by simdjson, and where that fails too, after a repair of the text.
 #pragma once
 
 #include <memory>
-#include <span>
+#include <string_view>
 
 #include "core/import/chrome/chrome_event.h"
-#include "core/import/chrome/element_scanner.h"
 #include "core/trace/import_report.h"
 
 namespace caracal::import::chrome {
 
-// Readable bytes that must follow the last slice's end in its buffer, and one writable byte before
-// the first slice: the parser looks at them, and restores what it changes.
+// Bytes that must follow the text in its buffer, all zero.
 inline constexpr size_t kParserPadding = 64;
 
 class EventParser {
@@ -20,10 +18,11 @@ class EventParser {
   EventParser();
   ~EventParser();
 
-  // Calls `sink` for each entry that is an object, in order; counts in `report` what was repaired
-  // and what was no event.
-  void parse(char* buffer, std::span<const Slice> entries, const EventSink& sink,
-             trace::ImportReport& report);
+  // Bytes of the entry that `text` begins with, which `sink` has got; 0: it needs parse().
+  size_t parsePlain(std::string_view text, const EventSink& sink);
+  // `entry`: all of it. Calls `sink` when it is an event; counts in `report` what was repaired, and
+  // what is none.
+  void parse(std::string_view entry, const EventSink& sink, trace::ImportReport& report);
 
  private:
   struct Impl;

@@ -76,7 +76,7 @@ std::string utf8OfUtf16(std::string_view bytes, Encoding encoding, std::string& 
 }
 
 Result<Utf8Source> Utf8Source::open(const std::string& path) {
-  CARACAL_TRY(stream, InputStream::open(path));
+  CARACAL_TRY(stream, InputStream::open(path, InputStream::Pace::kAhead));
   Utf8Source source(std::move(stream));
   std::string head(kHeadForEncoding, '\0');
   CARACAL_TRY(got, source.m_stream.read(head.data(), head.size()));

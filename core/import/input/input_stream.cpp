@@ -1,11 +1,14 @@
 #include "core/import/input/input_stream.h"
 
+#include "core/import/input/read_ahead.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -15,6 +18,8 @@ namespace caracal::import {
 namespace {
 
 constexpr size_t kStoredChunk = 256 * 1024;
+// A thread is worth its while for compressed files from this size on.
+constexpr uint64_t kLeastReadAhead = 512 * 1024;
 // zlib: 15 window bits, +16 = expect a gzip header.
 constexpr int kGzipWindow = 15 + 16;
 
@@ -59,7 +64,12 @@ struct InputStream::Impl {
   bool finished = false;
   InputEnd end = InputEnd::kComplete;
   z_stream zlib{};
+  // Of the stored bytes, as of the last block: readGzip() may be running in a thread.
+  std::atomic<uint64_t> usedBytes{0};
+  std::unique_ptr<ReadAhead> ahead;  // last: its thread uses the rest
 
+  // Bytes of the file as they are, straight to `to`; 0 at its end.
+  Result<size_t> readFile(void* to, size_t capacity);
   // Reads on when all stored bytes are used.
   Result<void> refill();
   Result<size_t> readPlain(char* to, size_t capacity);
@@ -68,30 +78,34 @@ struct InputStream::Impl {
   void beginNextMember();
 };
 
+Result<size_t> InputStream::Impl::readFile(void* to, size_t capacity) {
+  ssize_t got = 0;
+  do {
+    got = ::read(file.get(), to, capacity);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return fail(ErrorCode::kIo, "reading stopped: {}", systemMessage(errno));
+  consumedBytes += static_cast<uint64_t>(got);
+  atEndOfFile = got == 0;
+  return static_cast<size_t>(got);
+}
+
 Result<void> InputStream::Impl::refill() {
   if (next < filled || atEndOfFile) return {};
   next = filled = 0;
-  ssize_t got = 0;
-  do {
-    got = ::read(file.get(), stored.data(), stored.size());
-  } while (got < 0 && errno == EINTR);
-  if (got < 0) return fail(ErrorCode::kIo, "reading stopped: {}", systemMessage(errno));
-  filled = static_cast<size_t>(got);
-  consumedBytes += filled;
-  atEndOfFile = got == 0;
+  CARACAL_TRY(got, readFile(stored.data(), stored.size()));
+  filled = got;
   return {};
 }
 
 Result<size_t> InputStream::Impl::readPlain(char* to, size_t capacity) {
-  size_t done = 0;
-  while (done < capacity) {
-    CARACAL_CHECK_OK(refill());
-    if (next == filled) break;
-    const size_t part = std::min(capacity - done, filled - next);
-    std::memcpy(to + done, stored.data() + next, part);
-    next += part;
-    done += part;
+  size_t done = std::min(capacity, filled - next);
+  std::memcpy(to, stored.data() + next, done);
+  next += done;
+  while (done < capacity && !atEndOfFile) {
+    CARACAL_TRY(got, readFile(to + done, capacity - done));
+    done += got;
   }
+  usedBytes = consumedBytes - (filled - next);
   return done;
 }
 
@@ -135,6 +149,7 @@ Result<size_t> InputStream::Impl::readGzip(char* to, size_t capacity) {
       finished = true;
     }
   }
+  usedBytes = finished ? storedBytes : consumedBytes - (filled - next);
   return done;
 }
 
@@ -143,7 +158,7 @@ InputStream::InputStream(InputStream&&) noexcept = default;
 InputStream& InputStream::operator=(InputStream&&) noexcept = default;
 InputStream::~InputStream() = default;
 
-Result<InputStream> InputStream::open(const std::string& path) {
+Result<InputStream> InputStream::open(const std::string& path, Pace pace) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
@@ -162,11 +177,17 @@ Result<InputStream> InputStream::open(const std::string& path) {
       return fail(ErrorCode::kOutOfMemory, "no memory to decompress");
     }
     impl->inflating = true;
+    if (pace == Pace::kAhead && impl->storedBytes >= kLeastReadAhead) {
+      impl->ahead = std::make_unique<ReadAhead>([own = impl.get()](std::span<char> block) {
+        return own->readGzip(block.data(), block.size());
+      });
+    }
   }
   return InputStream(std::move(impl));
 }
 
 Result<size_t> InputStream::read(char* to, size_t capacity) {
+  if (m_impl->ahead != nullptr) return m_impl->ahead->read(to, capacity);
   return m_impl->gzip ? m_impl->readGzip(to, capacity) : m_impl->readPlain(to, capacity);
 }
 
@@ -175,8 +196,8 @@ InputEnd InputStream::end() const {
 }
 
 double InputStream::fraction() const {
-  if (m_impl->storedBytes == 0 || m_impl->finished) return 1.0;
-  const uint64_t used = m_impl->consumedBytes - (m_impl->filled - m_impl->next);
+  if (m_impl->storedBytes == 0) return 1.0;
+  const uint64_t used = m_impl->usedBytes;
   return std::min(1.0, static_cast<double>(used) / static_cast<double>(m_impl->storedBytes));
 }
 

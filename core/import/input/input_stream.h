@@ -18,9 +18,12 @@ enum class InputEnd { kComplete, kCutGzip, kDamagedGzip };
 
 class InputStream {
  public:
+  // kAhead: large compressed files are inflated by a thread of the stream's own, some blocks ahead
+  // of read().
+  enum class Pace : unsigned char { kAsAsked, kAhead };
   // Fails with kNotFound or kIo, in words. Only regular files: a stream is opened twice (head, then
   // all).
-  static Result<InputStream> open(const std::string& path);
+  static Result<InputStream> open(const std::string& path, Pace pace = Pace::kAsAsked);
   InputStream(InputStream&&) noexcept;
   InputStream& operator=(InputStream&&) noexcept;
   ~InputStream();

@@ -74,7 +74,8 @@ Arguments argumentsOf(std::span<const chrome::Argument> arguments) {
   for (const chrome::Argument& argument : arguments) {
     if (argument.key.size() >= kLongestKey) continue;
     for (const Known& known : table[argument.key.size()]) {
-      if (known.key == argument.key) found.*known.field = argument.value;
+      if (known.key.front() == argument.key.front() && known.key == argument.key)
+        found.*known.field = argument.value;
     }
   }
   return found;

@@ -83,7 +83,9 @@ TrackIndex Rows::find(RowKind kind, RowPlace place) const {
 }
 
 TrackIndex Rows::rowOf(const Key& key) {
-  if (m_lastRow != trace::kNoIndex && key == m_lastKey) return m_lastRow;
+  // Neighbours mostly share a row with the last event of their kind.
+  auto& [lastKey, lastRow] = m_last[static_cast<size_t>(key.kind)];
+  if (lastRow != trace::kNoIndex && key == lastKey) return lastRow;
   const auto [found, isNew] = m_rows.try_emplace(key, trace::kNoIndex);
   if (isNew) {
     Track track;
@@ -96,8 +98,8 @@ TrackIndex Rows::rowOf(const Key& key) {
     track.id = numberOrNone(key.thread);
     found->second = m_builder.addTrack(std::move(track));
   }
-  m_lastKey = key;
-  return m_lastRow = found->second;
+  lastKey = key;
+  return lastRow = found->second;
 }
 
 void Rows::nameThread(const ChromeEvent& metadata, std::string_view name) {

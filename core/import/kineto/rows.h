@@ -2,6 +2,7 @@
 // ends (the rows' names may come last).
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -66,8 +67,11 @@ class Rows {
   std::unordered_map<Key, trace::NameId, Hash> m_threadNames;  // kind is kGeneric here
   std::unordered_map<int64_t, trace::NameId> m_processNames;
   std::unordered_map<std::string, int64_t> m_texts;
-  Key m_lastKey;
-  trace::TrackIndex m_lastRow = trace::kNoIndex;
+  struct Last {
+    Key key;
+    trace::TrackIndex row = trace::kNoIndex;
+  };
+  std::array<Last, 3> m_last;  // by RowKind
 };
 
 }  // namespace caracal::import::kineto

@@ -154,16 +154,15 @@ TEST(ElementScanner, findsTheEntriesThatAByteByByteReaderFindsForAnyCutOfTheText
     std::vector<std::string> found;
     size_t visible = 0;
     auto status = ElementScanner::Status::kNeedsMore;
-    while (status == ElementScanner::Status::kNeedsMore && visible < text.size()) {
+    while (status != ElementScanner::Status::kArrayClosed && visible < text.size()) {
       visible = std::min(text.size(), visible + 1 + random() % 200);
-      std::vector<Slice> slices;
-      const std::string_view part(text.data(), visible);
-      status = scanner.scan(part,
-                            visible == text.size() ? ElementScanner::Input::kLast
-                                                   : ElementScanner::Input::kMoreFollows,
-                            slices);
-      for (const Slice& slice : slices)
+      const auto input = visible == text.size() ? ElementScanner::Input::kLast
+                                                : ElementScanner::Input::kMoreFollows;
+      Slice slice;
+      while ((status = scanner.next({text.data(), visible}, input, slice)) ==
+             ElementScanner::Status::kElement) {
         found.push_back(text.substr(slice.begin, slice.end - slice.begin));
+      }
     }
     EXPECT_EQ(status, ElementScanner::Status::kArrayClosed);
     EXPECT_EQ(found, elementsByBytes(text));
@@ -174,11 +173,16 @@ TEST(ElementScanner, findsTheEntriesThatAByteByByteReaderFindsForAnyCutOfTheText
 TEST(ElementScanner, countsEntriesThatAreNoObjects) {
   ElementScanner scanner;
   scanner.start(0);
-  std::vector<Slice> slices;
   const std::string text = R"({"a":1}, null, 12 , "x", [3], {"b":2},])";
-  EXPECT_EQ(scanner.scan(text, ElementScanner::Input::kLast, slices),
-            ElementScanner::Status::kArrayClosed);
-  EXPECT_EQ(slices.size(), 3u);
+  Slice slice;
+  int elements = 0;
+  auto status = ElementScanner::Status::kElement;
+  while ((status = scanner.next(text, ElementScanner::Input::kLast, slice)) ==
+         ElementScanner::Status::kElement) {
+    ++elements;
+  }
+  EXPECT_EQ(status, ElementScanner::Status::kArrayClosed);
+  EXPECT_EQ(elements, 3);
   EXPECT_EQ(scanner.scalars(), 3);
 }
 

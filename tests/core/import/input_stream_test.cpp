@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/core/import/test_files.h"
 
 namespace caracal::import {
@@ -12,8 +14,9 @@ struct Drained {
   InputEnd end = InputEnd::kComplete;
 };
 
-Drained drain(const std::string& path, size_t capacity) {
-  auto stream = InputStream::open(path);
+Drained drain(const std::string& path, size_t capacity,
+              InputStream::Pace pace = InputStream::Pace::kAsAsked) {
+  auto stream = InputStream::open(path, pace);
   if (!stream) throw std::runtime_error(stream.error().text());
   Drained drained;
   std::string block(capacity, '\0');
@@ -77,6 +80,42 @@ TEST(InputStream, aDamagedGzipIsNotMistakenForAComplete) {
   std::string packed = gzip(manyBytes());
   packed[packed.size() - 6] = static_cast<char>(packed[packed.size() - 6] ^ 0x55);  // the checksum
   EXPECT_EQ(drain(folder.write("bad.gz", packed), 10000).end, InputEnd::kDamagedGzip);
+}
+
+// Too large for the blocks that are made ahead, and for gzip to make little of it.
+std::string bytesBeyondReadAhead() {
+  const uint32_t seed = 5;
+  std::mt19937 random(seed);
+  std::string text(6 << 20, ' ');
+  for (char& c : text) c = static_cast<char>('a' + random() % 16);
+  return text;
+}
+
+TEST(InputStream, readingAheadGivesTheSameBytesAndTheSameEnds) {
+  const TemporaryFolder folder;
+  const std::string text = bytesBeyondReadAhead();
+  const std::string packed = gzip(text);
+  ASSERT_GT(packed.size(), size_t{2} << 20);
+  const std::string whole = folder.write("a.gz", packed);
+  for (const size_t capacity : {size_t{1000}, size_t{256 * 1024}, size_t{1 << 20}}) {
+    const Drained drained = drain(whole, capacity, InputStream::Pace::kAhead);
+    EXPECT_EQ(drained.bytes, text) << capacity;
+    EXPECT_EQ(drained.end, InputEnd::kComplete);
+  }
+  const std::string cut = folder.write("cut.gz", packed.substr(0, packed.size() / 2));
+  EXPECT_EQ(drain(cut, 10000, InputStream::Pace::kAhead).bytes, drain(cut, 10000).bytes);
+  EXPECT_EQ(drain(cut, 10000, InputStream::Pace::kAhead).end, InputEnd::kCutGzip);
+}
+
+TEST(InputStream, aStreamThatReadsAheadMayBeLeftAtAnyTime) {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("a.gz", gzip(bytesBeyondReadAhead()));
+  for (const size_t used : {size_t{0}, size_t{1}, size_t{300'000}, size_t{3} << 20}) {
+    auto stream = InputStream::open(file, InputStream::Pace::kAhead);
+    ASSERT_TRUE(stream);
+    std::string block(used, ' ');
+    EXPECT_EQ(stream->read(block.data(), used).value_or(0), used);
+  }
 }
 
 TEST(InputStream, whatCannotBeOpenedIsAnErrorInWords) {
