@@ -27,26 +27,28 @@ std::vector<bool> launchingCalls(const Trace& trace) {
   return launching;
 }
 
-void copyEvents(const Trace& trace, const TimeMap& map, TraceBuilder& builder) {
+// The copies' numbers in the builder, by event.
+std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, TraceBuilder& builder) {
   const std::vector<trace::NameId> names = copyNames(trace, builder);
   const std::vector<bool> launching = launchingCalls(trace);
-  builder.reserve(trace.eventCount());
+  std::vector<EventIndex> copies(trace.eventCount());
   for (trace::TrackIndex t = 0; t < trace.tracks().size(); ++t) {
     const trace::Track& track = trace.tracks()[t];
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const int64_t beginNs = map(track.rank, trace.beginNs(e));
       const EventIndex launch = launching[e] ? e : trace.launch(e);
-      builder.add({t, trace.kind(e), names[trace.nameId(e)], beginNs,
-                   map(track.rank, trace.endNs(e)) - beginNs,
-                   launch == kNoIndex ? 0 : uint64_t{launch} + 1});
+      copies[e] = builder.add({t, trace.kind(e), names[trace.nameId(e)], beginNs,
+                               map(track.rank, trace.endNs(e)) - beginNs,
+                               launch == kNoIndex ? 0 : uint64_t{launch} + 1});
       const auto args = trace.args(e);
       if (!args) continue;
       trace::EventArgs own = *args;
       own.dtype = names[own.dtype];
       own.detail = names[own.detail];
-      builder.setArgs(e, own);
+      builder.setArgs(copies[e], own);
     }
   }
+  return copies;
 }
 
 }  // namespace
@@ -56,12 +58,13 @@ TraceBuilder copyTrace(const Trace& trace, const TimeMap& map) {
   for (const trace::Rank& rank : trace.ranks()) builder.addRank(rank);
   for (const trace::ProcessGroup& group : trace.processGroups()) builder.addGroup(group);
   for (const trace::Track& track : trace.tracks()) builder.addTrack(track);
-  copyEvents(trace, map, builder);
+  const std::vector<EventIndex> copies = copyEvents(trace, map, builder);
   for (trace::CounterSeries series : trace.counters()) {
     for (int64_t& timeNs : series.timesNs) timeNs = map(series.rank, timeNs);
     builder.addCounter(std::move(series));
   }
-  for (const trace::Flow& flow : trace.flows()) builder.addFlow(flow.from, flow.to, flow.kind);
+  for (const trace::Flow& flow : trace.flows())
+    builder.addFlow(copies[flow.from], copies[flow.to], flow.kind);
   builder.report() = trace.report();
   // finish() counts these again.
   builder.report().counts[static_cast<size_t>(trace::Defect::kGpuWorkWithoutLaunch)] = 0;

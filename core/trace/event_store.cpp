@@ -31,14 +31,12 @@ Span rangeOf(const EventStore& events) {
   return range;
 }
 
-void EventPacker::push(const StoredEvent& event) {
-  const auto plusOne = [](uint32_t index) { return index == kNoIndex ? 0 : int64_t{index} + 1; };
+void EventPacker::pushUnlinked(const StoredEvent& event) {
   m_begin.push(event.beginNs);
   m_duration.push(event.durationNs);
   m_name.push(event.name);
   m_kind.push(static_cast<int64_t>(event.kind));
-  m_launch.push(plusOne(event.launch));
-  m_argsRow.push(plusOne(event.argsRow));
+  m_argsRow.push(event.argsRow == kNoIndex ? 0 : int64_t{event.argsRow} + 1);
 }
 
 EventStore EventPacker::finish() && {

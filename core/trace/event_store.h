@@ -75,13 +75,19 @@ struct StoredEvent {
 
 class EventPacker {
  public:
-  void push(const StoredEvent& event);
+  void push(const StoredEvent& event) {
+    pushUnlinked(event);
+    m_launch.push(event.launch == kNoIndex ? 0 : int64_t{event.launch} + 1);
+  }
+  // As push(), for launches that come as a column of their own, at the end.
+  void pushUnlinked(const StoredEvent& event);
   // Row of the arguments, for StoredEvent::argsRow.
   uint32_t pushArgs(const EventArgs& args) {
     m_args.push(args);
     return static_cast<uint32_t>(m_args.size() - 1);
   }
   size_t size() const { return m_begin.size(); }
+  // Column `launch` is empty when events were pushed unlinked.
   EventStore finish() &&;
 
  private:

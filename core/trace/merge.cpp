@@ -1,9 +1,8 @@
 // TraceBuilder::merge: packed builders put one behind the other.
-#include <malloc.h>
-
 #include <algorithm>
 #include <set>
 
+#include "core/trace/freed_memory.h"
 #include "core/trace/polled_sort.h"
 #include "core/trace/trace_builder.h"
 
@@ -39,14 +38,6 @@ bool selectParts(std::vector<TraceData>& parts, const Selection& selection,
     part = std::move(*selected);
   }
   return true;
-}
-
-// Parts are some MB each, which the allocator would keep for itself: the process would grow to
-// twice the run's size while the parts become the whole.
-void giveBackFreedMemory() {
-#if defined(__GLIBC__)
-  ::malloc_trim(0);
-#endif
 }
 
 class Merger {

@@ -8,16 +8,6 @@ namespace {
 
 using Block = PackedColumn::Block;
 
-// A value is read with one load of 64 bits from the byte it begins in, which holds 57 bits of it.
-unsigned widthFor(uint64_t largest) {
-  const auto bits = static_cast<unsigned>(std::bit_width(largest));
-  return bits <= 56 ? bits : 64;
-}
-
-size_t wordsOf(size_t values, unsigned width) {
-  return (values * width + 63) / 64;
-}
-
 }  // namespace
 
 bool PackedColumn::isSound(size_t size, std::span<const Block> blocks, size_t words) {
@@ -27,7 +17,7 @@ bool PackedColumn::isSound(size_t size, std::span<const Block> blocks, size_t wo
     const unsigned width = blocks[b].width();
     if (width > 64 || (width > 56 && width < 64)) return false;
     const size_t values = std::min(kBlockSize, size - b * kBlockSize);
-    const size_t needed = wordsOf(values, width) + kPaddingWords;
+    const size_t needed = packedWords(values, width) + kPaddingWords;
     if (needed > words || blocks[b].firstWord() > words - needed) return false;
   }
   return true;
@@ -36,7 +26,7 @@ bool PackedColumn::isSound(size_t size, std::span<const Block> blocks, size_t wo
 bool PackedColumn::isWithin(int64_t least, int64_t most) const {
   for (size_t b = 0; b < m_blocks.size(); ++b) {
     const Block& block = m_blocks[b];
-    const uint64_t mask = maskOf(block.width());
+    const uint64_t mask = packedMask(block.width());
     // All that the block's bits could say fits: nearly always, so values are rarely looked at.
     if (block.base >= least && block.base <= most &&
         mask <= static_cast<uint64_t>(most) - static_cast<uint64_t>(block.base)) {
@@ -57,32 +47,21 @@ ColumnPacker::ColumnPacker(size_t values, size_t words) {
 }
 
 void ColumnPacker::packBlock() {
-  const auto [least, most] =
-      std::minmax_element(m_block.begin(), m_block.begin() + static_cast<std::ptrdiff_t>(m_filled));
-  const auto base = static_cast<uint64_t>(*least);
-  const unsigned width = widthFor(static_cast<uint64_t>(*most) - base);
+  const std::span<const int64_t> values(m_block.data(), m_filled);
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const unsigned width = packedWidth(static_cast<uint64_t>(*most) - static_cast<uint64_t>(*least));
   const size_t first = m_words.size();
   m_blocks.push_back({*least, first << 8 | width});
-  const size_t needed = first + wordsOf(m_filled, width);
-  // By a quarter, not by doubling: columns are most of a run, and runs may fill the memory.
-  if (needed > m_words.capacity()) m_words.reserve(needed + needed / 4);
-  m_words.resize(needed);
-  for (size_t i = 0; i < m_filled; ++i) {
-    const uint64_t difference = static_cast<uint64_t>(m_block[i]) - base;
-    const size_t bit = i * width;
-    const unsigned shift = bit & 63;
-    if (width == 0) break;
-    m_words[first + bit / 64] |= difference << shift;
-    if (shift + width > 64) m_words[first + bit / 64 + 1] |= difference >> (64 - shift);
-  }
+  m_words.grow(packedWords(m_filled, width));
+  packBits(values, *least, width, m_words.data() + first);
   m_filled = 0;
 }
 
 PackedColumn ColumnPacker::finish() && {
   const size_t values = size();
   if (m_filled > 0) packBlock();
-  if (values > 0) m_words.resize(m_words.size() + PackedColumn::kPaddingWords);
-  return {values, SharedArray(std::move(m_blocks)), SharedArray(std::move(m_words))};
+  if (values > 0) m_words.grow(PackedColumn::kPaddingWords);
+  return {values, SharedArray(std::move(m_blocks)), std::move(m_words).finish()};
 }
 
 }  // namespace caracal::trace

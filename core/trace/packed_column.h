@@ -6,16 +6,14 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
+#include "core/trace/bit_packing.h"
+#include "core/trace/growing_words.h"
 #include "core/trace/shared_array.h"
 
 namespace caracal::trace {
-
-static_assert(std::endian::native == std::endian::little, "bits are read as little-endian words");
 
 class PackedColumn {
  public:
@@ -43,12 +41,8 @@ class PackedColumn {
   size_t size() const { return m_size; }
   int64_t operator[](size_t i) const {
     const Block& block = m_blocks[i >> kBlockBits];
-    const unsigned width = block.width();
-    const uint64_t bit = (i & (kBlockSize - 1)) * width;
-    uint64_t word;
-    std::memcpy(&word, bytes() + block.firstWord() * 8 + (bit >> 3), sizeof(word));
-    return static_cast<int64_t>(static_cast<uint64_t>(block.base) +
-                                ((word >> (bit & 7)) & maskOf(width)));
+    return unpackBits(m_words.data() + block.firstWord(), i & (kBlockSize - 1), block.base,
+                      block.width());
   }
   // Whether all values lie in [least, most].
   bool isWithin(int64_t least, int64_t most) const;
@@ -57,11 +51,7 @@ class PackedColumn {
   const SharedArray<uint64_t>& words() const { return m_words; }
   size_t memoryBytes() const { return m_blocks.memoryBytes() + m_words.memoryBytes(); }
 
-  static uint64_t maskOf(unsigned width) { return width == 0 ? 0 : ~uint64_t{0} >> (64 - width); }
-
  private:
-  const char* bytes() const { return reinterpret_cast<const char*>(m_words.data()); }
-
   size_t m_size = 0;
   SharedArray<Block> m_blocks;
   SharedArray<uint64_t> m_words;
@@ -87,7 +77,7 @@ class ColumnPacker {
   std::array<int64_t, PackedColumn::kBlockSize> m_block{};
   size_t m_filled = 0;
   std::vector<PackedColumn::Block> m_blocks;
-  std::vector<uint64_t> m_words;
+  GrowingWords m_words;
 };
 
 }  // namespace caracal::trace

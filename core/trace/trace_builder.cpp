@@ -2,23 +2,50 @@
 
 #include <algorithm>
 #include <cassert>
-#include <tuple>
 
+#include "core/trace/launch_links.h"
 #include "core/trace/polled_sort.h"
 
 namespace caracal::trace {
 namespace {
 
-// Where in the new order each old index went.
-std::vector<EventIndex> inverseOf(const std::vector<EventIndex>& order) {
-  std::vector<EventIndex> newIndex(order.size());
-  for (size_t i = 0; i < order.size(); ++i) newIndex[order[i]] = static_cast<EventIndex>(i);
-  return newIndex;
-}
+// Flows name events by their numbers in the builder; this finds their places in the Trace, which
+// come in one after the other.
+class FlowEnds {
+ public:
+  FlowEnds(const std::vector<Flow>& flows, size_t pages) : m_pages(flows.empty() ? 0 : pages) {
+    for (const Flow& flow : flows) {
+      for (const EventIndex e : {flow.from, flow.to}) {
+        m_numbers.push_back(e);
+        m_pages[EventStage::pageOf(e)] = true;
+      }
+    }
+    std::sort(m_numbers.begin(), m_numbers.end());
+    m_numbers.erase(std::unique(m_numbers.begin(), m_numbers.end()), m_numbers.end());
+    m_places.resize(m_numbers.size(), kNoIndex);
+  }
+  void note(EventIndex number, EventIndex place) {
+    if (m_numbers.empty() || !m_pages[EventStage::pageOf(number)]) return;
+    const size_t i = indexOf(number);
+    if (i < m_numbers.size() && m_numbers[i] == number) m_places[i] = place;
+  }
+  EventIndex placeOf(EventIndex number) const { return m_places[indexOf(number)]; }
 
-template <class T>
-void release(std::vector<T>& column) {
-  column = std::vector<T>();
+ private:
+  size_t indexOf(EventIndex number) const {
+    return static_cast<size_t>(std::lower_bound(m_numbers.begin(), m_numbers.end(), number) -
+                               m_numbers.begin());
+  }
+  std::vector<EventIndex> m_numbers;  // ascending
+  std::vector<EventIndex> m_places;
+  std::vector<bool> m_pages;  // whether a page holds any of them
+};
+
+void renumber(std::vector<Flow>& flows, const FlowEnds& ends) {
+  for (Flow& flow : flows) flow = {ends.placeOf(flow.from), ends.placeOf(flow.to), flow.kind};
+  std::sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) {
+    return a.from != b.from ? a.from < b.from : a.to < b.to;
+  });
 }
 
 }  // namespace
@@ -56,164 +83,113 @@ void TraceBuilder::reorderRanks(const std::vector<uint32_t>& order) {
   for (CounterSeries& series : m_data.counters) series.rank = newIndex[series.rank];
 }
 
-EventIndex TraceBuilder::add(const NewEvent& event) {
+EventIndex TraceBuilder::addEvent(const NewEvent& event, uint32_t argsRow) {
   assert(!m_isPacked && "a packed builder takes no events");
   assert(event.durationNs >= 0 && "importers count and drop negative durations");
   assert(event.track < m_data.tracks.size() && "an event needs its track first");
-  const auto index = static_cast<EventIndex>(eventCount());
-  m_raw.begin.push_back(event.beginNs);
-  m_raw.duration.push_back(event.durationNs);
-  m_raw.name.push_back(event.name);
-  m_raw.kind.push_back(event.kind);
-  m_raw.argsRow.push_back(kNoIndex);
-  m_raw.track.push_back(event.track);
-  if (event.correlation != 0) m_correlations.emplace_back(index, event.correlation);
-  return index;
+  return m_stage.add(event.track, {event.beginNs, event.durationNs, event.correlation, event.name,
+                                   argsRow, event.kind});
 }
 
-EventIndex TraceBuilder::add(const NewEvent& event, const EventArgs& args) {
-  const EventIndex index = add(event);
-  setArgs(index, args);
-  return index;
+void TraceBuilder::setArgs(EventIndex event, const EventArgs& args) {
+  StagedEvent changed = m_stage[event];
+  changed.argsRow = m_args.intern(args);
+  m_stage.set(event, changed);
 }
 
 EventArgs TraceBuilder::argsOf(EventIndex event) const {
-  const uint32_t row = m_raw.argsRow[event];
+  const uint32_t row = m_stage[event].argsRow;
   return row == kNoIndex ? EventArgs{} : m_args[row];
 }
 
-void TraceBuilder::reserve(size_t events) {
-  m_raw.begin.reserve(events);
-  m_raw.duration.reserve(events);
-  m_raw.name.reserve(events);
-  m_raw.kind.reserve(events);
-  m_raw.argsRow.reserve(events);
-  m_raw.track.reserve(events);
+void TraceBuilder::setDuration(EventIndex event, int64_t durationNs) {
+  StagedEvent changed = m_stage[event];
+  changed.durationNs = durationNs;
+  m_stage.set(event, changed);
+}
+
+void TraceBuilder::correlate(EventIndex event, uint64_t correlation) {
+  StagedEvent changed = m_stage[event];
+  if (changed.correlation != 0) {
+    m_moreCorrelations.emplace_back(event, correlation);
+    return;
+  }
+  changed.correlation = correlation;
+  m_stage.set(event, changed);
 }
 
 void TraceBuilder::shift(int64_t byNs) {
   assert(!m_isPacked && "a packed builder keeps its times");
-  for (int64_t& begin : m_raw.begin) begin += byNs;
+  m_stage.shift(byNs);
   for (CounterSeries& series : m_data.counters) {
     for (int64_t& time : series.timesNs) time += byNs;
   }
 }
 
-// Launch of each event, in the builder's own order.
-std::optional<std::vector<EventIndex>> TraceBuilder::linkedLaunches(const std::stop_token& stop) {
-  // Correlation ids are unique inside one process only; a launch may have many GPU rows. Sorted,
-  // because calls mostly are recorded in the order of their ids.
-  struct Launch {
-    uint32_t process;
-    EventIndex event;
-    uint64_t correlation;
-  };
-  const auto less = [](const Launch& a, const Launch& b) {
-    return std::tie(a.process, a.correlation) < std::tie(b.process, b.correlation);
-  };
-  const auto processOf = [&](EventIndex e) {
-    // Kineto's GPU rows carry the device as pid: the rank (one file, one process) is the process.
-    const uint32_t rank = m_data.tracks[m_raw.track[e]].rank;
-    const uint32_t hostRank = m_data.ranks[rank].hostRank;
-    return hostRank == kNoIndex ? rank : hostRank;
-  };
-  std::vector<Launch> calls;
-  for (const auto& [event, correlation] : m_correlations) {
-    if (m_raw.kind[event] == EventKind::kRuntime)
-      calls.push_back({processOf(event), event, correlation});
+// Correlation ids are unique inside one process only. Kineto's GPU rows carry the device as pid:
+// the rank (one file, one process) is the process.
+uint32_t TraceBuilder::processOf(TrackIndex track) const {
+  const uint32_t rank = m_data.tracks[track].rank;
+  const uint32_t hostRank = m_data.ranks[rank].hostRank;
+  return hostRank == kNoIndex ? rank : hostRank;
+}
+
+bool TraceBuilder::packEvents(const std::stop_token& stop) {
+  FlowEnds flowEnds(m_data.flows, m_stage.pageCount());
+  std::sort(m_moreCorrelations.begin(), m_moreCorrelations.end());
+  EventPacker packer;
+  LaunchLinks links;
+  std::vector<uint32_t> argsRows(m_args.size(), kNoIndex);  // new row of each old one
+  for (TrackIndex t = 0; t < m_data.tracks.size(); ++t) {
+    Track& track = m_data.tracks[t];
+    const uint32_t process = processOf(t);
+    track.firstEvent = static_cast<EventIndex>(packer.size());
+    TrackCursor events(m_stage, t);
+    EventIndex number = 0;
+    for (StagedEvent event; events.next(number, event);) {
+      if (packer.size() % kBetweenPolls == 0 && stop.stop_requested()) return false;
+      flowEnds.note(number, static_cast<EventIndex>(packer.size()));
+      uint32_t row = event.argsRow;
+      if (row != kNoIndex) {
+        if (argsRows[row] == kNoIndex) argsRows[row] = packer.pushArgs(m_args[row]);
+        row = argsRows[row];
+      }
+      packer.pushUnlinked({.beginNs = event.beginNs,
+                           .durationNs = event.durationNs,
+                           .name = event.name,
+                           .kind = event.kind,
+                           .argsRow = row});
+      links.push(process, event.kind, event.correlation);
+      if (m_moreCorrelations.empty()) continue;
+      auto more = std::lower_bound(m_moreCorrelations.begin(), m_moreCorrelations.end(),
+                                   std::pair{number, uint64_t{0}});
+      for (; more != m_moreCorrelations.end() && more->first == number; ++more)
+        links.addCall(process, more->second);
+    }
+    track.eventCount = static_cast<EventIndex>(packer.size()) - track.firstEvent;
   }
-  if (!polledStableSort(calls, less, stop)) return std::nullopt;
-  std::vector<EventIndex> launches(eventCount(), kNoIndex);
-  size_t done = 0;
-  for (const auto& [event, correlation] : m_correlations) {
-    if (++done % kBetweenPolls == 0 && stop.stop_requested()) return std::nullopt;
-    if (m_raw.kind[event] == EventKind::kRuntime) continue;
-    const Launch wanted{processOf(event), kNoIndex, correlation};
-    const auto found = std::lower_bound(calls.begin(), calls.end(), wanted, less);
-    if (found != calls.end() && !less(wanted, *found)) launches[event] = found->event;
-  }
-  release(m_correlations);
-  for (EventIndex e = 0; e < eventCount(); ++e) {
-    if (isGpuWork(m_raw.kind[e]) && launches[e] == kNoIndex)
+  m_stage = {};
+  m_args = {};
+  renumber(m_data.flows, flowEnds);
+  m_data.events = std::move(packer).finish();
+  auto launches = std::move(links).link(stop);
+  if (!launches) return false;
+  m_data.events.launch = std::move(*launches);
+  return true;
+}
+
+void TraceBuilder::countWorkWithoutLaunch() {
+  const EventStore& events = m_data.events;
+  for (EventIndex e = 0; e < events.size(); ++e) {
+    if (isGpuWork(static_cast<EventKind>(events.kind[e])) && events.launch[e] == 0)
       report().count(Defect::kGpuWorkWithoutLaunch);
   }
-  return launches;
-}
-
-// By track, then (begin, longer first). Sets the tracks' ranges.
-std::optional<std::vector<EventIndex>> TraceBuilder::sortedOrder(const std::stop_token& stop) {
-  for (Track& track : m_data.tracks) track.firstEvent = track.eventCount = 0;
-  for (const TrackIndex t : m_raw.track) ++m_data.tracks[t].eventCount;
-  EventIndex next = 0;
-  for (Track& track : m_data.tracks) {
-    track.firstEvent = next;
-    next += track.eventCount;
-  }
-  std::vector<EventIndex> order(eventCount());
-  std::vector<EventIndex> free;
-  for (const Track& track : m_data.tracks) free.push_back(track.firstEvent);
-  for (EventIndex e = 0; e < eventCount(); ++e) order[free[m_raw.track[e]]++] = e;
-
-  const auto less = [&](EventIndex a, EventIndex b) {
-    if (m_raw.begin[a] != m_raw.begin[b]) return m_raw.begin[a] < m_raw.begin[b];
-    return m_raw.duration[a] > m_raw.duration[b];
-  };
-  std::vector<EventIndex> ofTrack;
-  for (const Track& track : m_data.tracks) {
-    const auto first = order.begin() + track.firstEvent;
-    const auto last = first + track.eventCount;
-    if (stop.stop_requested()) return std::nullopt;
-    if (std::is_sorted(first, last, less)) continue;
-    ofTrack.assign(first, last);
-    if (!polledStableSort(ofTrack, less, stop)) return std::nullopt;
-    std::copy(ofTrack.begin(), ofTrack.end(), first);
-  }
-  return order;
-}
-
-void TraceBuilder::renumberFlows(const std::vector<EventIndex>& newIndex) {
-  for (Flow& flow : m_data.flows) {
-    flow.from = newIndex[flow.from];
-    flow.to = newIndex[flow.to];
-  }
-  std::sort(m_data.flows.begin(), m_data.flows.end(), [](const Flow& a, const Flow& b) {
-    return a.from != b.from ? a.from < b.from : a.to < b.to;
-  });
-}
-
-bool TraceBuilder::packEvents(const std::vector<EventIndex>& order,
-                              std::vector<EventIndex> launches, const std::stop_token& stop) {
-  std::vector<EventIndex> newIndex = inverseOf(order);
-  renumberFlows(newIndex);
-  EventPacker packer;
-  std::vector<uint32_t> argsRows(m_args.size(), kNoIndex);  // new row of each old one
-  for (size_t i = 0; i < order.size(); ++i) {
-    if (i % kBetweenPolls == 0 && stop.stop_requested()) return false;
-    const EventIndex e = order[i];
-    const uint32_t row = m_raw.argsRow[e];
-    if (row != kNoIndex && argsRows[row] == kNoIndex) argsRows[row] = packer.pushArgs(m_args[row]);
-    packer.push({.beginNs = m_raw.begin[e],
-                 .durationNs = m_raw.duration[e],
-                 .name = m_raw.name[e],
-                 .kind = m_raw.kind[e],
-                 .launch = launches[e] == kNoIndex ? kNoIndex : newIndex[launches[e]],
-                 .argsRow = row == kNoIndex ? kNoIndex : argsRows[row]});
-  }
-  m_raw = {};
-  m_args = {};
-  release(newIndex);
-  release(launches);
-  m_data.events = std::move(packer).finish();
-  return true;
 }
 
 bool TraceBuilder::pack(const std::stop_token& stop) {
   if (m_isPacked) return true;
-  auto launches = linkedLaunches(stop);
-  if (!launches) return false;
-  auto order = sortedOrder(stop);
-  if (!order || !packEvents(*order, std::move(*launches), stop)) return false;
-  order.reset();
+  if (!packEvents(stop)) return false;
+  countWorkWithoutLaunch();
   auto activity = activityOf(m_data.events, trackEventsOf(m_data.tracks), stop);
   if (!activity) return false;
   m_data.activity = std::move(*activity);

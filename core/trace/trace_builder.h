@@ -1,9 +1,9 @@
 // TraceBuilder: collects one input's (or one simulation's) events in any order and makes a Trace.
 // One builder per file and thread; builders of several files merge into one Trace.
 //
-// Events are first held as they come, 30 bytes each and more. pack() turns them into the columns
-// of a Trace, a third of that: each file is packed by its own thread as soon as it is read, and
-// merging then only puts the packed columns one behind the other.
+// Events are packed in pages as they come (event_stage.h) and put in order, page by page, by
+// pack(): each file by its own thread as soon as it is read. Merging then only puts the packed
+// columns one behind the other.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/trace/event_stage.h"
 #include "core/trace/selection.h"
 #include "core/trace/trace.h"
 
@@ -49,28 +50,31 @@ class TraceBuilder {
   size_t rankCount() const { return m_data.ranks.size(); }
   size_t trackCount() const { return m_data.tracks.size(); }
 
-  // The index is this builder's own and valid until finish(); pass it to setArgs, addFlow, extend.
-  EventIndex add(const NewEvent& event);
-  EventIndex add(const NewEvent& event, const EventArgs& args);
+  // The event's number in this builder, valid until pack(): for the functions below. Numbers have
+  // gaps, and say nothing of the order in the Trace.
+  EventIndex add(const NewEvent& event) { return addEvent(event, kNoIndex); }
+  EventIndex add(const NewEvent& event, const EventArgs& args) {
+    return addEvent(event, m_args.intern(args));
+  }
   // Equal arguments are held once.
-  void setArgs(EventIndex event, const EventArgs& args) {
-    m_raw.argsRow[event] = m_args.intern(args);
-  }
+  void setArgs(EventIndex event, const EventArgs& args);
   EventArgs argsOf(EventIndex event) const;  // defaults when it has none
-  void setDuration(EventIndex event, int64_t durationNs) { m_raw.duration[event] = durationNs; }
-  int64_t beginOf(EventIndex event) const { return m_raw.begin[event]; }
-  int64_t durationOf(EventIndex event) const { return m_raw.duration[event]; }
-  EventKind kindOf(EventIndex event) const { return m_raw.kind[event]; }
-  TrackIndex trackOf(EventIndex event) const { return m_raw.track[event]; }
-  // Gives a correlation to an event that was added without one.
-  void correlate(EventIndex event, uint64_t correlation) {
-    m_correlations.emplace_back(event, correlation);
+  void setDuration(EventIndex event, int64_t durationNs);
+  int64_t beginOf(EventIndex event) const { return m_stage.beginOf(event); }
+  int64_t durationOf(EventIndex event) const { return m_stage[event].durationNs; }
+  EventKind kindOf(EventIndex event) const { return m_stage[event].kind; }
+  TrackIndex trackOf(EventIndex event) const { return m_stage.trackOf(event); }
+  // Gives a correlation to an event that was added without one. Calls may have several.
+  void correlate(EventIndex event, uint64_t correlation);
+  // Calls visit(event) for every event, in no order. It may change events, not add any.
+  template <class Visit>
+  void forEachEvent(Visit&& visit) const {
+    m_stage.forEach([&](EventIndex event, const StagedEvent&) { visit(event); });
   }
-  size_t eventCount() const { return m_isPacked ? m_data.events.size() : m_raw.begin.size(); }
+  size_t eventCount() const { return m_isPacked ? m_data.events.size() : m_stage.size(); }
   void addFlow(EventIndex from, EventIndex to, FlowKind kind) {
     m_data.flows.push_back({from, to, kind});
   }
-  void reserve(size_t events);
 
   // Shifts every time of this builder (events and counters), to bring files onto one clock.
   void shift(int64_t byNs);
@@ -96,26 +100,16 @@ class TraceBuilder {
                                             const Selection& selection = {});
 
  private:
-  // Events in the order they came.
-  struct RawEvents {
-    std::vector<int64_t> begin, duration;
-    std::vector<NameId> name;
-    std::vector<EventKind> kind;
-    std::vector<uint32_t> argsRow;  // into m_args
-    std::vector<TrackIndex> track;
-  };
-
-  std::optional<std::vector<EventIndex>> sortedOrder(const std::stop_token& stop);
-  std::optional<std::vector<EventIndex>> linkedLaunches(const std::stop_token& stop);
-  bool packEvents(const std::vector<EventIndex>& order, std::vector<EventIndex> launches,
-                  const std::stop_token& stop);
-  void renumberFlows(const std::vector<EventIndex>& newIndex);
+  EventIndex addEvent(const NewEvent& event, uint32_t argsRow);
+  uint32_t processOf(TrackIndex track) const;
+  bool packEvents(const std::stop_token& stop);
+  void countWorkWithoutLaunch();
 
   TraceData m_data;
   bool m_isPacked = false;
-  RawEvents m_raw;
+  EventStage m_stage;
   ArgsTable m_args;
-  std::vector<std::pair<EventIndex, uint64_t>> m_correlations;
+  std::vector<std::pair<EventIndex, uint64_t>> m_moreCorrelations;  // beside the first of a call
 };
 
 }  // namespace caracal::trace

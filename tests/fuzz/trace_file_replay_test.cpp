@@ -24,14 +24,16 @@ std::string smallFile() {
   const TrackIndex host = builder.addTrack({.kind = TrackKind::kCpuThread, .rank = rank});
   const TrackIndex stream = builder.addTrack({.kind = TrackKind::kGpuStream, .rank = rank});
   const uint32_t group = builder.addGroup({.name = "tp", .ranks = {0, 4}, .size = 2});
+  std::vector<EventIndex> calls;
   for (int64_t i = 0; i < 300; ++i) {
     const auto id = static_cast<uint64_t>(i) + 1;
-    builder.add({host, EventKind::kRuntime, builder.intern("launch"), i * 100, 7, id});
+    calls.push_back(
+        builder.add({host, EventKind::kRuntime, builder.intern("launch"), i * 100, 7, id}));
     builder.add({stream, EventKind::kKernel, builder.intern("k" + std::to_string(i % 5)),
                  i * 100 + 50, i % 90, id},
                 {.bytes = i, .group = group, .collective = CollectiveKind::kAllReduce});
   }
-  builder.addFlow(0, 2, FlowKind::kForwardBackward);
+  builder.addFlow(calls[0], calls[1], FlowKind::kForwardBackward);
   builder.addCounter({"memory", "bytes", rank, 0, {1, 2}, {10, 20}});
   builder.report().count(Defect::kBadNumber);
   const auto path =

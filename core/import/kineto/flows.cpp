@@ -23,9 +23,9 @@ constexpr int kMostSteps = 1000;
 class EventsByRow {
  public:
   EventsByRow(const TraceBuilder& builder, EventKind kind) : m_builder(builder) {
-    for (EventIndex e = 0; e < builder.eventCount(); ++e) {
+    builder.forEachEvent([&](EventIndex e) {
       if (builder.kindOf(e) == kind) m_rows[builder.trackOf(e)].push_back(e);
-    }
+    });
     for (auto& [row, events] : m_rows) {
       std::sort(events.begin(), events.end(), [&](EventIndex a, EventIndex b) {
         if (builder.beginOf(a) != builder.beginOf(b))
@@ -57,6 +57,24 @@ class EventsByRow {
 
 }  // namespace
 
+void Flows::Ends::push(const End& end) {
+  m_ids.push(static_cast<int64_t>(end.id));
+  m_times.push(end.timeNs);
+  m_processes.push(end.place.process);
+  m_threads.push(end.place.thread);
+}
+
+template <class Visit>
+void Flows::Ends::drain(Visit&& visit) {
+  const auto ids = std::move(m_ids).finish();
+  const auto times = std::move(m_times).finish();
+  const auto processes = std::move(m_processes).finish();
+  const auto threads = std::move(m_threads).finish();
+  for (size_t i = 0; i < ids.size(); ++i)
+    visit(End{static_cast<uint64_t>(ids[i]), times[i], {processes[i], threads[i]}});
+  *this = {};
+}
+
 void Flows::add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportReport& report) {
   const FlowCategory category = flowCategoryOf(event.category);
   if (category == FlowCategory::kOther || event.phase == 't') return;
@@ -67,22 +85,24 @@ void Flows::add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportRepor
     report.count(Defect::kBadNumber);
     return;
   }
-  auto& ends = category == FlowCategory::kLaunch ? m_launches : m_forwardBackward;
-  ends.push_back({*id, *time, rows.placeOf(event), event.phase == 's'});
+  Category& ends = category == FlowCategory::kLaunch ? m_launches : m_forwardBackward;
+  (event.phase == 's' ? ends.starts : ends.finishes).push({*id, *time, rows.placeOf(event)});
 }
 
 void Flows::linkLaunches(const Rows& rows, TraceBuilder& builder) {
-  if (m_unlinked.empty()) return;
-  const EventsByRow calls(builder, EventKind::kRuntime);
-  std::map<std::pair<TrackIndex, int64_t>, uint64_t> ends;
-  for (const End& end : m_launches) {
-    if (end.isStart) {
-      const EventIndex call = calls.at(rows.find(RowKind::kHost, end.place), end.timeNs);
-      if (call != trace::kNoIndex) builder.correlate(call, end.id);
-    } else {
-      ends.emplace(std::pair{rows.find(RowKind::kGpu, end.place), end.timeNs}, end.id);
-    }
+  if (m_unlinked.empty()) {
+    m_launches = {};
+    return;
   }
+  const EventsByRow calls(builder, EventKind::kRuntime);
+  m_launches.starts.drain([&](const End& end) {
+    const EventIndex call = calls.at(rows.find(RowKind::kHost, end.place), end.timeNs);
+    if (call != trace::kNoIndex) builder.correlate(call, end.id);
+  });
+  std::map<std::pair<TrackIndex, int64_t>, uint64_t> ends;
+  m_launches.finishes.drain([&](const End& end) {
+    ends.emplace(std::pair{rows.find(RowKind::kGpu, end.place), end.timeNs}, end.id);
+  });
   for (const EventIndex work : m_unlinked) {
     const auto found = ends.find({builder.trackOf(work), builder.beginOf(work)});
     if (found != ends.end()) builder.correlate(work, found->second);
@@ -90,23 +110,19 @@ void Flows::linkLaunches(const Rows& rows, TraceBuilder& builder) {
 }
 
 void Flows::addForwardBackward(const Rows& rows, TraceBuilder& builder) {
-  if (m_forwardBackward.empty()) return;
+  if (m_forwardBackward.starts.empty() || m_forwardBackward.finishes.empty()) return;
   const EventsByRow operators(builder, EventKind::kCpuOp);
   std::unordered_map<uint64_t, EventIndex> starts;
   const auto operatorAt = [&](const End& end) {
     return operators.at(rows.find(RowKind::kHost, end.place), end.timeNs);
   };
-  for (const End& end : m_forwardBackward) {
-    if (end.isStart) starts.emplace(end.id, operatorAt(end));
-  }
-  for (const End& end : m_forwardBackward) {
-    if (end.isStart) continue;
+  m_forwardBackward.starts.drain([&](const End& end) { starts.emplace(end.id, operatorAt(end)); });
+  m_forwardBackward.finishes.drain([&](const End& end) {
     const auto start = starts.find(end.id);
     const EventIndex to = operatorAt(end);
-    if (start == starts.end() || start->second == trace::kNoIndex || to == trace::kNoIndex)
-      continue;
+    if (start == starts.end() || start->second == trace::kNoIndex || to == trace::kNoIndex) return;
     builder.addFlow(start->second, to, trace::FlowKind::kForwardBackward);
-  }
+  });
 }
 
 void Flows::resolve(const Rows& rows, TraceBuilder& builder) {

@@ -23,14 +23,30 @@ class Flows {
     uint64_t id = 0;
     int64_t timeNs = 0;
     RowPlace place;
-    bool isStart = false;
+  };
+  // Ends of one kind and side, as they come. A file has one for nearly every launch and kernel, so
+  // they are packed.
+  class Ends {
+   public:
+    void push(const End& end);
+    bool empty() const { return m_ids.size() == 0; }
+    // Calls visit(end) for each; all are gone then.
+    template <class Visit>
+    void drain(Visit&& visit);
+
+   private:
+    trace::ColumnPacker m_ids, m_times, m_processes, m_threads;
+  };
+  struct Category {
+    Ends starts;
+    Ends finishes;
   };
 
   void linkLaunches(const Rows& rows, trace::TraceBuilder& builder);
   void addForwardBackward(const Rows& rows, trace::TraceBuilder& builder);
 
-  std::vector<End> m_launches;
-  std::vector<End> m_forwardBackward;
+  Category m_launches;
+  Category m_forwardBackward;
   std::vector<trace::EventIndex> m_unlinked;
 };
 

@@ -45,9 +45,6 @@ constexpr std::array kRecordingTables{
     RecordingTable{"CARACAL_STEP", "losses and peaks of the steps are lost"},
     RecordingTable{"NVTX_EVENTS", "the passes of the schedule are lost"}};
 
-// A damaged file may claim any number of rows.
-constexpr int64_t kMostRowsReserved = 1 << 24;
-
 std::string fileName(const std::string& path) {
   return std::filesystem::path(path).filename().string();
 }
@@ -148,7 +145,6 @@ Result<TraceBuilder> readFile(const std::string& path, const std::stop_token& st
   CARACAL_TRY(strings, StringIds::open(file, builder.report()));
   TrackDirectory tracks(builder, path);
   RowProgress rows{.progress = progress, .total = rowsOf(file)};
-  builder.reserve(static_cast<size_t>(std::min(rows.total, kMostRowsReserved)));
   Reading reading{file, builder, strings, tracks, stop, rows};
   CARACAL_CHECK_OK(readTables(reading, path));
   if (builder.eventCount() == 0) {

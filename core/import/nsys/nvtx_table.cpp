@@ -170,10 +170,10 @@ void NvtxReader::readRow(const Statement& row) {
 
 void NvtxReader::closeOpenRanges() {
   trace::TraceBuilder& builder = m_reading.builder;
-  int64_t end = 0;
-  for (EventIndex e = 0; e < builder.eventCount(); ++e) {
-    end = e == 0 ? builder.beginOf(e) : std::max(end, builder.beginOf(e) + builder.durationOf(e));
-  }
+  if (m_open.empty()) return;
+  int64_t end = std::numeric_limits<int64_t>::min();
+  builder.forEachEvent(
+      [&](EventIndex e) { end = std::max(end, builder.beginOf(e) + builder.durationOf(e)); });
   for (const EventIndex event : m_open) {
     builder.setDuration(event, end - builder.beginOf(event));
     trace::EventArgs args = builder.argsOf(event);

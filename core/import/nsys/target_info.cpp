@@ -146,9 +146,11 @@ void alignClock(Reading& reading) {
   constexpr int64_t kLeastEpochNs = 100'000'000'000'000'000;
   trace::TraceBuilder& builder = reading.builder;
   if (builder.eventCount() == 0) return;
-  // Any event would do; not the first, which a damaged row may have made.
-  const auto middle = static_cast<trace::EventIndex>(builder.eventCount() / 2);
-  const bool isEpoch = builder.beginOf(middle) >= kLeastEpochNs;
+  // Any event would do, but one that a damaged row has made: most of them decide.
+  size_t epochTimes = 0;
+  builder.forEachEvent(
+      [&](trace::EventIndex e) { epochTimes += builder.beginOf(e) >= kLeastEpochNs ? 1 : 0; });
+  const bool isEpoch = epochTimes > builder.eventCount() / 2;
   if (saysNormalized(reading) != isEpoch) {
     builder.report().notes.emplace_back(
         isEpoch ? "times are epoch times although the export does not say so"

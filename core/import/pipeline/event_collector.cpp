@@ -226,12 +226,12 @@ void EventCollector::completeArguments(const GridSizes& sizes) {
   const auto rankOf = [&](EventIndex e) -> const trace::Rank& {
     return m_builder.rank(m_builder.track(m_builder.trackOf(e)).rank);
   };
-  for (EventIndex e = 0; e < m_builder.eventCount(); ++e) {
-    if (m_builder.kindOf(e) == EventKind::kInstant) continue;
+  m_builder.forEachEvent([&](EventIndex e) {
+    if (m_builder.kindOf(e) == EventKind::kInstant) return;
     EventArgs args = m_builder.argsOf(e);
     args.stage = rankOf(e).stage;
     m_builder.setArgs(e, args);
-  }
+  });
   for (const auto& [event, towards] : m_transfers) {
     const trace::Rank& rank = rankOf(event);
     // Chunks of an interleaved schedule go around: behind the last stage comes the first.
@@ -252,13 +252,13 @@ void EventCollector::completeArguments(const GridSizes& sizes) {
 // any rank to the first of the next one; where the next one was not recorded, to the last event.
 void EventCollector::addSteps() {
   std::map<int32_t, Span> extents;
-  for (EventIndex e = 0; e < m_builder.eventCount(); ++e) {
+  m_builder.forEachEvent([&](EventIndex e) {
     const int32_t step = m_builder.argsOf(e).step;
-    if (step < 0) continue;
+    if (step < 0) return;
     const Span span{m_builder.beginOf(e), m_builder.beginOf(e) + m_builder.durationOf(e)};
     Span& extent = extents.try_emplace(step, span).first->second;
     extent = {std::min(extent.beginNs, span.beginNs), std::max(extent.endNs, span.endNs)};
-  }
+  });
   std::map<std::pair<uint32_t, int32_t>, MarkedStep> marks;
   for (const auto& [key, mark] : m_marks) {
     marks[{m_ranks[placeOf(key.first, m_rows[key.first])], key.second}] = mark;

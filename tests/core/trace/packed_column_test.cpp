@@ -29,7 +29,7 @@ TEST(PackedColumn, givesBackValuesOfEveryWidth) {
     for (const size_t size : {size_t{1}, size_t{255}, size_t{256}, size_t{257}, size_t{1000}}) {
       std::vector<int64_t> values;
       for (size_t i = 0; i < size; ++i)
-        values.push_back(static_cast<int64_t>(random() & PackedColumn::maskOf(width)) - 7);
+        values.push_back(static_cast<int64_t>(random() & packedMask(width)) - 7);
       SCOPED_TRACE(testing::Message()
                    << "width " << width << ", seed " << width << ", size " << size);
       expectSame(packed(values), values);

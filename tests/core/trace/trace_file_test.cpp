@@ -49,14 +49,16 @@ std::shared_ptr<const Trace> twoRanks() {
     const TrackIndex stream = builder.addTrack(
         {.kind = TrackKind::kGpuStream, .rank = rank, .device = 0, .id = 7, .label = "stream 7"});
     const uint32_t group = builder.addGroup({.name = "tp", .ranks = {0, 1}, .size = 2});
+    std::vector<EventIndex> calls;
     for (int64_t i = 0; i < 2000; ++i) {
       const auto id = static_cast<uint64_t>(i) + 1;
-      builder.add({host, EventKind::kRuntime, builder.intern("launch"), i * 1000 + r, 7, id});
+      calls.push_back(
+          builder.add({host, EventKind::kRuntime, builder.intern("launch"), i * 1000 + r, 7, id}));
       builder.add({stream, EventKind::kKernel, builder.intern("k" + std::to_string(i % 300)),
                    i * 1000 + 500, i % 400, id},
                   {.sequence = i, .group = group, .collective = CollectiveKind::kAllReduce});
     }
-    builder.addFlow(0, 2, FlowKind::kForwardBackward);
+    builder.addFlow(calls[0], calls[1], FlowKind::kForwardBackward);
     builder.addCounter({"memory", "bytes", rank, 0, {1, 2}, {10, 20}});
     builder.report().count(Defect::kBadNumber, 3);
     builder.report().notes.push_back("a note");

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 #include "core/trace/trace_builder.h"
 
 namespace caracal::trace {
@@ -77,6 +80,105 @@ TEST(Trace, twoInputsOfOneRankAreBothKeptAndCounted) {
   EXPECT_EQ(trace->ranks()[0].rank, 3);
   EXPECT_EQ(trace->ranks()[1].rank, 4);
   EXPECT_EQ(trace->report().of(Defect::kDuplicateRank), 1);
+}
+
+// The slow and obvious version of what pack() does with the events of one track.
+struct Plain {
+  int64_t beginNs, durationNs;
+  int32_t step;
+};
+std::vector<Plain> inOrder(std::vector<Plain> events) {
+  std::stable_sort(events.begin(), events.end(), [](const Plain& a, const Plain& b) {
+    return a.beginNs != b.beginNs ? a.beginNs < b.beginNs : a.durationNs > b.durationNs;
+  });
+  return events;
+}
+
+// Times that come in order, nearly in order, in two passes over the same time, or anyhow.
+int64_t beginOf(int order, int i, int count, std::mt19937_64& random) {
+  switch (order) {
+    case 0:
+      return i;
+    case 1:
+      return i + static_cast<int64_t>(random() % 400);
+    case 2:
+      return i % (count / 2);
+    default:
+      return static_cast<int64_t>(random() % 100);
+  }
+}
+
+TEST(Trace, eventsComeInOrderHoweverTheyWereAddedAndChanged) {
+  for (int order = 0; order < 4; ++order) {
+    const uint64_t seed = 20250301 + static_cast<uint64_t>(order);
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    constexpr int kCount = 30'000;
+    TraceBuilder builder;
+    const uint32_t rank = builder.addRank({});
+    std::vector<std::vector<Plain>> expected(3);
+    std::vector<std::pair<EventIndex, Plain*>> numbers;
+    for (size_t t = 0; t < expected.size(); ++t) {
+      builder.addTrack({.rank = rank});
+      expected[t].reserve(kCount);
+    }
+    for (int i = 0; i < kCount; ++i) {
+      const auto t = static_cast<TrackIndex>(random() % expected.size());
+      expected[t].push_back(
+          {beginOf(order, i, kCount, random), static_cast<int64_t>(random() % 50), i % 1000});
+      const Plain& event = expected[t].back();
+      numbers.emplace_back(builder.add({t, EventKind::kOther, 0, event.beginNs, event.durationNs},
+                                       {.step = event.step}),
+                           &expected[t].back());
+    }
+    for (int i = 0; i < 2000; ++i) {
+      auto& [number, event] = numbers[random() % numbers.size()];
+      event->durationNs = static_cast<int64_t>(random() % 1000);
+      event->step = 5000 + i;
+      builder.setDuration(number, event->durationNs);
+      builder.setArgs(number, {.step = event->step});
+      ASSERT_EQ(builder.beginOf(number), event->beginNs);
+      ASSERT_EQ(builder.argsOf(number).step, event->step);
+    }
+    builder.shift(1'000'000'007);
+    size_t visited = 0;
+    builder.forEachEvent([&](EventIndex) { ++visited; });
+    EXPECT_EQ(visited, size_t{kCount});
+    const auto trace = std::move(builder).finish();
+    ASSERT_EQ(trace->eventCount(), size_t{kCount});
+    for (TrackIndex t = 0; t < expected.size(); ++t) {
+      EventIndex e = trace->tracks()[t].firstEvent;
+      for (const Plain& event : inOrder(expected[t])) {
+        ASSERT_EQ(trace->beginNs(e), event.beginNs + 1'000'000'007) << e;
+        ASSERT_EQ(trace->durationNs(e), event.durationNs) << e;
+        ASSERT_EQ(trace->args(e)->step, event.step) << e;
+        ++e;
+      }
+    }
+  }
+}
+
+TEST(Trace, launchesAreFoundByIdsCloseTogetherAndFarApart) {
+  for (const uint64_t apart : {uint64_t{1}, uint64_t{2}, uint64_t{1} << 40}) {
+    SCOPED_TRACE(apart);
+    TraceBuilder builder;
+    const uint32_t rank = builder.addRank({});
+    const TrackIndex stream = builder.addTrack({.kind = TrackKind::kGpuStream, .rank = rank});
+    const TrackIndex host = builder.addTrack({.kind = TrackKind::kCpuThread, .rank = rank});
+    constexpr int64_t kCalls = 1000;
+    for (int64_t i = 0; i < kCalls; ++i) {
+      const uint64_t id = static_cast<uint64_t>(i) * apart + 10;
+      builder.add({host, EventKind::kRuntime, 0, i * 10, 5, id});
+      builder.add({stream, EventKind::kKernel, 0, i * 10 + 7, 2, id});
+      builder.add({stream, EventKind::kMemset, 0, i * 10 + 9, 1, id});
+    }
+    builder.add({stream, EventKind::kKernel, 0, kCalls * 10, 2, 9});
+    const auto trace = std::move(builder).finish();
+    const EventIndex firstCall = trace->tracks()[host].firstEvent;
+    for (EventIndex e = 0; e < 2 * kCalls; ++e) ASSERT_EQ(trace->launch(e), firstCall + e / 2) << e;
+    EXPECT_EQ(trace->launch(2 * kCalls), kNoIndex);
+    EXPECT_EQ(trace->report().of(Defect::kGpuWorkWithoutLaunch), 1);
+  }
 }
 
 TEST(Trace, equalArgumentsAreHeldOnceAndChangedForOneEventOnly) {
