@@ -124,7 +124,10 @@ Result<import::LoadOptions> loadOptionsOf(const LoadChoices& choices) {
     CARACAL_TRY(kinds, kindsOf(choices.categories));
     selection.kinds = kinds;
   }
-  if (!choices.noCache) options.cache.folder = import::defaultCacheFolder();
+  if (!choices.noCache) {
+    options.cache.folder = import::defaultCacheFolder();
+    options.cache.mostBytes = import::cacheLimit(options.cache.folder);
+  }
   return options;
 }
 

@@ -18,6 +18,8 @@ const std::vector<Verb>& verbs() {
       {"export", "write a plan as the configuration of a training framework", declareExport},
       {"render", "draw the timeline into a PNG or SVG", declareRender},
       {"project", "keep runs, profiles, plans and measurements in one file", declareProject},
+      {"cache", "where loaded runs are kept, how much they take; clear or limit them",
+       declareCache},
   };
   return kVerbs;
 }

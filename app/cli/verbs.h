@@ -17,5 +17,6 @@ VerbRun declareCompare(CLI::App& command);
 VerbRun declareExport(CLI::App& command);
 VerbRun declareRender(CLI::App& command);
 VerbRun declareProject(CLI::App& command);
+VerbRun declareCache(CLI::App& command);
 
 }  // namespace caracal::cli

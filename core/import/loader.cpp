@@ -174,9 +174,13 @@ bool takeFromCache(const TraceCache& cache, LoadResult& loaded) {
 }
 
 void putIntoCache(const TraceCache& cache, LoadResult& loaded, const std::stop_token& stop) {
-  const auto stored = cache.store(*loaded.trace, stop);
-  if (!stored && stored.error().code != ErrorCode::kCancelled)
-    loaded.cacheNote = "the run was not put into the cache: " + stored.error().text();
+  try {
+    const auto stored = cache.store(*loaded.trace, stop);
+    if (!stored && stored.error().code != ErrorCode::kCancelled)
+      loaded.cacheNote = "the run was not put into the cache: " + stored.error().text();
+  } catch (const std::bad_alloc&) {
+    loaded.cacheNote = "the run was not put into the cache: not enough memory";
+  }
 }
 
 // Reads, numbers and merges all files. Files that cannot be read are added to `loaded.skipped`.
@@ -198,19 +202,13 @@ Result<void> readFiles(const std::vector<InputFile>& files, const std::vector<st
   if (builders.empty()) return nothingReadable(paths, loaded.skipped);
   report(progress, kReadingShare, "merging");
   numberRanks(builders);
-  try {
-    loaded.trace = TraceBuilder::merge(std::move(builders), stop, options.selection);
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::kOutOfMemory, "not enough memory for all ranks; load fewer of them");
-  }
+  loaded.trace = TraceBuilder::merge(std::move(builders), stop, options.selection);
   if (!loaded.trace) return cancelled();
   return {};
 }
 
-}  // namespace
-
-Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadOptions& options,
-                              std::stop_token stop, const Progress& progress) {
+Result<LoadResult> load(const std::vector<std::string>& paths, const LoadOptions& options,
+                        const std::stop_token& stop, const Progress& progress) {
   const auto started = std::chrono::steady_clock::now();
   report(progress, 0.0, "looking at the files");
   InputFiles input = findInputFiles(paths);
@@ -239,6 +237,17 @@ Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadO
   loaded.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return loaded;
+}
+
+}  // namespace
+
+Result<LoadResult> loadTraces(const std::vector<std::string>& paths, const LoadOptions& options,
+                              std::stop_token stop, const Progress& progress) {
+  try {
+    return load(paths, options, stop, progress);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory for all ranks; load fewer of them");
+  }
 }
 
 }  // namespace caracal::import

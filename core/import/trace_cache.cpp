@@ -4,14 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "core/base/checksum.h"
+#include "core/import/cache_folder.h"
 #include "core/trace/trace_file.h"
 
 namespace caracal::import {
@@ -21,8 +20,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 constexpr std::string_view kEnding = ".caracal-trace";
-// Files that a killed program left half written are removed when they are this old.
-constexpr auto kLeftover = std::chrono::hours(1);
 
 ordered_json keyOf(const std::vector<CacheSource>& sources, const std::string& choices) {
   ordered_json list = ordered_json::array();
@@ -32,7 +29,7 @@ ordered_json keyOf(const std::vector<CacheSource>& sources, const std::string& c
                     {"modifiedNs", source.modifiedNs},
                     {"contentHash", fmt::format("{:016x}", source.contentHash)}});
   }
-  return {{"importRevision", kImportRevision}, {"choices", choices}, {"sources", list}};
+  return {{"importRevision", importRevision()}, {"choices", choices}, {"sources", list}};
 }
 
 // The hashes of a key's sources, put into them; false when the key is of another run.
@@ -69,31 +66,6 @@ Result<uint64_t> contentHash(const std::string& path, const std::stop_token& sto
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "hashing was cancelled");
   if (got < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, std::strerror(errno));
   return checksum64(std::as_bytes(std::span(checksums)));
-}
-
-struct Entry {
-  fs::path path;
-  int64_t bytes = 0;
-  fs::file_time_type used;
-};
-
-std::vector<Entry> entriesOf(const fs::path& folder) {
-  std::vector<Entry> entries;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    std::error_code gone;  // another program may be evicting too
-    const auto bytes = at->file_size(gone);
-    const auto used = at->last_write_time(gone);
-    if (gone) continue;
-    const std::string name = at->path().filename().string();
-    if (name.ends_with(kEnding)) {
-      entries.push_back({at->path(), static_cast<int64_t>(bytes), used});
-    } else if (name.find(kEnding) != std::string::npos &&
-               fs::file_time_type::clock::now() - used > kLeftover) {
-      fs::remove(at->path(), gone);
-    }
-  }
-  return entries;
 }
 
 }  // namespace
@@ -168,22 +140,8 @@ Result<void> TraceCache::store(const trace::Trace& trace, const std::stop_token&
     source.contentHash = hash;
   }
   CARACAL_CHECK_OK(trace::writeTraceFile(trace, keyOf(sources, m_choices), entryPath(), stop));
-  makeRoom();
+  shrinkCache(m_options.folder, m_options.mostBytes);
   return {};
-}
-
-void TraceCache::makeRoom() const {
-  std::vector<Entry> entries = entriesOf(m_options.folder);
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.used < b.used; });
-  int64_t total = 0;
-  for (const Entry& entry : entries) total += entry.bytes;
-  for (const Entry& entry : entries) {
-    if (total <= m_options.mostBytes) break;
-    std::error_code error;
-    fs::remove(entry.path, error);
-    if (!error) total -= entry.bytes;
-  }
 }
 
 Result<void> checkSources(const TraceCache& cache, const std::vector<CacheSource>& recorded,

@@ -9,22 +9,24 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/import/cache_folder.h"
 #include "core/trace/trace.h"
 
 namespace caracal::import {
 
-// Counted up with every change of what importers make of a file, so that older entries are not
-// used.
-inline constexpr int kImportRevision = 2;
+// A hash of the sources that make traces of files, taken when the program was built: entries of
+// programs that may have made something else are not used.
+std::string_view importRevision();
 
 struct CacheOptions {
   // Empty: no cache. Is made when it is not there.
   std::string folder;
   // All entries together; the ones unused for longest go first.
-  int64_t mostBytes = int64_t{20} << 30;
+  int64_t mostBytes = kDefaultCacheBytes;
 };
 
 // $CARACAL_CACHE_DIR, else caracal/traces below $XDG_CACHE_HOME, else below ~/.cache; empty when
@@ -58,8 +60,6 @@ class TraceCache {
   std::string entryPath() const;
 
  private:
-  void makeRoom() const;
-
   CacheOptions m_options;
   std::vector<CacheSource> m_sources;
   std::string m_choices;

@@ -41,6 +41,32 @@ TEST(Info, listsRanksWithTheFieldsThatScriptsRelyOn) {
   EXPECT_EQ(document.at("quality").at("truncatedInput"), 0) << document.at("quality");
 }
 
+TEST(Cache, tellsWhatItHoldsAndForgetsItWhenAsked) {
+  const TemporaryFolder folder;
+  const std::string cache = folder.path("cache");
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const auto answer = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), "cache");
+    options.push_back("--json");
+    const test::Answer said = runCaracal(options, cache);
+    EXPECT_EQ(said.exitCode, 0) << said.err;
+    return json::parse(said.out);
+  };
+  EXPECT_EQ(answer({}).at("entries").size(), 0U);
+  ASSERT_EQ(runCaracal({"info", trace}, cache).exitCode, 0);
+  const json full = answer({});
+  EXPECT_EQ(full.at("folder"), cache);
+  ASSERT_EQ(full.at("entries").size(), 1U);
+  EXPECT_EQ(full.at("bytes"), full.at("entries").at(0).at("bytes"));
+  EXPECT_EQ(answer({"--clear"}).at("entries").size(), 0U);
+  const json limited = answer({"--limit", "1KB"});
+  EXPECT_EQ(limited.at("limitBytes"), 1000);
+  const test::Answer said = runCaracal({"info", trace}, cache);
+  EXPECT_EQ(said.exitCode, 0);
+  EXPECT_THAT(said.err, HasSubstr("larger than the whole cache"));
+  EXPECT_EQ(answer({"--limit", "1GB"}).at("limitBytes"), 1'000'000'000);
+}
+
 TEST(Analyze, figuresAreUnionsOfIntervals) {
   const TemporaryFolder folder;
   const json document =

@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "core/import/importer.h"
@@ -109,9 +113,8 @@ TEST(Loader, progressRisesToTheEnd) {
   EXPECT_EQ(fractions.back(), 1.0);
 }
 
-TEST(Loader, cancellingShowsAtOnce) {
-  const TemporaryFolder folder;
-  const std::string file = folder.write("large.json", largeTrace(64));
+// Cancels a load of `file` when it has begun to read.
+void expectCancelledAtOnce(const std::string& file) {
   std::stop_source source;
   std::atomic<bool> reading{false};
   Result<LoadResult> loaded;
@@ -127,6 +130,87 @@ TEST(Loader, cancellingShowsAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - asked, std::chrono::milliseconds(800));
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, ErrorCode::kCancelled);
+}
+
+TEST(Loader, cancellingShowsAtOnce) {
+  const TemporaryFolder folder;
+  const std::string text = largeTrace(64);
+  expectCancelledAtOnce(folder.write("large.json", text));
+  expectCancelledAtOnce(folder.write("large.json.gz", gzip(text)));
+}
+
+// Less of a resource for this process, as long as this lives.
+class Limited {
+ public:
+  Limited(__rlimit_resource resource, rlim_t most) : m_resource(resource) {
+    ::getrlimit(m_resource, &m_before);
+    rlimit less = m_before;
+    less.rlim_cur = most;
+    EXPECT_EQ(::setrlimit(m_resource, &less), 0);
+  }
+  Limited(const Limited&) = delete;
+  Limited& operator=(const Limited&) = delete;
+  ~Limited() { ::setrlimit(m_resource, &m_before); }
+
+ private:
+  __rlimit_resource m_resource;
+  rlimit m_before{};
+};
+
+rlim_t addressSpaceInUse() {
+  rlim_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Events that need memory: each has a name of its own.
+std::string distinctNames(int events) {
+  std::string text = "[";
+  for (int i = 0; i < events; ++i) {
+    text += fmt::format(
+        R"({{"ph":"X","cat":"cpu_op","name":"{:0>80}","pid":1,"tid":1,"ts":{},"dur":1}},)", i, i);
+  }
+  return text;
+}
+
+TEST(Loader, withoutEnoughMemoryItSaysSoAndTheNextLoadWorks) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take address space of their own";
+#endif
+  const TemporaryFolder folder, cache;
+  const std::string file = folder.write("large.json", distinctNames(400'000));
+  const LoadOptions options{.cache = {.folder = cache.path()}};
+  {
+    const Limited memory(RLIMIT_AS, addressSpaceInUse() + (rlim_t{24} << 20));
+    const auto loaded = loadTraces({file}, options);
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, ErrorCode::kOutOfMemory) << loaded.error().text();
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
+  const auto loaded = loadTraces({file}, options);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(loaded->trace->eventCount(), 400'000u);
+  EXPECT_TRUE(loadTraces({file}, options)->fromCache);
+}
+
+TEST(Loader, aFullDiskLeavesTheTraceLoadedAndTheCacheWhole) {
+  const TemporaryFolder folder, cache;
+  const std::string file = folder.write("a.json", distinctNames(2000));
+  const LoadOptions options{.cache = {.folder = cache.path()}};
+  // Writing fails behind this many bytes, as on a full disk, once the signal that says so is
+  // ignored.
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  {
+    const Limited disk(RLIMIT_FSIZE, 64 * 1024);
+    const auto loaded = loadTraces({file}, options);
+    ASSERT_TRUE(loaded) << loaded.error().text();
+    EXPECT_EQ(loaded->trace->eventCount(), 2000u);
+    EXPECT_NE(loaded->cacheNote.find("was not put into the cache"), std::string::npos);
+  }
+  std::signal(SIGXFSZ, before);
+  EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
+  EXPECT_EQ(loadTraces({file}, options)->cacheNote, "");
+  EXPECT_TRUE(loadTraces({file}, options)->fromCache);
 }
 
 }  // namespace
