@@ -45,6 +45,7 @@ struct Conversion {
   std::array<int64_t, kLossReasons> lost{};  // by LossReason
   LogState state = LogState::kOpen;
   bool reachedEnd = false;  // false: killed, or the disk was full
+  int64_t frames = 0;       // whole ones
   int64_t lostBytes = 0;    // behind the last whole frame
   int64_t spanNs = 0;       // from the first to the last record
   int64_t writerCpuNs = 0;

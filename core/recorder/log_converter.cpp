@@ -232,6 +232,7 @@ Result<void> LogConverter::finish(const LogEnd& end, const SessionClock& clock) 
   m_result.ranges = m_ranges.rows();
   m_result.openRanges = m_ranges.openRanges();
   m_result.state = static_cast<LogState>(end.header.state);
+  m_result.frames = end.frames;
   m_result.lostBytes = end.lostBytes;
   m_result.spanNs = m_endNs - m_beginNs;
   for (uint32_t reason = 0; reason < kLossReasons; ++reason) {

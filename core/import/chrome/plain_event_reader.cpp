@@ -66,8 +66,9 @@ const char* containerEnd(const char* at, const char* limit) {
 inline const char* tokenEnd(const char* at) {
   for (;; at += kMaskBytes) {
     const ByteMasks bytes(at);
-    const uint32_t stops = bytes.equal(',') | bytes.equal(' ') | bytes.equal('"') | bytes.opens() |
-                           bytes.closes() | bytes.controlOrNotAscii();
+    const uint32_t stops = bytes.equal(',') | bytes.equal(':') | bytes.equal(' ') |
+                           bytes.equal('"') | bytes.opens() | bytes.closes() |
+                           bytes.controlOrNotAscii();
     if (stops != 0) return at + std::countr_zero(stops);
   }
 }

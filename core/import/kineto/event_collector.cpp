@@ -39,8 +39,23 @@ bool looksLikeCollective(std::string_view kernel) {
 
 }  // namespace
 
-EventCollector::EventCollector()
-    : m_rank(m_builder.addRank({.rank = -1})), m_rows(m_builder, m_rank), m_counters(m_rank) {}
+EventCollector::EventCollector(const trace::Selection& selection)
+    : m_rank(m_builder.addRank({.rank = -1})), m_rows(m_builder, m_rank), m_counters(m_rank) {
+  // A span of time counts from the first event of any kind, which must then be there.
+  if (selection.fromNs || selection.toNs) return;
+  // Calls launch work, and work says which device a rank has: both stay until the end.
+  for (const EventKind kind :
+       {EventKind::kSync, EventKind::kGpuAnnotation, EventKind::kCudaEvent, EventKind::kCpuOp,
+        EventKind::kAnnotation, EventKind::kPythonFunction, EventKind::kOverhead}) {
+    m_unwanted[static_cast<size_t>(kind)] = !selection.takesKind(kind);
+  }
+}
+
+bool EventCollector::isUnwanted(const ChromeEvent& event) const {
+  // Collectives give their arguments to the kernels they launch.
+  return m_unwanted[static_cast<size_t>(categoryOf(event.category).kind)] &&
+         event.name != kCollectiveOp;
+}
 
 void EventCollector::take(const ChromeEvent& event) {
   if (!m_hasDecimals)
@@ -76,6 +91,10 @@ void EventCollector::takeMetadata(const ChromeEvent& event) {
 }
 
 void EventCollector::takeComplete(const ChromeEvent& event) {
+  if (isUnwanted(event)) {
+    m_builder.report().count(Defect::kLeftOutByRequest);
+    return;
+  }
   if (const auto time = chrome::timeOf(event, m_builder.report())) add(event, *time);
 }
 
@@ -252,7 +271,8 @@ void EventCollector::describeRank(const chrome::ChromeDocument& document, const 
 
 Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument& document,
                                                    const std::string& path) {
-  if (m_builder.eventCount() == 0 && m_counters.empty()) {
+  const bool leftOut = m_builder.report().of(Defect::kLeftOutByRequest) > 0;
+  if (m_builder.eventCount() == 0 && m_counters.empty() && !leftOut) {
     return fail(ErrorCode::kInvalidInput,
                 "no events: none of the {} entries of the event array is one", document.entries);
   }

@@ -2,6 +2,7 @@
 // of a TraceBuilder.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -21,7 +22,8 @@ namespace caracal::import::kineto {
 
 class EventCollector {
  public:
-  EventCollector();
+  // Events that `selection` leaves out by their kind, and that no other one needs, are not kept.
+  explicit EventCollector(const trace::Selection& selection);
   // Refers to itself through its rows.
   EventCollector(const EventCollector&) = delete;
   EventCollector& operator=(const EventCollector&) = delete;
@@ -32,6 +34,7 @@ class EventCollector {
                                      const std::string& path);
 
  private:
+  bool isUnwanted(const chrome::ChromeEvent& event) const;
   void takeMetadata(const chrome::ChromeEvent& event);
   void takeComplete(const chrome::ChromeEvent& event);
   void takeInstant(const chrome::ChromeEvent& event);
@@ -55,6 +58,7 @@ class EventCollector {
   void describeRank(const chrome::ChromeDocument& document, const std::string& path);
 
   trace::TraceBuilder m_builder;
+  std::array<bool, trace::kEventKindCount> m_unwanted{};  // by kind
   uint32_t m_rank;
   Rows m_rows;
   Flows m_flows;

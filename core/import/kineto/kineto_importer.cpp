@@ -14,9 +14,9 @@ class KinetoImporter : public Importer {
     return chrome::looksLikeJson(head);
   }
 
-  Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions&,
+  Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions& options,
                                    std::stop_token stop, const Progress& progress) const override {
-    EventCollector collector;
+    EventCollector collector(options.selection);
     const auto sink = [&](const chrome::ChromeEvent& event) { collector.take(event); };
     CARACAL_TRY(document, chrome::readChromeTrace(path, sink, stop, progress));
     return collector.finish(document, path);

@@ -58,6 +58,7 @@ class RecorderLogImporter final : public Importer {
     for (uint32_t rank = 0; rank < builder.rankCount(); ++rank) builder.rank(rank).file = path;
     if (!conversion.reachedEnd) {
       builder.report().count(trace::Defect::kTruncatedInput);
+      builder.report().count(trace::Defect::kRecoveredBlocks, conversion.frames);
       builder.report().notes.emplace_back(
           "the log of a process that was killed or still runs: it ends with its last flush");
     }

@@ -48,6 +48,30 @@ class SelectionTest : public testing::Test {
   int64_t filesLeftOut = 0;
 };
 
+// Kinds that are left out while a file is read, and those that are left out when it has been, are
+// counted together; kernels keep what collectives and calls told of them.
+TEST_F(SelectionTest, kindsLeftOutWhileReadingAreMissedByNobody) {
+  const TemporaryFolder own;
+  const std::string file = own.write("a.json", R"([
+{"ph":"X","cat":"python_function","name":"main","pid":1,"tid":1,"ts":1,"dur":90},
+{"ph":"X","cat":"cpu_op","name":"record_param_comms","pid":1,"tid":1,"ts":2,"dur":9,
+ "args":{"External id":5,"Collective name":"allreduce","In msg nelems":8,"dtype":"Float"}},
+{"ph":"X","cat":"cpu_op","name":"aten::mm","pid":1,"tid":1,"ts":20,"dur":9},
+{"ph":"X","cat":"cuda_runtime","name":"launch","pid":1,"tid":1,"ts":3,"dur":5,"args":{"correlation":1}},
+{"ph":"X","cat":"kernel","name":"ncclKernel","pid":0,"tid":7,"ts":5,"dur":50,
+ "args":{"device":0,"stream":7,"correlation":1,"External id":5}}])");
+  const auto loaded = loadTraces({file}, {.selection = {.kinds = {EventKind::kKernel}}});
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  const trace::Trace& trace = *loaded->trace;
+  ASSERT_EQ(trace.eventCount(), 1u);
+  EXPECT_EQ(trace.args(0)->collective, trace::CollectiveKind::kAllReduce);
+  EXPECT_EQ(trace.args(0)->bytes, 32);
+  EXPECT_EQ(trace.report().of(Defect::kLeftOutByRequest), 4);
+  EXPECT_EQ(trace.report().of(Defect::kGpuWorkWithoutLaunch), 0);
+  const auto none = loadTraces({file}, {.selection = {.kinds = {EventKind::kMemset}}});
+  EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
+}
+
 TEST_F(SelectionTest, filesOfOtherRanksAreNotRead) {
   const auto trace = load({.ranks = {{1, 1}, {5, 9}}});
   EXPECT_EQ(filesLeftOut, 2);

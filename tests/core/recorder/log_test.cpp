@@ -236,6 +236,7 @@ TEST_F(RecorderLog, anUnconvertedLogIsReadAndAConvertedOneLeftAlone) {
   m_folder.write("a.caracal-log", bytes);
   EXPECT_EQ(load()->eventCount(), 1u);
   EXPECT_EQ(load()->report().of(trace::Defect::kTruncatedInput), 1);
+  EXPECT_EQ(load()->report().of(trace::Defect::kRecoveredBlocks), 1);
   ASSERT_TRUE(convert(bytes));
   EXPECT_EQ(load()->ranks().size(), 1u);
   EXPECT_EQ(load()->report().of(trace::Defect::kTruncatedInput), 0);
