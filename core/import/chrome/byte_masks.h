@@ -33,6 +33,9 @@ class ByteMasks {
   uint32_t controlOrNotAscii() const {
     return bits(_mm_cmplt_epi8(m_bytes, _mm_set1_epi8(' ')));
   }
+  uint32_t notAscii() const {
+    return bits(m_bytes);
+  }
 
  private:
   static uint32_t bits(__m128i equal) {
@@ -55,6 +58,9 @@ class ByteMasks {
   }
   uint32_t controlOrNotAscii() const {
     return where([](char byte) { return static_cast<signed char>(byte) < ' '; });
+  }
+  uint32_t notAscii() const {
+    return where([](char byte) { return static_cast<signed char>(byte) < 0; });
   }
 
  private:

@@ -44,6 +44,7 @@ const char* containerEnd(const char* at, const char* limit) {
   int depth = 0;
   while (at < limit) {
     const ByteMasks bytes(at);
+    if (bytes.notAscii() != 0) return nullptr;
     uint32_t stops = bytes.equal('"') | bytes.opens() | bytes.closes();
     const char* next = at + kMaskBytes;
     for (; stops != 0; stops &= stops - 1) {

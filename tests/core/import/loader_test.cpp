@@ -163,12 +163,13 @@ rlim_t addressSpaceInUse() {
   return pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// Events that need memory: each has a name of its own.
-std::string distinctNames(int events) {
+// Events that need memory: each has a long name of its own.
+std::string distinctNames(int events, int letters) {
   std::string text = "[";
   for (int i = 0; i < events; ++i) {
     text += fmt::format(
-        R"({{"ph":"X","cat":"cpu_op","name":"{:0>80}","pid":1,"tid":1,"ts":{},"dur":1}},)", i, i);
+        R"({{"ph":"X","cat":"cpu_op","name":"{:0>{}}","pid":1,"tid":1,"ts":{},"dur":1}},)", i,
+        letters, i);
   }
   return text;
 }
@@ -178,7 +179,7 @@ TEST(Loader, withoutEnoughMemoryItSaysSoAndTheNextLoadWorks) {
   GTEST_SKIP() << "sanitizers take address space of their own";
 #endif
   const TemporaryFolder folder, cache;
-  const std::string file = folder.write("large.json", distinctNames(400'000));
+  const std::string file = folder.write("large.json", distinctNames(70'000, 1000));
   const LoadOptions options{.cache = {.folder = cache.path()}};
   {
     const Limited memory(RLIMIT_AS, addressSpaceInUse() + (rlim_t{24} << 20));
@@ -189,13 +190,13 @@ TEST(Loader, withoutEnoughMemoryItSaysSoAndTheNextLoadWorks) {
   EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
   const auto loaded = loadTraces({file}, options);
   ASSERT_TRUE(loaded) << loaded.error().text();
-  EXPECT_EQ(loaded->trace->eventCount(), 400'000u);
+  EXPECT_EQ(loaded->trace->eventCount(), 70'000u);
   EXPECT_TRUE(loadTraces({file}, options)->fromCache);
 }
 
 TEST(Loader, aFullDiskLeavesTheTraceLoadedAndTheCacheWhole) {
   const TemporaryFolder folder, cache;
-  const std::string file = folder.write("a.json", distinctNames(2000));
+  const std::string file = folder.write("a.json", distinctNames(2000, 80));
   const LoadOptions options{.cache = {.folder = cache.path()}};
   // Writing fails behind this many bytes, as on a full disk, once the signal that says so is
   // ignored.
