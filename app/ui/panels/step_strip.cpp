@@ -130,7 +130,7 @@ void StepStrip::paintEvent(QPaintEvent*) {
   painter.drawText(QRect(kMargin + 3, 3, kCaptionWidth - kMargin, 15), Qt::AlignLeft,
                    tr("%n steps, median %1", nullptr, static_cast<int>(steps))
                        .arg(durationText(m_bars.medianNs)));
-  painter.setPen(colours.mutedText);
+  painter.setPen(colours.warning);  // as its bar
   painter.drawText(QRect(kMargin + 3, 18, kCaptionWidth - kMargin, 15), Qt::AlignLeft,
                    tr("longest %1").arg(durationText(m_bars.longestNs())));
   paintBars(painter, barArea(), colours);

@@ -17,19 +17,21 @@ int64_t edgeAt(const TimeView& view, int pixel) {
   return edge;
 }
 
-// Adds `ns` of something whose style is asked for only if it is the column's largest part so far.
-template <class Style>
-void offer(Column& column, double ns, const Style& style) {
+// Adds `ns` of something; true: it is the column's largest part so far.
+bool offer(Column& column, double ns) {
   column.busyNs += ns;
-  if (column.touched && ns <= column.bestNs) return;
+  if (column.touched && ns <= column.bestNs) return false;
   column.bestNs = ns;
-  column.style = style();
   column.touched = true;
+  return true;
 }
 
 }  // namespace
 
-Columns::Columns(const TimeView& view) : m_view(view), m_columns(static_cast<size_t>(view.width)) {
+Columns::Columns(const TimeView& view)
+    : m_view(view),
+      m_columns(static_cast<size_t>(view.width)),
+      m_largest(static_cast<size_t>(view.width), kNoBlock) {
   m_edges.reserve(m_columns.size() + 1);
   for (int pixel = 0; pixel <= view.width; ++pixel) m_edges.push_back(edgeAt(view, pixel));
 }
@@ -45,41 +47,61 @@ void Columns::addWide(Span span, BlockStyle style) {
   const int last = static_cast<int>(std::min<double>(std::ceil(end), m_view.width)) - 1;
   for (int c = first; c <= last; ++c) {
     const double part = std::min<double>(end, c + 1) - std::max<double>(begin, c);
-    offer(m_columns[static_cast<size_t>(c)], part * m_view.nsPerPixel, [&] { return style; });
+    add(static_cast<size_t>(c), part * m_view.nsPerPixel, style);
   }
   if (begin >= 0 && first < m_view.width && last - first >= kLeastEdgePixels)
     m_columns[static_cast<size_t>(first)].edge = true;
 }
 
+void Columns::add(size_t column, double ns, BlockStyle style) {
+  if (!offer(m_columns[column], ns)) return;
+  m_columns[column].style = style;
+  m_largest[column] = kNoBlock;
+}
+
+void Columns::addNarrow(const Lane::Node& node, size_t column) {
+  const auto busyNs = static_cast<double>(node.busyNs);
+  const int64_t edge = m_edges[column + 1];
+  if (node.endNs <= edge) return add(column, busyNs, node.style);
+  const double before =
+      static_cast<double>(edge - node.beginNs) / static_cast<double>(node.endNs - node.beginNs);
+  add(column, busyNs * before, node.style);
+  add(column + 1, busyNs * (1 - before), node.style);
+}
+
 void Columns::add(const Lane& lane) {
   const auto [first, last] = lane.touching({m_edges.front(), m_edges.back()});
   size_t column = 0;  // of what the walk has reached
-  // Whether all of [beginNs, endNs) is one column.
-  const auto isInOne = [&](int64_t beginNs, int64_t endNs) {
-    if (beginNs < m_edges.front()) return false;
+  const auto goTo = [&](int64_t beginNs) {
     while (column + 1 < m_columns.size() && m_edges[column + 1] <= beginNs) ++column;
-    return endNs <= m_edges[column + 1];
   };
   // A ns can be many columns wide: then only instants take one.
   const bool fine = m_view.nsPerPixel < 1;
   lane.walk(
       first, last,
       [&](const Lane::Node& node) {
-        return (!fine || node.busyNs == 0) && isInOne(node.beginNs, node.endNs);
+        const bool narrow = static_cast<double>(node.endNs - node.beginNs) <= m_view.nsPerPixel;
+        return narrow && node.beginNs >= m_edges.front() && node.endNs <= m_edges.back();
       },
       [&](const Lane::Node& node) {
-        offer(m_columns[column], static_cast<double>(node.busyNs), [&] { return node.style; });
+        goTo(node.beginNs);
+        addNarrow(node, column);
       },
       [&](size_t index) {
         const Span span = lane.span(index);
         const int64_t durationNs = span.lengthNs();
-        if ((fine && durationNs > 0) ||
-            !isInOne(span.beginNs, std::max(span.endNs, span.beginNs + 1))) {
-          return addWide(span, lane.style(index));
-        }
-        offer(m_columns[column], static_cast<double>(durationNs),
-              [&] { return lane.style(index); });
+        if (span.beginNs >= m_edges.front()) goTo(span.beginNs);
+        const bool inOne = span.beginNs >= m_edges.front() && span.endNs <= m_edges[column + 1];
+        if (!inOne || (fine && durationNs > 0)) return addWide(span, lane.style(index));
+        if (offer(m_columns[column], static_cast<double>(durationNs))) m_largest[column] = index;
       });
+  // The style of a column's largest block costs more to find than all else: once, not for every one
+  // that was the largest for a while.
+  for (size_t c = 0; c < m_columns.size(); ++c) {
+    if (m_largest[c] == kNoBlock) continue;
+    m_columns[c].style = lane.style(m_largest[c]);
+    m_largest[c] = kNoBlock;
+  }
 }
 
 double Columns::share(const Column& column) const {

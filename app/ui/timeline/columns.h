@@ -1,8 +1,11 @@
 // Columns: what lies under each pixel column of a lane. The level of detail is decided here: a
 // block wider than a pixel covers its columns, everything under one pixel is merged into that
-// column, and a column that any block touches is never empty.
+// column, and a column that any block touches is never empty. Blocks are taken together where a
+// node of the lane's pyramid is shorter than a column; where one lies across the edge of two, its
+// busy time is divided by time: no column is off by more than that node holds.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "app/ui/timeline/lane.h"
@@ -30,12 +33,18 @@ class Columns {
   double share(const Column& column) const;
 
  private:
+  static constexpr size_t kNoBlock = SIZE_MAX;
+
+  void add(size_t column, double ns, BlockStyle style);
   void addWide(Span span, BlockStyle style);
+  // A node no longer than a column is wide, that begins in `column`: its time is in two at most.
+  void addNarrow(const Lane::Node& node, size_t column);
 
   TimeView m_view;
   // Column c is every whole ns of [m_edges[c], m_edges[c + 1]).
   std::vector<int64_t> m_edges;
   std::vector<Column> m_columns;
+  std::vector<size_t> m_largest;  // while a lane is added: the block that a column's style is of
 };
 
 }  // namespace caracal::ui

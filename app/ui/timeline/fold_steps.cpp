@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "app/ui/timeline/scene_steps.h"
 #include "app/ui/timeline/track_rows.h"
 
 namespace caracal::ui {
@@ -31,15 +32,10 @@ struct PassTimes {
   trace::EventIndex event = trace::kNoIndex;
 };
 
-void sortByTime(std::vector<Block>& blocks) {
-  std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
-    return a.beginNs != b.beginNs ? a.beginNs < b.beginNs : a.endNs > b.endNs;
-  });
-}
-
 class Folder {
  public:
-  Folder(const SceneRun& run, const std::vector<size_t>& steps) : m_source(run), m_steps(steps) {
+  Folder(const SceneRun& run, const std::vector<size_t>& steps)
+      : m_source(run), m_steps(steps), m_profilerSteps(*run.trace) {
     m_scene.folded = true;
     for (const size_t step : steps) {
       SceneRun folded = run;
@@ -137,7 +133,7 @@ class Folder {
       blocks.push_back({begin, std::max(begin, middleOf(times.ends)), times.event,
                         passStyle(std::get<0>(key), std::get<1>(key))});
     }
-    sortByTime(blocks);
+    arrangePasses(blocks);
     return blocks;
   }
 
@@ -148,7 +144,7 @@ class Folder {
       passes.push_back({pass.span.beginNs + shift, pass.span.endNs + shift, pass.event,
                         passStyle(pass.pass, pass.microBatch)});
     }
-    sortByTime(passes);
+    arrangePasses(passes);
     Row row;
     row.run = static_cast<uint32_t>(index);
     row.rankIndex = stage.rankIndex;
@@ -181,7 +177,12 @@ class Folder {
       row.rankIndex = rankIndex;
       row.label = stepLabel(i);
       row.gpuWork = true;
-      row.lanes = workLanes(m_scene.runs[i], rankIndex, spanInTrace(i));
+      row.lanes = workLanes(m_scene.runs[i], rankIndex,
+                            {m_profilerSteps, m_scene.runs[i].stepNumbers.front(), spanInTrace(i)});
+      for (const Lane& lane : row.lanes) {
+        if (!lane.empty())
+          m_scene.range.endNs = std::max(m_scene.range.endNs, lane.span(lane.size() - 1).endNs);
+      }
       push(std::move(row), parent);
     }
   }
@@ -193,6 +194,7 @@ class Folder {
 
   const SceneRun& m_source;
   const std::vector<size_t>& m_steps;
+  const analysis::ProfilerSteps m_profilerSteps;
   Scene m_scene;
 };
 

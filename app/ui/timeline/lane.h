@@ -6,7 +6,7 @@
 // Lanes that are no events (bubbles, passes of a stage) hold their blocks.
 //
 // A node of the pyramid stands for kLeafSize blocks, one of the next level for kFanOut nodes, and
-// so on: 2.7 bytes a block in all. Immutable; safe to read from any thread.
+// so on: 5.3 bytes a block in all. Immutable; safe to read from any thread.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ namespace caracal::ui {
 
 class Lane {
  public:
-  static constexpr size_t kLeafSize = 16;
+  static constexpr size_t kLeafSize = 8;
   static constexpr size_t kFanOut = 4;
   struct Node {
     int64_t beginNs = 0;  // of the first block

@@ -20,9 +20,9 @@ constexpr double kLeastLabelPixels = 22;
 constexpr int kLabelPadding = 3;
 
 QRgb mixed(QRgb below, QRgb above, double share) {
-  const auto channel = [share](int a, int b) {
-    return static_cast<int>(a + (b - a) * share + 0.5);
-  };
+  // Whole numbers: a frame mixes some hundred thousand colours.
+  const int of256 = static_cast<int>(share * 256);
+  const auto channel = [of256](int a, int b) { return a + (((b - a) * of256 + 128) >> 8); };
   return qRgb(channel(qRed(below), qRed(above)), channel(qGreen(below), qGreen(above)),
               channel(qBlue(below), qBlue(above)));
 }
@@ -86,43 +86,51 @@ void TimelineRaster::prepare(const Frame& frame, int width) {
 void TimelineRaster::drawBackground(QRgb background, int top, int bottom, QImage& image) {
   m_line.assign(static_cast<size_t>(image.width()), background);
   for (const int x : m_gridLines) m_line[static_cast<size_t>(x)] = m_theme.grid.rgb();
-  for (int y = std::max(0, top); y < std::min(bottom, image.height()); ++y)
-    std::memcpy(image.scanLine(y), m_line.data(), m_line.size() * sizeof(QRgb));
+  copyLine(top, bottom, image);
 }
 
 void TimelineRaster::draw(const Frame& frame, QImage& image) {
   prepare(frame, image.width());
-  image.fill(m_theme.background);
+  int filledTo = 0;
   const int bottom = frame.scrollY + static_cast<int>(std::ceil(image.height() / m_scale));
   for (size_t i = 0; i < frame.layout.rows.size(); ++i) {
     const PlacedRow& placed = frame.layout.rows[i];
     if (placed.top + placed.height <= frame.scrollY) continue;
     if (placed.top >= bottom) break;
     drawRow(frame, placed, i, image);
+    filledTo = deviceY(frame, placed.top + placed.height);
   }
+  m_line.assign(static_cast<size_t>(image.width()), m_theme.background.rgb());
+  copyLine(filledTo, image.height(), image);
+}
+
+int TimelineRaster::deviceY(const Frame& frame, int contentY) const {
+  return static_cast<int>(std::lround((contentY - frame.scrollY) * m_scale));
+}
+
+void TimelineRaster::copyLine(int top, int bottom, QImage& image) const {
+  for (int y = std::max(0, top); y < std::min(bottom, image.height()); ++y)
+    std::memcpy(image.scanLine(y), m_line.data(), m_line.size() * sizeof(QRgb));
 }
 
 void TimelineRaster::drawRow(const Frame& frame, const PlacedRow& placed, size_t order,
                              QImage& image) {
   const Row& row = frame.scene.rows[placed.row];
-  const auto device = [&](int contentY) {
-    return static_cast<int>(std::lround((contentY - frame.scrollY) * m_scale));
-  };
   const bool header =
       row.kind == RowKind::kRun || row.kind == RowKind::kReplica || row.kind == RowKind::kRank;
   const QRgb background = header           ? m_theme.groupBand.rgb()
                           : order % 2 == 0 ? m_theme.background.rgb()
                                            : m_theme.rowAlternate.rgb();
-  const int top = device(placed.top);
-  const int bottom = device(placed.top + placed.height);
+  const int top = deviceY(frame, placed.top);
+  const int bottom = deviceY(frame, placed.top + placed.height);
   drawBackground(background, top, bottom, image);
   if (placed.lanes.empty()) {
     if (placed.folded) drawUnion(frame, placed, top, bottom - top - 3, background, image);
     return;
   }
   for (const PlacedLane& lane : placed.lanes) {
-    const int laneTop = device(lane.top);
-    const int laneHeight = device(lane.top + lane.height) - laneTop - 1;
+    const int laneTop = deviceY(frame, lane.top);
+    const int laneHeight = deviceY(frame, lane.top + lane.height) - laneTop - 1;
     if (laneTop + laneHeight <= 0 || laneTop >= image.height()) continue;
     const Lane& blocks = row.lanes[lane.lane];
     m_work->clear();
@@ -154,7 +162,7 @@ TimelineRaster::Ink TimelineRaster::inkOf(BlockStyle style, double share, bool e
   }
   const QRgb fill = mixed(background, full, kFaintest + (1 - kFaintest) * share);
   const QRgb edged = edge ? mixed(background, fill, 0.35) : fill;
-  return {edged, mixed(fill, background, 0.6), hatch};
+  return {edged, hatch == Hatch::kNone ? fill : mixed(fill, background, 0.6), hatch};
 }
 
 void TimelineRaster::drawBand(const Row* bubblesOf, int top, int height, QRgb background,

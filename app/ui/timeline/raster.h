@@ -53,7 +53,10 @@ class TimelineRaster {
   };
 
   void prepare(const Frame& frame, int width);
-  // Fills lines [top, bottom) of the image, cut to it, with the background and grid of a row.
+  int deviceY(const Frame& frame, int contentY) const;
+  // Fills lines [top, bottom) of the image, cut to it: with m_line, with a row's background and
+  // grid.
+  void copyLine(int top, int bottom, QImage& image) const;
   void drawBackground(QRgb background, int top, int bottom, QImage& image);
   void drawRow(const Frame& frame, const PlacedRow& placed, size_t order, QImage& image);
   // What m_work holds, and the bubbles of a row below it; `bubblesOf` may be null.

@@ -20,18 +20,6 @@ using trace::EventKind;
 // several runs are compared, which are to be seen below each other.
 constexpr size_t kMostOpenGroups = 4;
 
-// Op-level tracers stamp a pass's start before the one before it has ended, by microseconds. Drawn
-// exactly, every such pair would take a second lane: the later block starts where the earlier ends
-// instead, when that moves it by no more than a hundredth. The details panel tells the exact times.
-void closeStampingOverlaps(std::vector<Block>& blocks) {
-  for (size_t i = 1; i < blocks.size(); ++i) {
-    const Block& before = blocks[i - 1];
-    const int64_t overlap = before.endNs - blocks[i].beginNs;
-    const int64_t shorter = std::min(before.durationNs(), blocks[i].durationNs());
-    if (overlap > 0 && overlap * 100 <= shorter) blocks[i].beginNs = before.endNs;
-  }
-}
-
 class RunRows {
  public:
   RunRows(Scene& scene, uint32_t run, Grouping grouping, RankRows rankRows)
@@ -123,10 +111,7 @@ class RunRows {
                           pass.event, passStyle(pass.pass, pass.microBatch)});
       }
     }
-    std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
-      return a.beginNs != b.beginNs ? a.beginNs < b.beginNs : a.endNs > b.endNs;
-    });
-    closeStampingOverlaps(blocks);
+    arrangePasses(blocks);
     return blocks;
   }
 

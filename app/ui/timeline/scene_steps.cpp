@@ -57,4 +57,16 @@ void takeSteps(SceneRun& run) {
   if (run.steps.empty()) takeAnnotatedSteps(run);
 }
 
+void arrangePasses(std::vector<Block>& blocks) {
+  std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
+    return a.beginNs != b.beginNs ? a.beginNs < b.beginNs : a.endNs > b.endNs;
+  });
+  for (size_t i = 1; i < blocks.size(); ++i) {
+    const Block& before = blocks[i - 1];
+    const int64_t overlap = before.endNs - blocks[i].beginNs;
+    const int64_t shorter = std::min(before.durationNs(), blocks[i].durationNs());
+    if (overlap > 0 && overlap * 100 <= shorter) blocks[i].beginNs = before.endNs;
+  }
+}
+
 }  // namespace caracal::ui

@@ -13,4 +13,10 @@ inline Span shifted(Span span, int64_t byNs) {
 // that has any ("ProfilerStep#7", "step:7"). REQUIRES trace, model and shiftNs.
 void takeSteps(SceneRun& run);
 
+// Sorts passes for spreadOverLanes(). Op-level tracers stamp a pass's start before the one before
+// it has ended, by microseconds. Drawn exactly, every such pair would take a second lane: the later
+// block starts where the earlier ends instead, when that moves it by no more than a hundredth. The
+// details panel tells the exact times.
+void arrangePasses(std::vector<Block>& blocks);
+
 }  // namespace caracal::ui

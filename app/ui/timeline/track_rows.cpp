@@ -174,6 +174,25 @@ std::optional<std::vector<Row>> trackRows(const SceneRun& run, uint32_t rankInde
   return rows;
 }
 
+// Streams run in the order of launches: the events of a step lie side by side, and none of it
+// begins before the step does.
+TrackPart partOfStep(const trace::Trace& trace, const Track& track, const WorkOfStep& step) {
+  const EventIndex end = track.firstEvent + track.eventCount;
+  enum class Place { kBefore, kInside, kBehind };
+  const auto placeOf = [&](EventIndex e) {
+    const int32_t number = step.steps.stepOf(track.rank, e);
+    if (number < 0) return trace.beginNs(e) < step.span.endNs ? Place::kInside : Place::kBehind;
+    return number < step.number    ? Place::kBefore
+           : number == step.number ? Place::kInside
+                                   : Place::kBehind;
+  };
+  EventIndex first = firstFrom(trace, track, step.span.beginNs);
+  while (first < end && placeOf(first) == Place::kBefore) ++first;
+  EventIndex last = first;
+  while (last < end && placeOf(last) == Place::kInside) ++last;
+  return {track, first, last};
+}
+
 }  // namespace
 
 std::optional<RankRows> rowsOfRanks(const SceneRun& run, const std::stop_token& stop,
@@ -200,14 +219,13 @@ std::optional<RankRows> rowsOfRanks(const SceneRun& run, const std::stop_token& 
   return rows;
 }
 
-std::vector<Lane> workLanes(const SceneRun& run, uint32_t rankIndex, Span traceSpan) {
+std::vector<Lane> workLanes(const SceneRun& run, uint32_t rankIndex, const WorkOfStep& step) {
   std::vector<Lane> all;
   const trace::Trace& trace = *run.trace;
   for (const trace::TrackIndex t : tracksOf(trace, rankIndex)) {
     const Track& track = trace.tracks()[t];
     if (!isWorkTrack(track)) continue;
-    const TrackPart part{track, firstFrom(trace, track, traceSpan.beginNs),
-                         firstFrom(trace, track, traceSpan.endNs)};
+    const TrackPart part = partOfStep(trace, track, step);
     TrackLanes lanes(part);
     for (EventIndex e = part.first; e < part.last; ++e) lanes.add(e, trace.kind(e), trace.span(e));
     for (Lane& lane : lanes.take(Part::kMain, run.events)) all.push_back(std::move(lane));

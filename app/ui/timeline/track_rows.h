@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/ui/timeline/scene.h"
+#include "core/analysis/profiler_steps.h"
 
 namespace caracal::ui {
 
@@ -16,8 +17,14 @@ using RankRows = std::vector<std::vector<Row>>;
 // Reads every event, ranks in parallel. Nothing: stopped.
 std::optional<RankRows> rowsOfRanks(const SceneRun& run, const std::stop_token& stop,
                                     const Progress& progress);
-// The work of a rank's GPU streams and schedule lanes that begins in `traceSpan` (trace time), a
-// lane or more a track.
-std::vector<Lane> workLanes(const SceneRun& run, uint32_t rankIndex, Span traceSpan);
+// A step to take the work of: by its number where launches tell it, else by its time.
+struct WorkOfStep {
+  const analysis::ProfilerSteps& steps;
+  int32_t number = 0;
+  Span span;  // trace time
+};
+// The work of a rank's GPU streams and schedule lanes in a step, a lane or more a track. What the
+// step launched is its work, also where the GPU does it later.
+std::vector<Lane> workLanes(const SceneRun& run, uint32_t rankIndex, const WorkOfStep& step);
 
 }  // namespace caracal::ui

@@ -74,6 +74,34 @@ TEST(FoldSteps, withoutPassesEveryRankShowsItsGpuWorkStepByStep) {
   }
 }
 
+TEST(FoldSteps, workBelongsToTheStepThatLaunchedIt) {
+  trace::TraceBuilder builder;
+  builder.addRank({});
+  builder.addTrack({.kind = trace::TrackKind::kCpuThread, .label = "thread"});
+  builder.addTrack({.kind = trace::TrackKind::kGpuStream, .label = "stream"});
+  for (int step = 0; step < 3; ++step) {
+    const int64_t begin = 1000 * step;
+    builder.add({0, trace::EventKind::kAnnotation,
+                 builder.intern("ProfilerStep#" + std::to_string(step)), begin, 900});
+    for (int k = 0; k < 2; ++k) {
+      const auto id = static_cast<uint64_t>(2 * step + k + 1);
+      builder.add({0, trace::EventKind::kRuntime, builder.intern("cudaLaunchKernel"),
+                   begin + 100 * k, 50, id});
+      // The GPU is half a step behind, and more.
+      builder.add(
+          {1, trace::EventKind::kKernel, builder.intern("gemm"), begin + 700 + 600 * k, 400, id});
+    }
+  }
+  const auto scene = test::sceneOf(std::move(builder).finish());
+  const auto folded = foldSteps(*scene, {0, {0, 1, 2}});
+  for (uint32_t step = 0; step < 3; ++step) {
+    ASSERT_EQ(folded->rows[2 + step].lanes.size(), 1U);
+    EXPECT_EQ(spansOf(folded->rows[2 + step].lanes[0]),
+              (std::vector<Span>{{700, 1100}, {1300, 1700}}));
+  }
+  EXPECT_EQ(folded->range, (Span{0, 1700}));
+}
+
 TEST(FoldSteps, tooManyStepsAreThinnedEvenlyAndAStopIsHeeded) {
   const auto scene = test::sceneOf(test::drawPipeline(2, 3, 40));
   std::vector<size_t> all(40);
