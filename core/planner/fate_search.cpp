@@ -5,7 +5,7 @@
 namespace caracal::planner {
 
 FateSearch::FateSearch(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps,
-                       int64_t budgetBytes, WindowCosts* costs, std::stop_token stop)
+                       int64_t budgetBytes, WindowCosts* costs, MixStop stop)
     : m_table(problem, model),
       m_budgetBytes(budgetBytes),
       m_stop(std::move(stop)),
@@ -129,7 +129,7 @@ bool FateSearch::next(int64_t nodeLimit, Found& found) {
       return true;
     }
     constexpr int64_t kPollEvery = 256;
-    if (nodes() >= nodeLimit || (m_polls++ % kPollEvery == 0 && m_stop.stop_requested())) {
+    if (nodes() >= nodeLimit || (m_polls++ % kPollEvery == 0 && m_stop.requested())) {
       m_stopped = true;
       return false;
     }

@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <queue>
-#include <stop_token>
 #include <vector>
 
 #include "core/planner/fate_prices.h"
@@ -23,7 +22,7 @@ class FateSearch {
   // `costs`: of the stage's windows, where it holds one kind of layer; else null. REQUIRES that it
   // outlives this.
   FateSearch(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps,
-             int64_t budgetBytes, WindowCosts* costs, std::stop_token stop);
+             int64_t budgetBytes, WindowCosts* costs, MixStop stop);
 
   // What every policy with these fates costs at least; ordered by objective, then recomputation.
   struct Bound {
@@ -64,7 +63,7 @@ class FateSearch {
 
   FateTable m_table;
   int64_t m_budgetBytes;
-  std::stop_token m_stop;
+  MixStop m_stop;
   PooledWindows m_windows;
   WindowCosts* m_costs;
   FatePrices m_prices;

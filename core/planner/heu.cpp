@@ -38,7 +38,7 @@ struct Choice {
 
 class HeuPlanner {
  public:
-  HeuPlanner(const profile::Profile& profile, const plan::Plan& skeleton, std::stop_token stop)
+  HeuPlanner(const profile::Profile& profile, const plan::Plan& skeleton, MixStop stop)
       : m_profile(profile),
         m_skeleton(skeleton),
         m_pipeline(profile, skeleton),
@@ -47,7 +47,7 @@ class HeuPlanner {
   Result<Candidate> run() {
     m_waiting = optima(Waits::kOfThePipeline);
     m_alone = m_pipeline.nobodyWaits() ? m_waiting : optima(Waits::kNone);
-    if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (m_stop.token.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
     if (!m_waiting.found() && m_waiting.complete()) return infeasible();
     Candidate candidate;
     const bool complete = m_waiting.complete() && m_alone.complete();
@@ -56,7 +56,8 @@ class HeuPlanner {
     consider(m_alone, Origin::kOptima);
     considerBaselines();
     if (complete) considerSmallerBudgets();
-    if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (m_stop.token.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (m_best.stages.empty()) consider(leastMemory(), Origin::kLeastMemory);
     if (m_best.stages.empty()) return outOfNodes();
     candidate.status = !complete                     ? PlanStatus::kTimeLimit
                        : m_origin == Origin::kOptima ? PlanStatus::kOptimal
@@ -67,7 +68,7 @@ class HeuPlanner {
   }
 
  private:
-  enum class Origin : uint8_t { kOptima, kBaseline, kSmallerBudget };
+  enum class Origin : uint8_t { kOptima, kBaseline, kSmallerBudget, kLeastMemory };
 
   enum class Waits : uint8_t { kOfThePipeline, kNone };
 
@@ -101,7 +102,7 @@ class HeuPlanner {
   }
 
   void consider(const Choice& choice, Origin origin) {
-    if (!choice.found()) return;
+    if (!choice.found() || choice.peakBytes() > m_pipeline.budgetBytes()) return;
     const int64_t stepNs = m_pipeline.stepNs(choice.times());
     if (stepNs >= m_best.stepNs) return;
     m_best = choice;
@@ -147,13 +148,20 @@ class HeuPlanner {
     }
   }
 
-  Candidate infeasible() const {
+  // Not cut short by a time limit: where nothing else is found, it is what there is.
+  Choice leastMemory() const {
     Choice least;
     for (size_t s = 0; s < m_pipeline.size(); ++s) {
       HeuRequest request;
       request.goal = HeuGoal::kLeastMemory;
-      least.stages.push_back(searchHeu(m_pipeline.stage(s), m_pipeline.noGaps(s), request, m_stop));
+      least.stages.push_back(
+          searchHeu(m_pipeline.stage(s), m_pipeline.noGaps(s), request, {m_stop.token}));
     }
+    return least;
+  }
+
+  Candidate infeasible() const {
+    Choice least = leastMemory();
     least.stepNs = m_pipeline.stepNs(least.times());
     Candidate candidate;
     candidate.status = PlanStatus::kInfeasible;
@@ -190,8 +198,11 @@ class HeuPlanner {
   }
 
   void addNotes(bool complete, Candidate& candidate) const {
-    if (!complete)
+    if (m_stop.requested()) {
+      endedByTimeLimit(candidate);
+    } else if (!complete) {
       candidate.notes.push_back("the search ended at its node limit; a better policy may exist");
+    }
     if (m_origin == Origin::kBaseline) {
       candidate.notes.push_back(
           "a plain baseline makes the whole step shorter than the stages' own optima");
@@ -206,7 +217,7 @@ class HeuPlanner {
   const profile::Profile& m_profile;
   const plan::Plan& m_skeleton;
   PipelineModel m_pipeline;
-  std::stop_token m_stop;
+  MixStop m_stop;
   Choice m_waiting, m_alone;  // the stages' optima with their waits, and with none
   Choice m_best;
   Origin m_origin = Origin::kOptima;
@@ -215,8 +226,8 @@ class HeuPlanner {
 }  // namespace
 
 Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                               std::stop_token stop) {
-  return HeuPlanner(profile, skeleton, std::move(stop)).run();
+                               const MixStop& stop) {
+  return HeuPlanner(profile, skeleton, stop).run();
 }
 
 }  // namespace caracal::planner

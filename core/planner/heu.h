@@ -1,10 +1,9 @@
 // HEU for a whole pipeline: each stage's best policy (heu_search.h), judged by the simulated step.
 #pragma once
 
-#include <stop_token>
-
 #include "core/base/result.h"
 #include "core/planner/candidate.h"
+#include "core/planner/mix_stop.h"
 
 namespace caracal::planner {
 
@@ -16,7 +15,9 @@ namespace caracal::planner {
 // partition. Status kOptimal: every stage's search was exhaustive and the plan consists of its
 // stages' optima (objective: heu_search.h) at this budget; only where stepNs equals boundNs is that
 // also the shortest possible step.
+// kTimeLimit: a search ended early; the plan is the best of what was found until then, the
+// baselines, and what needs least memory.
 Result<Candidate> heuCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                               std::stop_token stop = {});
+                               const MixStop& stop = {});
 
 }  // namespace caracal::planner

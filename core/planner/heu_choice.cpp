@@ -3,14 +3,18 @@
 namespace caracal::planner {
 
 StageChoice heuChoice(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes,
-                      const std::stop_token& stop) {
+                      const MixStop& stop) {
   constexpr int64_t kNodes = 200'000;
   HeuPolicy found = searchHeu(model, gaps, {budgetBytes, HeuGoal::kLeastTime, kNodes}, stop);
-  const bool fits = found.found;
-  if (!fits) found = searchHeu(model, gaps, {kNoLimit, HeuGoal::kLeastMemory, kNodes}, stop);
+  bool complete = found.complete;
+  if (!found.found) {
+    // Out of time, too: something must be returned.
+    found = searchHeu(model, gaps, {kNoLimit, HeuGoal::kLeastMemory, kNodes}, {stop.token});
+    complete &= found.complete;
+  }
   StageChoice choice = choiceOf(model, found.policies);
-  choice.fits = fits;
-  choice.complete = found.complete;
+  choice.fits = found.peakBytes <= budgetBytes;
+  choice.complete = complete;
   return choice;
 }
 

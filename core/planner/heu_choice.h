@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <stop_token>
 
 #include "core/planner/heu_search.h"
 #include "core/planner/stage_choice.h"
@@ -10,8 +9,8 @@
 namespace caracal::planner {
 
 // The optimum; where nothing fits, what needs least memory. Searches at most as long as layers of
-// today's operators need, then returns what it has: complete is false.
+// today's operators need, or until stopped, then returns what it has: complete is false.
 StageChoice heuChoice(const StageModel& model, const StageGaps& gaps, int64_t budgetBytes,
-                      const std::stop_token& stop = {});
+                      const MixStop& stop = {});
 
 }  // namespace caracal::planner

@@ -9,7 +9,7 @@ namespace caracal::planner {
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                    double timeLimitSeconds, std::stop_token stop) {
   const MixStop mixStop = stopAfter(timeLimitSeconds, stop);
-  CARACAL_TRY(heu, heuCandidate(profile, skeleton, stop));
+  CARACAL_TRY(heu, heuCandidate(profile, skeleton, mixStop));
   heu.boundNs = 0;  // it holds for layers that do not differ
   if (!heu.feasible()) return heu;
   if (heu.status == PlanStatus::kOptimal) heu.status = PlanStatus::kFeasible;
@@ -19,7 +19,8 @@ Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::
   };
   MixedPlan mixed = mixStages(pipeline, heu, search, kQuickMix, mixStop);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
-  if (mixStop.requested()) endedByTimeLimit(mixed.candidate);
+  if (mixStop.requested() && mixed.candidate.status != PlanStatus::kTimeLimit)
+    endedByTimeLimit(mixed.candidate);
   return std::move(mixed.candidate);
 }
 

@@ -12,8 +12,7 @@ namespace caracal::planner {
 // Starts from HEU's plan and mixes policies inside each stage (stage_mix.h) as long as that
 // shortens what recomputation adds to the stage and fits the budget. Never slower than HEU's plan,
 // and feasible exactly when HEU is. A heuristic: no claim about better plans, no bound (opt.h has
-// one). Status kTimeLimit: timeLimitSeconds of wall time (0: none) were over before the mixing was;
-// HEU's own search is not cut short.
+// one). Status kTimeLimit: timeLimitSeconds of wall time (0: none) were over before the search was.
 Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                    double timeLimitSeconds, std::stop_token stop = {});
 

@@ -44,8 +44,7 @@ class PendingQueue {
 
 class HeuSearch {
  public:
-  HeuSearch(const StageModel& model, const StageGaps& gaps, const HeuRequest& request,
-            std::stop_token stop)
+  HeuSearch(const StageModel& model, const StageGaps& gaps, const HeuRequest& request, MixStop stop)
       : m_model(model),
         m_gaps(gaps),
         m_problem(model, gaps),
@@ -96,7 +95,7 @@ class HeuSearch {
   // The same for one kind of layer, where the windows can be searched by cost: best first over
   // fates and their windows alike, so that the first policy that fits is the optimum.
   void searchWindows() {
-    WindowCosts costs(m_problem, m_model, m_gaps);
+    WindowCosts costs(m_problem, m_model, m_gaps, m_request.nodeLimit, m_stop);
     FateSearch search(m_problem, m_model, m_gaps, m_request.budgetBytes, &costs, m_stop);
     WindowSearch windows(m_problem, m_model, search.table(), costs, m_request.budgetBytes);
     PendingQueue queue;
@@ -104,17 +103,18 @@ class HeuSearch {
     const auto otherNodes = [&] { return costs.nodes() + windows.nodes(); };
     const auto fetch = [&] { return search.next(m_request.nodeLimit - otherNodes(), next); };
     bool more = fetch();
-    while (!m_best.found && !search.stopped() && (more || !queue.empty())) {
+    while (!m_stopped && !m_best.found && !search.stopped() && (more || !queue.empty())) {
       if (more && (queue.empty() || next.bound <= queue.least())) {
         queue.push(windows.open(std::move(next)));
         more = fetch();
         continue;
       }
-      m_stopped |= m_stop.stop_requested() || search.nodes() + otherNodes() > m_request.nodeLimit;
+      m_stopped |= m_stop.requested() || search.nodes() + otherNodes() > m_request.nodeLimit;
       if (m_stopped) break;
       WindowSearch::Pending pending = queue.pop();
       if (windows.advance(pending, m_best) == WindowSearch::Outcome::kNotYet)
         queue.push(std::move(pending));
+      m_stopped |= costs.stopped();
     }
     m_best.nodes = search.nodes() + otherNodes();
     m_stopped |= search.stopped();
@@ -158,7 +158,7 @@ class HeuSearch {
   bool mustStop() {
     constexpr int64_t kPollEvery = 1024;
     if (++m_best.nodes > m_request.nodeLimit) m_stopped = true;
-    if (m_best.nodes % kPollEvery == 0 && m_stop.stop_requested()) m_stopped = true;
+    if (m_best.nodes % kPollEvery == 0 && m_stop.requested()) m_stopped = true;
     return m_stopped;
   }
 
@@ -269,7 +269,7 @@ class HeuSearch {
   const StageGaps& m_gaps;
   HeuProblem m_problem;
   HeuRequest m_request;
-  std::stop_token m_stop;
+  MixStop m_stop;
   Rows m_used;
   std::vector<KindLoad> m_loads;           // per kind
   KindPolicies m_policies;                 // the partial assignment
@@ -299,8 +299,8 @@ StageGaps noGapsOf(const StageModel& model) {
 }
 
 HeuPolicy searchHeu(const StageModel& model, const StageGaps& gaps, const HeuRequest& request,
-                    std::stop_token stop) {
-  return HeuSearch(model, gaps, request, std::move(stop)).run();
+                    const MixStop& stop) {
+  return HeuSearch(model, gaps, request, stop).run();
 }
 
 }  // namespace caracal::planner

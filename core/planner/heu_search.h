@@ -11,9 +11,9 @@
 
 #include <cstdint>
 #include <limits>
-#include <stop_token>
 
 #include "core/planner/gradient_gaps.h"
+#include "core/planner/mix_stop.h"
 #include "core/planner/stage_model.h"
 
 namespace caracal::planner {
@@ -50,7 +50,8 @@ struct HeuPolicy {
 // What a policy costs: the objective above.
 int64_t objectiveNs(const StageModel& model, const StageGaps& gaps, const PassTimes& times);
 
+// Ends early, with what it has, when asked to or out of time: then `complete` is false.
 HeuPolicy searchHeu(const StageModel& model, const StageGaps& gaps, const HeuRequest& request,
-                    std::stop_token stop = {});
+                    const MixStop& stop = {});
 
 }  // namespace caracal::planner

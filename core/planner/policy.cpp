@@ -6,16 +6,10 @@
 #include <utility>
 
 #include "core/plan/schedule.h"
-#include "core/planner/baselines.h"
-#include "core/planner/heu.h"
-#include "core/planner/heu_plus.h"
 #include "core/planner/offload_search.h"
-#include "core/planner/operator_budget.h"
-#include "core/planner/opt.h"
 #include "core/planner/partition.h"
 #include "core/planner/planned_partitions.h"
-#include "core/planner/scheduled_plan.h"
-#include "core/planner/stage_solver.h"
+#include "core/planner/policy_entries.h"
 #include "core/profile/profile_json.h"
 #include "core/sim/simulator.h"
 
@@ -32,167 +26,6 @@ Result<void> checkRequest(const profile::Profile& profile, const PlanRequest& re
                 "without offload");
   }
   return {};
-}
-
-enum class Schedules : uint8_t { kAny, k1F1B };
-
-struct PolicyEntry {
-  PolicyInfo info;
-  Schedules schedules;
-  MakeCandidate make;
-};
-
-Result<Candidate> makeBaseline(const PlanningTask& task, plan::Plan skeleton) {
-  CARACAL_TRY(baseline, baselineFromName(task.request.policy));
-  return baselineCandidate(task.profile, *baseline, std::move(skeleton), task.stop);
-}
-
-// One selection for the whole job: the largest fraction under which every device fits, supposing
-// that more saved bytes never need less memory.
-Result<Candidate> makeKnapsackByFraction(const PlanningTask& task, const plan::Plan& skeleton) {
-  const OperatorBudgetPolicy knapsack(task.profile);
-  const auto candidateAt = [&](size_t fraction) {
-    plan::Plan plan = skeleton;
-    applyPolicies(task.profile, knapsack.policiesAt(knapsack.fractions()[fraction]), plan);
-    return simulatedCandidate(task.profile, std::move(plan), task.stop);
-  };
-  CARACAL_TRY(best, candidateAt(0));
-  size_t fits = 0;
-  for (size_t beyond = knapsack.fractions().size(); best.feasible() && beyond - fits > 1;) {
-    const size_t middle = fits + (beyond - fits) / 2;
-    CARACAL_TRY(tried, candidateAt(middle));
-    if (!tried.feasible()) {
-      beyond = middle;
-      continue;
-    }
-    fits = middle;
-    best = std::move(tried);
-  }
-  return best;
-}
-
-std::vector<StageChoice> choicesOf(StageSolver& solver, const plan::Plan& skeleton) {
-  std::vector<StageChoice> choices;
-  for (size_t s = 0; s < skeleton.stages.size(); ++s) {
-    const plan::StagePlan& stage = skeleton.stages[s];
-    choices.push_back(solver.solve(static_cast<int32_t>(s), stage.firstLayer, stage.layerCount()));
-  }
-  return choices;
-}
-
-Result<Candidate> makeStagewise(const PlanningTask& task, plan::Plan skeleton) {
-  StageSolver solver(task.profile, task.request.policy, skeleton.stages.front().budgetBytes,
-                     task.stop);
-  std::vector<StageChoice> choices = choicesOf(solver, skeleton);
-  if (task.stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
-  return candidateOf(task.profile, std::move(skeleton), std::move(choices));
-}
-
-Result<Candidate> makeKnapsack(const PlanningTask& task, plan::Plan skeleton) {
-  return task.is1F1B() ? makeStagewise(task, std::move(skeleton))
-                       : makeKnapsackByFraction(task, skeleton);
-}
-
-Result<Candidate> makeCheckmate(const PlanningTask& task, plan::Plan skeleton) {
-  if (!task.is1F1B())
-    return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kCheckmate, task.stop);
-  CARACAL_TRY(candidate, makeStagewise(task, std::move(skeleton)));
-  if (!candidate.feasible()) return candidate;
-  if (candidate.notes.empty()) {  // the search was complete
-    candidate.status = PlanStatus::kOptimal;
-    candidate.boundNs = candidate.stepNs;
-  } else {
-    candidate.status = PlanStatus::kTimeLimit;
-  }
-  return candidate;
-}
-
-Result<Candidate> makeHeu(const PlanningTask& task, plan::Plan skeleton) {
-  if (!task.is1F1B())
-    return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kHeu, task.stop);
-  return heuCandidate(task.profile, skeleton, task.stop);
-}
-
-Result<Candidate> makeHeuPlus(const PlanningTask& task, plan::Plan skeleton) {
-  if (!task.is1F1B())
-    return scheduledCandidate(task.profile, skeleton, ChunkPolicy::kHeuPlus, task.stop);
-  return heuPlusCandidate(task.profile, skeleton, task.request.timeLimitSeconds, task.stop);
-}
-
-Result<Candidate> makeOpt(const PlanningTask& task, plan::Plan skeleton) {
-  return optCandidate(task.profile, skeleton, task.request.timeLimitSeconds, task.stop);
-}
-
-const std::vector<PolicyEntry>& entries() {
-  static const std::vector<PolicyEntry> kEntries{
-      {{"none", "Keep every tensor that backward needs; nothing is recomputed."},
-       Schedules::kAny,
-       &makeBaseline},
-      {{"full", "Keep only each layer's input and run the layer again before its backward."},
-       Schedules::kAny,
-       &makeBaseline},
-      {{"selective", "Recompute the attention core, keep the rest."},
-       Schedules::kAny,
-       &makeBaseline},
-      {{"uniform:N", "As full, keeping only the input of every N-th layer of a stage."},
-       Schedules::kAny,
-       &makeBaseline},
-      {{"block:N", "Recompute the first N layers of each stage fully, keep the others."},
-       Schedules::kAny,
-       &makeBaseline},
-      {{"knapsack",
-        "Save the operators that take longest per byte under a memory budget, as PyTorch does."},
-       Schedules::kAny,
-       &makeKnapsack},
-      {{"checkmate", "Recompute as little as the memory allows, on demand; exact per stage."},
-       Schedules::kAny,
-       &makeCheckmate},
-      {{"heu",
-        "Choose per tensor: keep it, rebuild it in a communication window, or on demand; exact per "
-        "stage."},
-       Schedules::kAny,
-       &makeHeu},
-      {{"heu+", "As heu, but the layers of a stage may differ: memory that is left over is used."},
-       Schedules::kAny,
-       &makeHeuPlus},
-      {{"opt", "As heu+, searched thoroughly, with a proven bound on the step."},
-       Schedules::k1F1B,
-       &makeOpt},
-  };
-  return kEntries;
-}
-
-// "uniform:2" is an instance of "uniform:N".
-bool isInstanceOf(std::string_view policy, std::string_view listed) {
-  if (!listed.ends_with(":N")) return policy == listed;
-  const std::string_view family = listed.substr(0, listed.size() - 2);
-  return policy == family || (policy.starts_with(family) && policy[family.size()] == ':');
-}
-
-std::string namesOf(std::optional<Schedules> schedules) {
-  std::string names;
-  for (const PolicyEntry& entry : entries()) {
-    if (schedules && entry.schedules != *schedules) continue;
-    names += (names.empty() ? "" : ", ") + std::string(entry.info.name);
-  }
-  return names;
-}
-
-Result<MakeCandidate> makerOf(const PlanningTask& task) {
-  const std::string& policy = task.request.policy;
-  for (const PolicyEntry& entry : entries()) {
-    if (!isInstanceOf(policy, entry.info.name)) continue;
-    if (const auto baseline = baselineFromName(policy); !baseline)
-      return tl::unexpected(baseline.error());
-    if (entry.schedules == Schedules::k1F1B && !task.is1F1B()) {
-      return fail(ErrorCode::kUnsupported,
-                  "policy {} proves its bound with the passes of 1F1B and cannot plan {}; {} can",
-                  policy, plan::toText(task.schedule.name), namesOf(Schedules::kAny));
-    }
-    return entry.make;
-  }
-  return fail(ErrorCode::kInvalidInput, "unknown policy `{}`; known are {}", policy,
-              namesOf(std::nullopt));
 }
 
 std::string partitionNote(const PlanRequest& request, const plan::Plan& plan) {
@@ -292,7 +125,7 @@ Result<Candidate> withOffload(const PlanningTask& task, Candidate candidate) {
 const std::vector<PolicyInfo>& policies() {
   static const std::vector<PolicyInfo> kPolicies = [] {
     std::vector<PolicyInfo> infos;
-    for (const PolicyEntry& entry : entries()) infos.push_back(entry.info);
+    for (const PolicyEntry& entry : policyEntries()) infos.push_back(entry.info);
     return infos;
   }();
   return kPolicies;
@@ -336,13 +169,15 @@ Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest&
   const int64_t budgetBytes =
       request.budgetBytes > 0 ? request.budgetBytes : profile.memory.capacityBytes;
   const PlanningTask task{profile, request, schedule, budgetBytes, stop};
-  CARACAL_TRY(make, makerOf(task));
+  const std::string& policy = request.policy;
+  CARACAL_TRY(make, makerOf(policy, task));
   // Where partitions are searched by planning each of them, heu says what heu+ would make of it.
-  const MakeCandidate quick = make == &makeHeuPlus ? &makeHeu : make;
+  CARACAL_TRY(quick, makerOf(policy == "heu+" ? "heu" : policy, task));
   CARACAL_TRY(partitions, partitionsFor(task, quick, progress));
   // opt takes long: heu+ says which partition it is for.
-  const bool manyForOpt = make == &makeOpt && partitions.size() > 1;
-  CARACAL_TRY(best, bestOf(task, manyForOpt ? &makeHeuPlus : make, partitions, progress));
+  const bool manyForOpt = policy == "opt" && partitions.size() > 1;
+  CARACAL_TRY(first, makerOf(manyForOpt ? "heu+" : policy, task));
+  CARACAL_TRY(best, bestOf(task, first, partitions, progress));
   if (manyForOpt) {
     CARACAL_TRY(thorough, make(task, skeletonOf(task, best.plan.partition())));
     best = std::move(thorough);

@@ -32,7 +32,7 @@ struct Trial {
 class MemorySharing {
  public:
   MemorySharing(const profile::Profile& profile, const plan::Plan& skeleton,
-                const ScheduleModel& model, std::stop_token stop)
+                const ScheduleModel& model, MixStop stop)
       : m_profile(profile),
         m_skeleton(skeleton),
         m_model(model),
@@ -45,7 +45,7 @@ class MemorySharing {
     constexpr int kHalvings = 10;
     const CheckmatePolicy checkmate(m_profile);
     const ChooseChunk choose = [&](size_t chunk, int64_t budgetBytes) {
-      return checkmate.solve(m_model.chunk(chunk), budgetBytes, m_stop);
+      return checkmate.solve(m_model.chunk(chunk), budgetBytes, m_stop.token);
     };
     m_most = everyChunk(choose, kNoLimit);
     CARACAL_TRY(most, simulated(m_most));
@@ -86,7 +86,7 @@ class MemorySharing {
 
   Result<void> halve(const ChooseChunk& choose, int times, std::vector<Range>& ranges,
                      std::vector<StageChoice>& best) const {
-    for (int step = 0; step < times; ++step) {
+    for (int step = 0; step < times && !m_stop.requested(); ++step) {
       for (Range& range : ranges) range.tried = (range.fits + range.exceeds) / 2;
       CARACAL_TRY(trial, trialOf(choose, ranges, best));
       keepWhatFits(trial, ranges, best);
@@ -133,10 +133,10 @@ class MemorySharing {
   }
 
   Result<Trial> simulated(std::vector<StageChoice> chunks) const {
-    if (m_stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (m_stop.token.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
     plan::Plan plan = m_skeleton;
     for (size_t c = 0; c < chunks.size(); ++c) plan.stages[c].layers = chunks[c].layers;
-    CARACAL_TRY(candidate, simulatedCandidate(m_profile, std::move(plan), m_stop));
+    CARACAL_TRY(candidate, simulatedCandidate(m_profile, std::move(plan), m_stop.token));
     return Trial{std::move(chunks), std::move(candidate)};
   }
 
@@ -144,7 +144,7 @@ class MemorySharing {
   const plan::Plan& m_skeleton;
   const ScheduleModel& m_model;
   int64_t m_budgetBytes;
-  std::stop_token m_stop;
+  MixStop m_stop;
   std::vector<StageChoice> m_least, m_most, m_base;  // checkmate's; the base fits
   std::vector<Range> m_ranges;                       // checkmate's
 };
@@ -152,7 +152,7 @@ class MemorySharing {
 class ScheduledPlanner {
  public:
   ScheduledPlanner(const profile::Profile& profile, const plan::Plan& skeleton,
-                   const ScheduleModel& model, std::stop_token stop)
+                   const ScheduleModel& model, MixStop stop)
       : m_profile(profile),
         m_skeleton(skeleton),
         m_model(model),
@@ -172,8 +172,10 @@ class ScheduledPlanner {
   }
 
  private:
-  // Nothing is shorter than a step without recomputation.
-  bool improvable() const { return m_best->feasible() && m_best->stepNs > m_model.plainStepNs(); }
+  // Nothing is shorter than a step without recomputation, and time ends.
+  bool improvable() const {
+    return !m_stop.requested() && m_best->feasible() && m_best->stepNs > m_model.plainStepNs();
+  }
 
   Result<void> considerHeu() {
     CARACAL_CHECK_OK(consider([&](size_t chunk, int64_t budgetBytes) {
@@ -190,7 +192,7 @@ class ScheduledPlanner {
     const StageGaps& gaps = m_model.gaps(chunk);
     StageChoice heu = heuChoice(model, gaps, budgetBytes, m_stop);
     if (!heu.fits || budgetBytes == kNoLimit) return heu;
-    return mixStage(model, gaps, budgetBytes, heu.layers, kQuickMix, {m_stop});
+    return mixStage(model, gaps, budgetBytes, heu.layers, kQuickMix, m_stop);
   }
 
   Result<void> consider(const ChooseChunk& choose) {
@@ -201,7 +203,7 @@ class ScheduledPlanner {
 
   Result<void> considerBaselines() {
     for (const BaselineKind kind : {BaselineKind::kFull, BaselineKind::kSelective}) {
-      CARACAL_TRY(candidate, baselineCandidate(m_profile, {kind}, m_skeleton, m_stop));
+      CARACAL_TRY(candidate, baselineCandidate(m_profile, {kind}, m_skeleton, m_stop.token));
       if (m_best->feasible() && candidate.feasible() && candidate.stepNs < m_best->stepNs)
         candidate.notes.push_back("a plain baseline makes the step shorter than what was found");
       keepBetter(std::move(candidate));
@@ -225,7 +227,10 @@ class ScheduledPlanner {
     Candidate candidate = std::move(*m_best);
     if (candidate.feasible()) {
       candidate.boundNs = m_model.plainStepNs();
-      if (candidate.stepNs == candidate.boundNs) candidate.status = PlanStatus::kOptimal;
+      if (candidate.stepNs == candidate.boundNs)
+        candidate.status = PlanStatus::kOptimal;
+      else if (m_stop.requested())
+        endedByTimeLimit(candidate);
     } else {
       candidate.notes.push_back(fmt::format(
           "{} is planned chunk by chunk; the smallest budget is one that suffices, less may do",
@@ -237,7 +242,7 @@ class ScheduledPlanner {
   const profile::Profile& m_profile;
   const plan::Plan& m_skeleton;
   const ScheduleModel& m_model;
-  std::stop_token m_stop;
+  MixStop m_stop;
   MemorySharing m_sharing;
   std::optional<Candidate> m_best;
 };
@@ -245,9 +250,9 @@ class ScheduledPlanner {
 }  // namespace
 
 Result<Candidate> scheduledCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                                     ChunkPolicy policy, std::stop_token stop) {
-  CARACAL_TRY(model, ScheduleModel::of(profile, skeleton, stop));
-  return ScheduledPlanner(profile, skeleton, *model, std::move(stop)).run(policy);
+                                     ChunkPolicy policy, const MixStop& stop) {
+  CARACAL_TRY(model, ScheduleModel::of(profile, skeleton, stop.token));
+  return ScheduledPlanner(profile, skeleton, *model, stop).run(policy);
 }
 
 }  // namespace caracal::planner

@@ -8,10 +8,10 @@
 #pragma once
 
 #include <cstdint>
-#include <stop_token>
 
 #include "core/base/result.h"
 #include "core/planner/candidate.h"
+#include "core/planner/mix_stop.h"
 #include "core/profile/profile.h"
 
 namespace caracal::planner {
@@ -21,8 +21,9 @@ enum class ChunkPolicy : uint8_t { kCheckmate, kHeu, kHeuPlus };
 // The shortest simulated step among: the policy's choices for the waits of the pipeline without
 // recomputation, and for none; full and selective, where they fit. heu+ is never slower than heu.
 // boundNs is the step without recomputation. Status kOptimal: the step equals it. Infeasible:
-// smallestBudgetBytes is known to suffice; a note says that less may. Fails when cancelled.
+// smallestBudgetBytes is known to suffice; a note says that less may. kTimeLimit: out of time, with
+// the best found until then. Fails when cancelled.
 Result<Candidate> scheduledCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
-                                     ChunkPolicy policy, std::stop_token stop = {});
+                                     ChunkPolicy policy, const MixStop& stop = {});
 
 }  // namespace caracal::planner

@@ -90,7 +90,7 @@ StageSolver::StageSolver(const profile::Profile& profile, const std::string& pol
                   const StageModel& model) { return knapsack->solve(model, m_budgetBytes); };
   } else {
     m_solve = [this](const StageModel& model) {
-      return heuChoice(model, noGapsOf(model), m_budgetBytes, m_stop);
+      return heuChoice(model, noGapsOf(model), m_budgetBytes, {m_stop});
     };
   }
 }

@@ -26,8 +26,13 @@ int64_t beyond(int64_t ns, int64_t capacityNs) {
 
 }  // namespace
 
-WindowCosts::WindowCosts(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps)
-    : m_model(model), m_gaps(gaps), m_kind(problem.variables().front().kind) {
+WindowCosts::WindowCosts(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps,
+                         int64_t nodeLimit, MixStop stop)
+    : m_model(model),
+      m_gaps(gaps),
+      m_kind(problem.variables().front().kind),
+      m_nodeLimit(nodeLimit),
+      m_stop(std::move(stop)) {
   m_layers = model.layersOfKind(m_kind);
   m_fwdAttnNs = model.windowNs(m_kind, WindowId::kFwdAttn);
   m_fwdMlpNs = model.windowNs(m_kind, WindowId::kFwdMlp);
@@ -125,7 +130,11 @@ Slot WindowCosts::deadlineOf(size_t variable) const {
 }
 
 void WindowCosts::assign(size_t member, int64_t& limitNs, std::vector<Assignment>& list) {
-  ++m_nodes;
+  constexpr int64_t kPollEvery = 1024;
+  if (++m_nodes > m_nodeLimit || (m_nodes % kPollEvery == 0 && m_stop.requested()))
+    m_stopped = true;
+  // Something must be found for each set of tensors: the first choice of all is always legal.
+  if (m_stopped && (m_wanted == Wanted::kAll || limitNs < kNoLimit)) return;
   if (leastCost() >= limitNs) return;
   if (member == m_members.size()) {
     const int64_t costNs = m_work == Work::kEarly ? earlyCost() : lateCost();

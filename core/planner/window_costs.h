@@ -28,7 +28,8 @@ struct Assignment {
 class WindowCosts {
  public:
   // REQUIRES that the stage holds one kind of layer, and that all outlive this.
-  WindowCosts(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps);
+  WindowCosts(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps,
+              int64_t nodeLimit, MixStop stop);
 
   int32_t kind() const { return m_kind; }
   // What the last micro-batches, which do all early work while they wait, add to any choice.
@@ -43,6 +44,8 @@ class WindowCosts {
   std::vector<Assignment> cheaperThan(int64_t limitNs, Work work, const Fates& fates);
 
   int64_t nodes() const { return m_nodes; }
+  // Asked to, out of time, or out of nodes: what is returned from then on may not be all or best.
+  bool stopped() const { return m_stopped; }
 
  private:
   using Slots = std::vector<plan::Slot>;
@@ -87,7 +90,9 @@ class WindowCosts {
   Slots m_slots;
   KindLoad m_loads{};    // per layer
   int64_t m_restNs = 0;  // of operators not assigned yet, per layer
-  int64_t m_nodes = 0;
+  int64_t m_nodes = 0, m_nodeLimit;
+  MixStop m_stop;
+  bool m_stopped = false;
 };
 
 }  // namespace caracal::planner

@@ -1,6 +1,7 @@
 // makePlan: baselines, partitions, budgets, refusals.
 #include "core/planner/policy.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/planner/baselines.h"
@@ -194,6 +195,23 @@ TEST(MakePlan, stopsWhenAsked) {
     const auto outcome = makePlan(tinyProfile(6, 3, 4), {policy}, source.get_token());
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(outcome.error().code, ErrorCode::kCancelled);
+  }
+}
+
+TEST(MakePlan, endsAtItsTimeLimitWithAPlanThatFitsAndSaysSo) {
+  const auto profile = tinyProfile(8, 2, 4);
+  for (const char* schedule : {"1F1B", "zb-h1"}) {
+    for (const char* policy : {"heu", "heu+"}) {
+      SCOPED_TRACE(fmt::format("{}, {}", schedule, policy));
+      PlanRequest request{policy, 1};
+      request.schedule = schedule;
+      request.budgetBytes = planned(profile, request).smallestBudgetBytes;
+      request.timeLimitSeconds = 1e-9;
+      const PlanOutcome outcome = planned(profile, request);
+      EXPECT_EQ(outcome.status, PlanStatus::kTimeLimit);
+      EXPECT_THAT(outcome.notes, testing::Contains(testing::HasSubstr("time limit")));
+      EXPECT_TRUE(sim::simulate(profile, outcome.plan)->fits);
+    }
   }
 }
 
