@@ -127,7 +127,7 @@ void EventStage::pack(Page& page, Slab* slab) {
   }
   memory.used += needed;
   page.packed = std::shared_ptr<uint64_t>(memory.words, words);
-  page.events = {};
+  page.events = std::vector<StagedEvent>();  // "{}" would keep the memory
 }
 
 void EventStage::unpack(uint32_t number) {
