@@ -44,6 +44,7 @@ class RecordBuffer {
 // The `trailing` bytes behind a record that add() made, `offset` bytes into them.
 template <class Record>
 void copyBehind(Record& record, size_t offset, std::string_view text) {
+  if (text.empty()) return;  // memcpy wants an address even for no bytes
   std::memcpy(reinterpret_cast<std::byte*>(&record) + sizeof(Record) + offset, text.data(),
               text.size());
 }

@@ -230,6 +230,27 @@ TEST_F(RecorderLog, processesOfOneBootShareTheEarliestClock) {
   EXPECT_EQ(clocks.at("b"), (SessionClock{5, 1005}));
 }
 
+TEST_F(RecorderLog, streamsOfGreenContextsSayTheirShareOfTheDevice) {
+  ContextRecord green{};
+  green.context = 5;
+  green.isGreen = 1;
+  green.multiprocessors = 32;
+  KernelRecord kernel{};
+  kernel.startNs = 10;
+  kernel.endNs = 20;
+  kernel.context = 5;
+  kernel.stream = 9;
+  ASSERT_TRUE(convert(LogText()
+                          .anchor(0, 1'000'000'000'000'000'000)
+                          .add(RecordKind::kContext, green)
+                          .add(RecordKind::kKernel, kernel)
+                          .frame()
+                          .text()));
+  const auto trace = load();
+  ASSERT_EQ(trace->eventCount(), 1u);
+  EXPECT_EQ(trace->tracks()[trace->trackOf(0)].label, "stream 9 (green context 5, 32 SMs)");
+}
+
 TEST_F(RecorderLog, anUnconvertedLogIsReadAndAConvertedOneLeftAlone) {
   const std::string bytes =
       LogText().anchor(0, 1'000'000'000'000'000'000).kernel(1, 2).frame().text();
