@@ -84,7 +84,6 @@ void TablePanel::makeWidgets() {
   m_view->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 6);
   m_view->horizontalHeader()->setResizeContentsPrecision(kRowsToMeasure);
   m_view->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder);
-  m_view->setStyleSheet(QStringLiteral("QTableView::item { padding: 0 6px; }"));
   m_view->setAccessibleName(m_names.size() > 1 ? tr("Analysis table") : toQt(m_names.front()));
   auto* head = new QHBoxLayout;
   head->setContentsMargins(6, 4, 6, 2);

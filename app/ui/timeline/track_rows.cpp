@@ -174,22 +174,22 @@ std::optional<std::vector<Row>> trackRows(const SceneRun& run, uint32_t rankInde
   return rows;
 }
 
-// Streams run in the order of launches: the events of a step lie side by side, and none of it
-// begins before the step does.
+// Streams run in the order of launches: the events of a step lie side by side, together with what
+// no step launched among them, and none of it begins before the step does.
 TrackPart partOfStep(const trace::Trace& trace, const Track& track, const WorkOfStep& step) {
+  const EventIndex begin = firstFrom(trace, track, step.span.beginNs);
   const EventIndex end = track.firstEvent + track.eventCount;
-  enum class Place { kBefore, kInside, kBehind };
-  const auto placeOf = [&](EventIndex e) {
+  EventIndex first = end, last = end;
+  bool launchesAreKnown = false;
+  for (EventIndex e = begin; e < end; ++e) {
     const int32_t number = step.steps.stepOf(track.rank, e);
-    if (number < 0) return trace.beginNs(e) < step.span.endNs ? Place::kInside : Place::kBehind;
-    return number < step.number    ? Place::kBefore
-           : number == step.number ? Place::kInside
-                                   : Place::kBehind;
-  };
-  EventIndex first = firstFrom(trace, track, step.span.beginNs);
-  while (first < end && placeOf(first) == Place::kBefore) ++first;
-  EventIndex last = first;
-  while (last < end && placeOf(last) == Place::kInside) ++last;
+    if (number > step.number || (!launchesAreKnown && trace.beginNs(e) >= step.span.endNs)) break;
+    launchesAreKnown = launchesAreKnown || number >= 0;
+    if (number != step.number) continue;
+    first = std::min(first, e);
+    last = e + 1;
+  }
+  if (!launchesAreKnown) return {track, begin, firstFrom(trace, track, step.span.endNs)};
   return {track, first, last};
 }
 
