@@ -55,7 +55,7 @@ class OptPlanner {
     const auto stages = static_cast<int64_t>(m_pipeline.size());
     MixLimits limits = kThoroughMix;
     limits.evaluations = std::max(limits.evaluations / stages, kQuickMix.evaluations);
-    m_proofSteps = std::max(m_proofSteps / stages, int64_t{10'000'000});
+    m_proofSteps = std::max(m_proofSteps / stages, int64_t{4'000'000});
     m_pools.reserve(m_pipeline.size());
     for (size_t s = 0; s < m_pipeline.size(); ++s)
       m_pools.emplace_back(m_pipeline, s, limits, stop);
