@@ -48,6 +48,7 @@ struct InputStream::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
+    ahead.reset();  // its thread uses the rest
     if (inflating) inflateEnd(&zlib);
   }
 
@@ -66,7 +67,7 @@ struct InputStream::Impl {
   z_stream zlib{};
   // Of the stored bytes, as of the last block: readGzip() may be running in a thread.
   std::atomic<uint64_t> usedBytes{0};
-  std::unique_ptr<ReadAhead> ahead;  // last: its thread uses the rest
+  std::unique_ptr<ReadAhead> ahead;
 
   // Bytes of the file as they are, straight to `to`; 0 at its end.
   Result<size_t> readFile(void* to, size_t capacity);
