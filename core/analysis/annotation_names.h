@@ -19,6 +19,7 @@ enum class Framework : uint8_t {
   kDualPipe,         // "attn(F)", "combine(B)", ...
   kFsdp,             // "FSDP::all_gather (...)", DistributedDataParallel, ...
   kNccl,             // "nccl:all_reduce" of PyTorch, "ncclAllReduce" of NCCL's own NVTX domain
+  kPassWords,        // "Forward stage 1 mb 3", "backward_step", "## forward ##": passes in words
   kCount
 };
 std::string_view name(Framework framework);  // "torch.distributed.pipelining", ...
@@ -28,6 +29,7 @@ struct AnnotationMeaning {
   trace::Pass pass = trace::Pass::kNone;
   int32_t stage = -1;  // pipeline stage that the name itself states; -1: it does not
   int32_t microBatch = -1;
+  int32_t chunk = -1;  // model chunk of the rank
 };
 
 // The names are listed in docs/recording.md.

@@ -100,7 +100,8 @@ Calls collectCalls(const Trace& trace, const CommNames& comm, const std::stop_to
       }
       CallKey key{groupOf(trace, track, args, recordings.recordingOfRank[track.rank]), kind, -1,
                   args ? args->sequence : -1};
-      if (args && args->step >= 0) key.step = args->step;
+      // A kernel's step is that of its launch, whatever pass it belongs to.
+      if (trace.kind(e) == EventKind::kComm && args && args->step >= 0) key.step = args->step;
       // A sequence number needs no step, and a kernel launched near a step's edge could spoil it.
       else if (key.sequence < 0)
         key.step = steps.stepOf(track.rank, e);

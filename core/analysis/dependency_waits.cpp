@@ -28,8 +28,10 @@ std::optional<int64_t> arrivalByReceive(const StageActivity& activity, const Res
     if (candidate->span.endNs <= resume.freeNs) return std::nullopt;
     const bool otherMicroBatch = candidate->microBatch >= 0 && resume.microBatch >= 0 &&
                                  candidate->microBatch != resume.microBatch;
-    if (candidate->direction == neededBy(resume.pass) && !otherMicroBatch)
-      return candidate->span.endNs;
+    // Of a transfer that does not say its direction the work that follows it does.
+    const bool fits = candidate->direction == neededBy(resume.pass) ||
+                      candidate->direction == TransferDirection::kNone;
+    if (fits && !otherMicroBatch) return candidate->span.endNs;
   }
   return std::nullopt;
 }
@@ -124,6 +126,11 @@ WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const Pipel
           activity, [&](const Resume& resume) { return arrivalByReceive(activity, resume); }));
     }
     result.fact = {"a stage waits until its receive ends", "receive events"};
+    return result;
+  }
+  if (layout.stageCount == 1) {
+    result.ofActivity.resize(activities.size());
+    result.fact = {"no waits for neighbours", "one stage"};
     return result;
   }
   const Producers producers(activities, layout);

@@ -20,7 +20,8 @@ struct WaitAnalysis {
   Fact fact;                                // how arrivals are known
 };
 
-// The arrival is the end of the receive before the pass. In a trace without receives it is the end
+// The arrival is the end of the receive before the pass; one of unknown direction is for the pass
+// that follows it. In a trace without receives it is the end
 // of the pass that produced the tensor, on the neighbouring stage, plus the least time ever seen
 // between such an end and the begin of the pass that needs it.
 WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const PipelineLayout& layout);

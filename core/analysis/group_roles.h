@@ -1,9 +1,13 @@
-// What a process group is for, by the description that frameworks give it.
+// What a process group is for: by the description that frameworks give it, else by its traffic.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "core/analysis/comm_names.h"
 #include "core/trace/trace.h"
 
 namespace caracal::analysis {
@@ -16,5 +20,39 @@ std::string_view name(GroupRole role);  // "tensor", ..., "unknown"
 // ("mesh_tp", "mesh_dp_shard", ...) descriptions. kUnknown for all others, groups that span several
 // roles ("MODEL_PARALLEL_GROUP", "default_pg") included.
 GroupRole roleOf(const trace::ProcessGroup& group);
+
+struct GroupFinding {
+  GroupRole role = GroupRole::kUnknown;
+  std::string foundBy;  // "its description", "its traffic: ..."; empty: unknown
+};
+
+// The pass that a GPU event belongs to; by default what its arguments say (gpu_passes.h).
+using PassOfEvent = std::function<trace::Pass(trace::EventIndex)>;
+
+// All groups of a trace. Where the description does not say, traffic does, if the passes are known:
+// a group of which each forward and each backward pass calls two all-reduces or more, or
+// all-gathers and reduce-scatters, is tensor-parallel. One that reduces at least 64 KiB at once in
+// or behind backward passes, and in forward passes gathers at most, is data-parallel. Everything
+// else stays unknown.
+class GroupRoles {
+ public:
+  GroupRoles(const trace::Trace& trace, const CommNames& comm);
+  GroupRoles(const trace::Trace& trace, const CommNames& comm, const PassOfEvent& passOf);
+
+  // `group`: index into Trace::processGroups(), or kNoIndex for calls that name none.
+  const GroupFinding& of(uint32_t group) const;
+
+  // The rank's index in the first group of this role whose whole list is known.
+  struct Place {
+    int32_t index = -1;  // -1: there is none
+    int32_t size = 0;
+    std::string foundBy;
+  };
+  Place placeOf(int32_t rank, GroupRole role) const;
+
+ private:
+  const trace::Trace& m_trace;
+  std::vector<GroupFinding> m_findings;  // per group, last: calls without one
+};
 
 }  // namespace caracal::analysis

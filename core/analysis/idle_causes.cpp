@@ -18,10 +18,24 @@ SpanSet sendsOf(const StageActivity& activity, Span step, TransferDirection dire
   return SpanSet(std::move(spans));
 }
 
-void explainOutsideOfWindow(IdleTime& idle, const StepSituation& s) {
+// What a rank's own kernels tell of its idle time in a region.
+void takeKernelCauses(IdleTime& idle, const StageActivity& activity, Span region) {
+  idle.take(clip(activity.collectiveSkew, region), IdleCause::kCollectiveSkew);
+  idle.take(clip(activity.collectiveTransfer, region), IdleCause::kTensorTransfer);
+  idle.take(clip(activity.dataTransfers, region), IdleCause::kDataParallel);
+  idle.take(clip(activity.copies, region), IdleCause::kMemory);
+  idle.take(clip(activity.launchGaps, region), IdleCause::kLaunch);
+}
+
+// Up to the last data-parallel work or optimizer of any rank; before the window: if there is such.
+void explainOutsideOfWindow(IdleTime& idle, const StageActivity& activity, const StepSituation& s) {
   const Span head{s.step.beginNs, s.window.beginNs};
-  if (!clip(s.synchronisation, head).empty()) idle.take(head, IdleCause::kDataParallel);
   const Span tail{s.window.endNs, s.step.endNs};
+  if (activity.kernels) {
+    takeKernelCauses(idle, activity, head);
+    takeKernelCauses(idle, activity, tail);
+  }
+  if (!clip(s.synchronisation, head).empty()) idle.take(head, IdleCause::kDataParallel);
   const SpanSet inTail = clip(s.synchronisation, tail);
   if (!inTail.empty()) {
     idle.take(Span{tail.beginNs, inTail.spans().back().endNs}, IdleCause::kDataParallel);
@@ -35,7 +49,7 @@ void explainOutsideOfWindow(IdleTime& idle, const StepSituation& s) {
 std::vector<Bubble> explainIdle(const StageActivity& activity, const DependencyWaits& waits,
                                 const StepSituation& s) {
   IdleTime idle(complement(clip(activity.busy, s.step), s.step), s.step);
-  explainOutsideOfWindow(idle, s);
+  explainOutsideOfWindow(idle, activity, s);
   idle.take(Span{s.step.beginNs, s.stageWork.beginNs}, IdleCause::kWarmup);
   idle.take(Span{s.stageWork.endNs, s.step.endNs}, IdleCause::kCooldown);
   idle.take(activity.collectiveSkew, IdleCause::kCollectiveSkew);
@@ -45,7 +59,10 @@ std::vector<Bubble> explainIdle(const StageActivity& activity, const DependencyW
   idle.take(waits.downstream, IdleCause::kWaitDownstream);
   idle.take(sendsOf(activity, s.step, TransferDirection::kForward), IdleCause::kWaitDownstream);
   idle.take(sendsOf(activity, s.step, TransferDirection::kBackward), IdleCause::kWaitUpstream);
-  return std::move(idle).finish(IdleCause::kLaunch);
+  if (!activity.kernels) return std::move(idle).finish(IdleCause::kLaunch);
+  idle.take(activity.dataTransfers, IdleCause::kDataParallel);
+  idle.take(activity.launchGaps, IdleCause::kLaunch);
+  return std::move(idle).finish(IdleCause::kUnexplained);
 }
 
 CauseTimes sumByCause(const std::vector<Bubble>& bubbles) {

@@ -30,6 +30,10 @@ struct StepSituation {
 //   been
 //                                 taken by the neighbour
 //   the rest                      kLaunch: everything was there, nothing ran
+// Where kernels are recorded, launches are too: then the rest is kDataParallel inside a
+// data-parallel collective, kLaunch until work that was launched only after all before it had
+// ended, and else kUnexplained; outside of the window skew, transfers, copies and late launches
+// count first.
 std::vector<Bubble> explainIdle(const StageActivity& activity, const DependencyWaits& waits,
                                 const StepSituation& situation);
 

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/analysis/gpu_passes.h"
 #include "core/analysis/recordings.h"
 
 namespace caracal::analysis {
@@ -16,6 +17,11 @@ using trace::EventIndex;
 using trace::EventKind;
 using trace::Trace;
 using trace::Track;
+
+// Whether markPasses() found the passes.
+bool isMarked(const Trace& trace) {
+  return trace.meta().count(kPassesFromKey) > 0;
+}
 
 // The stage that a rank's passes name, or nothing when it has no passes.
 std::vector<std::optional<int32_t>> stagesOfPasses(const Trace& trace) {
@@ -54,6 +60,25 @@ void keepOneRecording(const Trace& trace, std::vector<std::optional<int32_t>>& s
   }
 }
 
+int32_t stageOf(const trace::Rank& rank, int32_t named) {
+  return std::max(rank.stage >= 0 ? rank.stage : named, 0);
+}
+
+// Whether another rank with passes has a lower place in the same tensor-parallel group.
+bool isRepresented(const Trace& trace, const std::vector<std::optional<int32_t>>& stagesOf,
+                   uint32_t index) {
+  const trace::Rank& rank = trace.ranks()[index];
+  if (rank.tensorIndex <= 0) return false;
+  for (uint32_t other = 0; other < stagesOf.size(); ++other) {
+    const trace::Rank& candidate = trace.ranks()[other];
+    if (stagesOf[other] && candidate.tensorIndex >= 0 && candidate.tensorIndex < rank.tensorIndex &&
+        candidate.dataIndex == rank.dataIndex &&
+        stageOf(candidate, *stagesOf[other]) == stageOf(rank, *stagesOf[index]))
+      return true;
+  }
+  return false;
+}
+
 void addStageRanks(const Trace& trace, PipelineLayout& layout) {
   auto stagesOf = stagesOfPasses(trace);
   keepOneRecording(trace, stagesOf, layout);
@@ -62,10 +87,8 @@ void addStageRanks(const Trace& trace, PipelineLayout& layout) {
     if (!stagesOf[index]) continue;
     const trace::Rank& rank = trace.ranks()[index];
     layout.tensorSize = std::max(layout.tensorSize, rank.tensorIndex + 1);
-    if (rank.tensorIndex > 0) continue;
-    StageRank place{std::max(rank.dataIndex, 0), rank.stage >= 0 ? rank.stage : *stagesOf[index],
-                    index};
-    place.stage = std::max(place.stage, 0);
+    if (isRepresented(trace, stagesOf, index)) continue;
+    StageRank place{std::max(rank.dataIndex, 0), stageOf(rank, *stagesOf[index]), index};
     // Ranks that do not say which replica they are of are numbered in order.
     while (!taken.insert({place.replica, place.stage}).second) ++place.replica;
     layout.ranks.push_back(place);
@@ -79,9 +102,23 @@ void addStageRanks(const Trace& trace, PipelineLayout& layout) {
 
 void addFacts(const Trace& trace, PipelineLayout& layout) {
   const bool known = trace.ranks()[layout.ranks.front().rankIndex].stage >= 0;
-  layout.facts.push_back({fmt::format("pipeline stages: {}", layout.stageCount),
-                          known ? "stage of each rank" : "stage named by the passes"});
-  if (layout.replicaCount > 1) {
+  layout.facts.push_back(
+      {fmt::format("pipeline stages: {}", layout.stageCount),
+       trace.metaOr(kStagesFromKey, known ? "stage of each rank" : "stage named by the passes")});
+  if (const std::string from = trace.metaOr(kPassesFromKey, ""); !from.empty())
+    layout.facts.push_back(
+        {"passes: from the first to the last computation kernel launched in the "
+         "host's range of forward or backward work",
+         from});
+  const bool replicasKnown = std::all_of(
+      layout.ranks.begin(), layout.ranks.end(),
+      [&](const StageRank& place) { return trace.ranks()[place.rankIndex].dataIndex >= 0; });
+  if (layout.replicaCount > 1 && !replicasKnown && isMarked(trace)) {
+    layout.facts.push_back(
+        {"ranks of one stage: cannot tell whether they are replicas or share its tensors; each is "
+         "counted by itself",
+         "no process group of known role; state tensor and data indices with --hint"});
+  } else if (layout.replicaCount > 1) {
     layout.facts.push_back({fmt::format("data-parallel replicas: {}", layout.replicaCount),
                             "ranks that run the same stage"});
   }
@@ -113,6 +150,8 @@ std::map<int32_t, Span> extentsOfSteps(const Trace& trace, const PipelineLayout&
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const auto args = trace.args(e);
       if (!args || args->step < 0) continue;
+      // On a rank with kernels a step is where its kernels run, not where the host launched them.
+      if (isMarked(trace) && !trace::isGpuWork(trace.kind(e))) continue;
       Span& extent = extents.try_emplace(args->step, trace.span(e)).first->second;
       extent.beginNs = std::min(extent.beginNs, trace.beginNs(e));
       extent.endNs = std::max(extent.endNs, trace.endNs(e));
@@ -154,11 +193,10 @@ Result<PipelineLayout> findPipelineLayout(const Trace& trace) {
   PipelineLayout layout;
   addStageRanks(trace, layout);
   if (layout.ranks.empty()) {
-    return fail(
-        ErrorCode::kCannotAnswer,
-        "no pipeline annotations: the trace marks no forward and backward passes of micro-batches, "
-        "so steps, stages and bubbles cannot be told; record with caracal-run, or with a tracer "
-        "that marks them (docs/trace-conventions.md)");
+    return fail(ErrorCode::kCannotAnswer,
+                "no passes of micro-batches, so stages and bubbles cannot be told: {}. What to "
+                "record: docs/recording.md",
+                whyNoPasses(trace, CommNames{}));
   }
   addFacts(trace, layout);
   addSteps(trace, layout);

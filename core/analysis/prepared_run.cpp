@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/analysis/gpu_passes.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -28,10 +30,15 @@ PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommName
   run.clocks = fitClocks(*run.trace, run.collectives, run.transfers);
   if (run.collectives.unmatchedEvents > 0)
     run.clocks = fitFarClocks(*run.trace, comm, run.transfers, std::move(run.clocks));
-  if (!run.clocks.anyCorrected() || stop.stop_requested()) return run;
-  run.trace = alignClocks(run.trace, run.clocks);
-  run.collectives = matchCollectives(*run.trace, comm, MatchOrder::kOverlapping, stop);
-  run.transfers = matchTransfers(*run.trace, comm, stop);
+  if (stop.stop_requested()) return run;
+  if (run.clocks.anyCorrected()) {
+    run.trace = alignClocks(run.trace, run.clocks);
+    run.collectives = matchCollectives(*run.trace, comm, MatchOrder::kOverlapping, stop);
+    run.transfers = matchTransfers(*run.trace, comm, stop);
+  }
+  if (stop.stop_requested()) return run;
+  // Adds lanes behind what is there: what was matched keeps its indices.
+  run.trace = markPasses(run.trace, comm);
   return run;
 }
 

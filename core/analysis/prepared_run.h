@@ -1,5 +1,6 @@
-// A run ready for analysis across ranks: recordings told apart, all ranks on one clock. Loading
-// gives a Trace; everything that compares ranks starts from a PreparedRun.
+// A run ready for analysis across ranks: recordings told apart, all ranks on one clock, passes of
+// micro-batches marked where they can be told (gpu_passes.h). Loading gives a Trace; everything
+// that compares ranks or asks for stages starts from a PreparedRun.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,7 @@
 namespace caracal::analysis {
 
 struct PreparedRun {
-  std::shared_ptr<const trace::Trace> trace;  // on the common clock
+  std::shared_ptr<const trace::Trace> trace;  // on the common clock, passes marked
   ClockModel clocks;                          // what was found and done to get there
   CollectiveMatching collectives;             // of `trace`
   TransferMatching transfers;                 // of `trace`

@@ -1,7 +1,6 @@
 #include "core/analysis/rank_idle.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "core/analysis/idle_causes.h"
 #include "core/analysis/idle_time.h"
 #include "core/analysis/kernel_breakdown.h"
+#include "core/analysis/launch_gaps.h"
 #include "core/analysis/profiler_steps.h"
 
 namespace caracal::analysis {
@@ -27,14 +27,14 @@ struct RankTime {
 };
 
 struct RawTime {
-  std::vector<Span> busy, skew, upstream, downstream, tensor, data, copies, launch;
+  std::vector<Span> busy, skew, upstream, downstream, tensor, data, copies;
   std::vector<EventIndex> compute;
 };
 
 class RankReader {
  public:
   RankReader(const PreparedRun& run, const CommNames& comm)
-      : m_trace(*run.trace), m_filter(m_trace, comm), m_steps(m_trace) {
+      : m_trace(*run.trace), m_filter(m_trace, comm), m_roles(m_trace, comm), m_steps(m_trace) {
     for (const MatchedCollective& match : run.collectives.matched) {
       for (const CollectiveMember& member : match.members)
         m_lastStart[member.event] = match.lastStartNs;
@@ -60,7 +60,6 @@ class RankReader {
                   std::max(extent.endNs, m_trace.endNs(e))};
       }
     }
-    addLaunchGaps();
     time.busy = SpanSet(std::move(m_raw.busy));
     time.skew = SpanSet(std::move(m_raw.skew));
     time.upstream = SpanSet(std::move(m_raw.upstream));
@@ -68,7 +67,7 @@ class RankReader {
     time.tensor = SpanSet(std::move(m_raw.tensor));
     time.data = SpanSet(std::move(m_raw.data));
     time.copies = SpanSet(std::move(m_raw.copies));
-    time.launch = SpanSet(std::move(m_raw.launch));
+    time.launch = SpanSet(launchGaps(m_trace, std::move(m_raw.compute)));
     return time;
   }
 
@@ -97,28 +96,14 @@ class RankReader {
       return;
     }
     const auto args = m_trace.args(e);
-    if (!args || args->group == kNoIndex) return;
-    const GroupRole role = roleOf(m_trace.processGroups()[args->group]);
+    const GroupRole role = m_roles.of(args ? args->group : kNoIndex).role;
     if (role == GroupRole::kTensor) m_raw.tensor.push_back(m_trace.span(e));
     if (role == GroupRole::kData) m_raw.data.push_back(m_trace.span(e));
   }
 
-  // From the end of the kernels before to the begin of one that was launched only after that.
-  void addLaunchGaps() {
-    std::sort(m_raw.compute.begin(), m_raw.compute.end(),
-              [&](EventIndex a, EventIndex b) { return m_trace.beginNs(a) < m_trace.beginNs(b); });
-    int64_t freeNs = std::numeric_limits<int64_t>::max();
-    for (const EventIndex e : m_raw.compute) {
-      const EventIndex launch = m_trace.launch(e);
-      if (launch != kNoIndex && m_trace.beginNs(launch) > freeNs)
-        m_raw.launch.push_back({freeNs, m_trace.beginNs(e)});
-      freeNs = freeNs == std::numeric_limits<int64_t>::max() ? m_trace.endNs(e)
-                                                             : std::max(freeNs, m_trace.endNs(e));
-    }
-  }
-
   const Trace& m_trace;
   CommKernelFilter m_filter;
+  GroupRoles m_roles;
   ProfilerSteps m_steps;
   std::unordered_map<EventIndex, int64_t> m_lastStart;  // of matched collectives
   std::unordered_map<EventIndex, bool> m_upstream;      // of matched transfers

@@ -71,6 +71,7 @@ class RunGraphBuilder {
       m_chosen.push_back(recording == static_cast<uint32_t>(best));
     m_operators.resize(m_chosen.size());
     for (const Track& track : m_trace.tracks()) {
+      if (track.kind == trace::TrackKind::kGpuStream) m_operators[track.rank] = true;
       if (m_operators[track.rank]) continue;
       forEach(track, [&](EventIndex e) {
         const auto args = m_trace.args(e);

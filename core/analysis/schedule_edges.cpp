@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "core/analysis/lanes.h"
+#include "core/trace/args_of.h"
 
 namespace caracal::analysis {
 namespace {
 
+using trace::argsOf;
 using trace::EventArgs;
 using trace::EventIndex;
 using trace::EventKind;
@@ -23,11 +25,6 @@ bool isComputeWork(EventKind kind) {
 }
 
 using PassKey = std::tuple<int32_t, Pass, int32_t>;  // step, pass, micro-batch
-
-EventArgs argsOf(const Trace& trace, EventIndex e) {
-  const auto args = trace.args(e);
-  return args ? *args : EventArgs{};
-}
 
 // The compute work of one rank, and its communication.
 struct RankWork {

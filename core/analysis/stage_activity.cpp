@@ -1,9 +1,15 @@
 #include "core/analysis/stage_activity.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+
+#include "core/analysis/group_roles.h"
+#include "core/analysis/launch_gaps.h"
+#include "core/analysis/transfers.h"
+#include "core/trace/args_of.h"
 
 namespace caracal::analysis {
 namespace {
@@ -35,19 +41,38 @@ bool isPipelinePass(Pass pass) {
 struct RawSpans {
   std::vector<Span> optimizer, operators, recomputes, repeated, passes;
   std::vector<Span> skew, transfer, windows, synchronisation, copies;
+  std::vector<Span> dataTransfers;
+  std::vector<EventIndex> kernels;  // computation
+};
+
+// What ranks share about the trace's kernels.
+struct KernelFacts {
+  CommKernelFilter filter;
+  PointToPoint pointToPoint;
+  GroupRoles roles;
+  std::map<int32_t, int32_t> stageOfRank;  // by rank number
+  int32_t stageCount = 1;
+};
+
+// A send or receive of a GPU; its direction is known once all passes are.
+struct KernelTransfer {
+  Span span;
+  bool receives = false;
+  int32_t peerStage = -1;  // -1: not recorded
 };
 
 class ActivityReader {
  public:
-  ActivityReader(const Trace& trace, const LastEntries& lastEntries, const StageRank& place)
-      : m_trace(trace), m_lastEntries(lastEntries) {
+  ActivityReader(const Trace& trace, const LastEntries& lastEntries, KernelFacts& kernels,
+                 const StageRank& place)
+      : m_trace(trace), m_lastEntries(lastEntries), m_kernels(kernels) {
     m_activity.place = place;
   }
 
   void read(const Track& track) {
     const Lane lane = laneOf(track);
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      const EventArgs args = m_trace.args(e).value_or(EventArgs{});
+      const EventArgs args = trace::argsOf(m_trace, e);
       switch (m_trace.kind(e)) {
         case EventKind::kPass:
           readPass(e, args);
@@ -60,6 +85,10 @@ class ActivityReader {
           break;
         case EventKind::kComm:
           readComm(e, args, lane);
+          break;
+        case EventKind::kKernel:
+        case EventKind::kGraph:
+          readKernel(e, args);
           break;
         case EventKind::kMemcpy:
         case EventKind::kMemset:
@@ -86,6 +115,9 @@ class ActivityReader {
     a.collectiveWindows = SpanSet(std::move(m_raw.windows));
     a.synchronisation = unite(SpanSet(std::move(m_raw.synchronisation)), optimizer);
     a.copies = SpanSet(std::move(m_raw.copies));
+    a.dataTransfers = SpanSet(std::move(m_raw.dataTransfers));
+    a.launchGaps = SpanSet(launchGaps(m_trace, std::move(m_raw.kernels)));
+    directTransfers();
     sortAll();
     if (!a.operators) resumesFromPasses();
     fillResumes();
@@ -109,6 +141,67 @@ class ActivityReader {
       m_raw.operators.push_back(span);
     }
     addResume(span, args);
+  }
+
+  void readKernel(EventIndex e, const EventArgs& args) {
+    m_activity.kernels = true;
+    if (m_kernels.filter.isCommKernel(e)) {
+      readCommKernel(e, args);
+      return;
+    }
+    m_raw.kernels.push_back(e);
+    if (args.pass == Pass::kRecompute) {
+      m_raw.recomputes.push_back(m_trace.span(e));
+    } else {
+      readCompute(e, args);
+    }
+  }
+
+  void readCommKernel(EventIndex e, const EventArgs& args) {
+    const Span span = m_trace.span(e);
+    const GroupRole role = m_kernels.roles.of(args.group).role;
+    // Between stages, unless it is part of a pass: then it is an all-to-all without metadata.
+    if (role == GroupRole::kPipeline ||
+        (m_kernels.pointToPoint.is(e) && m_kernels.stageCount > 1 && args.pass == Pass::kNone)) {
+      const auto peer = m_kernels.stageOfRank.find(args.peer);
+      m_transfers.push_back({span, args.collective != trace::CollectiveKind::kSend,
+                             peer == m_kernels.stageOfRank.end() ? -1 : peer->second});
+      return;
+    }
+    const auto entry = m_lastEntries.find(e);
+    const int64_t lastEntry =
+        entry == m_lastEntries.end() ? span.beginNs : std::min(entry->second, span.endNs);
+    m_raw.skew.push_back({span.beginNs, lastEntry});
+    const Span transfer{lastEntry, span.endNs};
+    if (role == GroupRole::kData) {
+      m_raw.dataTransfers.push_back(transfer);
+      m_raw.synchronisation.push_back(span);
+    } else if (role != GroupRole::kUnknown) {
+      m_raw.transfer.push_back(transfer);
+      m_raw.windows.push_back(span);
+    }
+  }
+
+  // Activations go to the next stage, and from the last to the first where there are model chunks.
+  void directTransfers() {
+    const bool chunks = std::any_of(m_activity.passes.begin(), m_activity.passes.end(),
+                                    [](const StepPass& p) { return p.pass.chunk > 0; });
+    const int32_t stages = m_kernels.stageCount;
+    const int32_t own = m_activity.place.stage;
+    for (const KernelTransfer& transfer : m_transfers) {
+      const int32_t from = transfer.receives ? transfer.peerStage : own;
+      const int32_t to = transfer.receives ? own : transfer.peerStage;
+      const auto leads = [&](int32_t a, int32_t b) {
+        return a + 1 == b || (chunks && (a + 1) % stages == b);
+      };
+      const bool forward = transfer.peerStage >= 0 && leads(from, to);
+      const bool backward = transfer.peerStage >= 0 && leads(to, from);
+      const TransferDirection direction = forward == backward ? TransferDirection::kNone
+                                          : forward           ? TransferDirection::kForward
+                                                              : TransferDirection::kBackward;
+      auto& list = transfer.receives ? m_activity.receives : m_activity.sends;
+      list.push_back({transfer.span, direction, -1});
+    }
   }
 
   void addResume(Span span, const EventArgs& args) {
@@ -188,19 +281,24 @@ class ActivityReader {
 
   const Trace& m_trace;
   const LastEntries& m_lastEntries;
+  KernelFacts& m_kernels;
   StageActivity m_activity;
   RawSpans m_raw;
+  std::vector<KernelTransfer> m_transfers;
 };
 
 }  // namespace
 
 std::vector<StageActivity> gatherActivities(const Trace& trace, const PipelineLayout& layout) {
   const LastEntries lastEntries = lastEntriesOf(trace);
+  const CommNames comm;
+  KernelFacts kernels{{trace, comm}, {trace, comm}, {trace, comm}, {}, layout.stageCount};
+  for (const trace::Rank& rank : trace.ranks()) kernels.stageOfRank[rank.rank] = rank.stage;
   std::vector<ActivityReader> readers;
   std::vector<int> readerOfRank(trace.ranks().size(), -1);
   for (const StageRank& place : layout.ranks) {
     readerOfRank[place.rankIndex] = static_cast<int>(readers.size());
-    readers.emplace_back(trace, lastEntries, place);
+    readers.emplace_back(trace, lastEntries, kernels, place);
   }
   for (const Track& track : trace.tracks()) {
     if (readerOfRank[track.rank] >= 0)

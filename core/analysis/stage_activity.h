@@ -37,6 +37,7 @@ struct Transfer {
 
 struct StageActivity {
   StageRank place;
+  bool kernels = false;            // the rank has GPU streams: `busy` is its computation kernels
   bool operators = false;          // operators are recorded; without them passes are the work
   std::vector<StepPass> passes;    // in time order
   SpanSet busy;                    // all work of the compute stream
@@ -50,6 +51,8 @@ struct StageActivity {
   SpanSet collectiveWindows;   // tensor collectives that recomputation may hide in
   SpanSet synchronisation;     // data-parallel collectives and the optimizer
   SpanSet copies;              // copies and sets of the device
+  SpanSet dataTransfers;       // kernels of data-parallel collectives
+  SpanSet launchGaps;          // launch_gaps.h
 };
 
 // One entry per PipelineLayout::ranks.

@@ -110,8 +110,8 @@ struct StepModel {
   int64_t backwardSendNs = 0;
 };
 
-// Fails with kCannotAnswer, in words, when the trace holds no passes ("no pipeline annotations:
-// ...").
+// Fails with kCannotAnswer, in words, when the trace holds no passes ("no passes of
+// micro-batches, ...").
 Result<StepModel> buildStepModel(const trace::Trace& trace);
 
 }  // namespace caracal::analysis

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/analysis/annotation_names.h"
+#include "core/analysis/gpu_passes.h"
 #include "core/analysis/group_roles.h"
 #include "core/analysis/profiler_steps.h"
 
@@ -45,21 +46,6 @@ Annotations readAnnotations(const Trace& trace) {
   return found;
 }
 
-// Index of a rank in the one group of this role whose whole list is known.
-struct GroupIndex {
-  int32_t index = -1;
-  int32_t size = 0;
-};
-GroupIndex indexInGroup(const Trace& trace, int32_t rank, GroupRole role) {
-  for (const trace::ProcessGroup& group : trace.processGroups()) {
-    if (roleOf(group) != role || group.ranks.size() != static_cast<size_t>(group.size)) continue;
-    const auto at = std::find(group.ranks.begin(), group.ranks.end(), rank);
-    if (at != group.ranks.end())
-      return {static_cast<int32_t>(at - group.ranks.begin()), group.size};
-  }
-  return {};
-}
-
 void setFirst(int32_t& value, std::string& from, int32_t candidate, std::string source) {
   if (value >= 0 || candidate < 0) return;
   value = candidate;
@@ -67,7 +53,7 @@ void setFirst(int32_t& value, std::string& from, int32_t candidate, std::string 
 }
 
 KnownPlace placeOf(const Trace& trace, uint32_t index, const Annotations& annotations,
-                   const StructureHint& hint) {
+                   const GroupRoles& roles, const StructureHint& hint) {
   const trace::Rank& rank = trace.ranks()[index];
   KnownPlace known{{.rank = rank.rank}, {}, {}, {}};
   RankPlace& place = known.place;
@@ -77,20 +63,25 @@ KnownPlace placeOf(const Trace& trace, uint32_t index, const Annotations& annota
     setFirst(place.tensorIndex, known.tensorFrom, given.tensorIndex, "hint");
     setFirst(place.dataIndex, known.dataFrom, given.dataIndex, "hint");
   }
-  setFirst(place.stage, known.stageFrom, rank.stage, "the recording");
+  const bool marked = trace.meta().count(kPassesFromKey) > 0;
+  setFirst(place.stage, known.stageFrom, rank.stage, trace.metaOr(kStagesFromKey, "the recording"));
+  const auto setByGroups = [&] {
+    const GroupRoles::Place tensor = roles.placeOf(rank.rank, GroupRole::kTensor);
+    setFirst(place.tensorIndex, known.tensorFrom, tensor.index, tensor.foundBy);
+    const GroupRoles::Place data = roles.placeOf(rank.rank, GroupRole::kData);
+    setFirst(place.dataIndex, known.dataFrom, data.index, data.foundBy);
+  };
+  // markPasses() has entered what groups tell into the ranks.
+  if (marked) setByGroups();
   setFirst(place.tensorIndex, known.tensorFrom, rank.tensorIndex, "the recording");
   setFirst(place.dataIndex, known.dataFrom, rank.dataIndex, "the recording");
   // Several stages on one rank are chunks of an interleaved schedule: no single stage to name.
   const std::set<int32_t>& stages = annotations.stages[index];
   if (stages.size() == 1)
-    setFirst(place.stage, known.stageFrom, *stages.begin(), "annotations PP:<stage>");
-  const std::string groups = "place in its process group";
-  setFirst(place.stage, known.stageFrom, indexInGroup(trace, rank.rank, GroupRole::kPipeline).index,
-           groups);
-  setFirst(place.tensorIndex, known.tensorFrom,
-           indexInGroup(trace, rank.rank, GroupRole::kTensor).index, groups);
-  setFirst(place.dataIndex, known.dataFrom, indexInGroup(trace, rank.rank, GroupRole::kData).index,
-           groups);
+    setFirst(place.stage, known.stageFrom, *stages.begin(), "stage named by annotations");
+  const GroupRoles::Place pipeline = roles.placeOf(rank.rank, GroupRole::kPipeline);
+  setFirst(place.stage, known.stageFrom, pipeline.index, pipeline.foundBy);
+  setByGroups();
   return known;
 }
 
@@ -114,18 +105,31 @@ Fact countFact(const Structure& structure, std::string_view what, int32_t RankPl
           source};
 }
 
-void addGroupFacts(const Trace& trace, Structure& structure) {
-  std::map<GroupRole, std::pair<int32_t, int32_t>> groups;  // role -> groups, largest size
-  for (const trace::ProcessGroup& group : trace.processGroups()) {
-    const GroupRole role = roleOf(group);
-    if (role == GroupRole::kUnknown || group.size < 2) continue;
-    ++groups[role].first;
-    groups[role].second = std::max(groups[role].second, group.size);
+void addGroupFacts(const Trace& trace, const GroupRoles& roles, Structure& structure) {
+  using Key = std::pair<GroupRole, std::string>;
+  std::map<Key, std::pair<int32_t, int32_t>> groups;  // groups, largest size
+  int32_t unknown = 0;
+  for (uint32_t i = 0; i < trace.processGroups().size(); ++i) {
+    const trace::ProcessGroup& group = trace.processGroups()[i];
+    if (group.size < 2) continue;
+    const GroupFinding& finding = roles.of(i);
+    if (finding.role == GroupRole::kUnknown) {
+      ++unknown;
+      continue;
+    }
+    auto& counted = groups[{finding.role, finding.foundBy}];
+    ++counted.first;
+    counted.second = std::max(counted.second, group.size);
   }
-  for (const auto& [role, counted] : groups) {
-    structure.facts.push_back({fmt::format("{}-parallel groups: {}, of up to {} ranks", name(role),
-                                           counted.first, counted.second),
-                               "descriptions of process groups"});
+  for (const auto& [key, counted] : groups) {
+    structure.facts.push_back({fmt::format("{}-parallel groups: {}, of up to {} ranks",
+                                           name(key.first), counted.first, counted.second),
+                               key.second});
+  }
+  if (unknown > 0) {
+    structure.facts.push_back(
+        {fmt::format("purpose of {} process groups of several ranks: cannot tell", unknown),
+         "neither their descriptions nor their traffic say"});
   }
 }
 
@@ -161,20 +165,24 @@ void addAnnotationFacts(const Annotations& annotations, Structure& structure) {
 
 Structure inferStructure(const Trace& trace, const StructureHint& hint) {
   const Annotations annotations = readAnnotations(trace);
+  const CommNames comm;
+  const GroupRoles roles(trace, comm);
   Structure structure;
   for (uint32_t index = 0; index < trace.ranks().size(); ++index)
-    structure.ranks.push_back(placeOf(trace, index, annotations, hint));
+    structure.ranks.push_back(placeOf(trace, index, annotations, roles, hint));
   structure.facts.push_back(countFact(
       structure, "pipeline stages", &RankPlace::stage, &KnownPlace::stageFrom,
-      "no stage in the recording, no PP:<stage> annotation, no process group described as "
+      "no stage in the recording or in names of annotations, no process group described as "
       "pipeline-parallel; state it with --hint"));
   structure.facts.push_back(
       countFact(structure, "tensor-parallel size", &RankPlace::tensorIndex, &KnownPlace::tensorFrom,
-                "no process group described as tensor-parallel; state it with --hint"));
+                "no process group is tensor-parallel by its description or traffic; state it with "
+                "--hint"));
   structure.facts.push_back(
       countFact(structure, "data-parallel size", &RankPlace::dataIndex, &KnownPlace::dataFrom,
-                "no process group described as data-parallel; state it with --hint"));
-  addGroupFacts(trace, structure);
+                "no process group is data-parallel by its description or traffic; state it with "
+                "--hint"));
+  addGroupFacts(trace, roles, structure);
   addStepFact(trace, structure);
   addAnnotationFacts(annotations, structure);
   if (const auto model = buildStepModel(trace)) {

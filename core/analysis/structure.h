@@ -1,6 +1,6 @@
 // What is known of a run's parallel layout, and how. Sources in order: the user's hint, the trace's
-// own statements, annotation names, process-group metadata. What none of them tells is said to be
-// unknown, with what would help; nothing is guessed from shapes of traffic.
+// own statements, annotation names, process-group metadata, traffic (group_roles.h, stage_chain.h).
+// What none of them tells is said to be unknown, with what would help.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,13 @@ struct RankPlace {
 };
 
 // {"schema": "caracal.hint/1", "ranks": [{"rank": 0, "stage": 0, "tensor": 0, "data": 0}, ...],
-//  "stepAnnotation": "train_step"}; both fields may be absent, and all but "rank" of an entry.
+//  "stepAnnotation": "train_step", "forwardAnnotation": "fwd pass", "backwardAnnotation": "bwd"};
+// every field may be absent, and all but "rank" of an entry.
 struct StructureHint {
   std::vector<RankPlace> ranks;
-  std::string stepAnnotation;  // name of the host annotation around one step; empty: not given
+  // Names of the host annotations around one step, and around the forward and backward work of one
+  // micro-batch; empty: not given.
+  std::string stepAnnotation, forwardAnnotation, backwardAnnotation;
 };
 Result<StructureHint> parseHint(std::string_view json);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/analysis/pass_ranges.h"
 #include "core/analysis/profiler_steps.h"
 #include "core/analysis/structure.h"
 #include "core/analysis/trace_copy.h"
@@ -17,6 +18,8 @@ Result<StructureHint> parseHint(std::string_view json) {
   root.schema("caracal.hint/1");
   StructureHint hint;
   hint.stepAnnotation = root.textOr("stepAnnotation", "");
+  hint.forwardAnnotation = root.textOr("forwardAnnotation", "");
+  hint.backwardAnnotation = root.textOr("backwardAnnotation", "");
   if (root.has("ranks")) {
     for (JsonNode& entry : root.objects("ranks")) {
       RankPlace place;
@@ -43,11 +46,16 @@ Result<std::shared_ptr<const Trace>> applyHint(std::shared_ptr<const Trace> trac
       return fail(ErrorCode::kNotFound, "the hint places rank {}, which is not in the trace",
                   place.rank);
   }
-  if (!hint.stepAnnotation.empty() &&
-      trace->names().find(hint.stepAnnotation) == trace::StringTable::kAbsent) {
-    return fail(ErrorCode::kNotFound,
-                "the hint takes \"{}\" for steps, but nothing in the trace is called that",
-                hint.stepAnnotation);
+  const std::map<std::string, std::string> annotations{
+      {kStepAnnotationKey, hint.stepAnnotation},
+      {kForwardAnnotationKey, hint.forwardAnnotation},
+      {kBackwardAnnotationKey, hint.backwardAnnotation}};
+  for (const auto& [key, name] : annotations) {
+    if (!name.empty() && trace->names().find(name) == trace::StringTable::kAbsent) {
+      return fail(ErrorCode::kNotFound,
+                  "the hint gives \"{}\" as {}, but nothing in the trace is called that", name,
+                  key);
+    }
   }
   trace::TraceBuilder copy = copyTrace(*trace, [](uint32_t, int64_t timeNs) { return timeNs; });
   for (const RankPlace& place : hint.ranks) {
@@ -56,7 +64,9 @@ Result<std::shared_ptr<const Trace>> applyHint(std::shared_ptr<const Trace> trac
     if (place.tensorIndex >= 0) rank.tensorIndex = place.tensorIndex;
     if (place.dataIndex >= 0) rank.dataIndex = place.dataIndex;
   }
-  if (!hint.stepAnnotation.empty()) copy.meta()[kStepAnnotationKey] = hint.stepAnnotation;
+  for (const auto& [key, name] : annotations) {
+    if (!name.empty()) copy.meta()[key] = name;
+  }
   return std::move(copy).finish();
 }
 

@@ -1,6 +1,7 @@
 #include "core/analysis/transfers.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -75,6 +76,55 @@ TransferSide transferSide(const Trace& trace, EventIndex event) {
     return TransferSide::kNone;
   if (isReceive(name)) return TransferSide::kReceive;
   return name.starts_with("send.") ? TransferSide::kSend : TransferSide::kNone;
+}
+
+PointToPoint::PointToPoint(const Trace& trace, const CommNames& comm)
+    : m_trace(trace), m_filter(trace, comm) {
+  constexpr std::string_view kExchange = "nccl:all_to_all";
+  std::vector<bool> isExchange;
+  for (trace::NameId id = 0; id < trace.names().size(); ++id)
+    isExchange.push_back(trace.names()[id].starts_with(kExchange));
+  for (const trace::Track& track : trace.tracks()) {
+    if (track.kind != trace::TrackKind::kCpuThread) continue;
+    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      if (isExchange[trace.nameId(e)]) m_exchanges[{track.rank, track.id}].push_back(trace.span(e));
+    }
+  }
+  for (auto& [thread, spans] : m_exchanges) {
+    std::sort(spans.begin(), spans.end(),
+              [](const Span& a, const Span& b) { return a.beginNs < b.beginNs; });
+  }
+}
+
+bool PointToPoint::isLaunchedInExchange(EventIndex event) const {
+  const EventIndex launch = m_trace.launch(event);
+  if (launch == trace::kNoIndex) {
+    const uint32_t rank = m_trace.tracks()[m_trace.trackOf(event)].rank;
+    return m_exchanges.lower_bound({rank, std::numeric_limits<int64_t>::min()}) !=
+           m_exchanges.lower_bound({rank + 1, std::numeric_limits<int64_t>::min()});
+  }
+  const trace::Track& track = m_trace.tracks()[m_trace.trackOf(launch)];
+  const auto spans = m_exchanges.find({track.rank, track.id});
+  if (spans == m_exchanges.end()) return false;
+  const int64_t timeNs = m_trace.beginNs(launch);
+  const auto after = std::partition_point(spans->second.begin(), spans->second.end(),
+                                          [&](const Span& span) { return span.beginNs <= timeNs; });
+  return after != spans->second.begin() && timeNs < std::prev(after)->endNs;
+}
+
+bool PointToPoint::is(EventIndex event) {
+  if (!m_filter.isCommKernel(event)) return false;
+  const auto args = m_trace.args(event);
+  const bool stated = args && args->collective != CollectiveKind::kNone;
+  switch (stated ? args->collective : collectiveOfKernel(m_trace.name(event))) {
+    case CollectiveKind::kSend:
+    case CollectiveKind::kRecv:
+      return true;
+    case CollectiveKind::kSendRecv:
+      return !isLaunchedInExchange(event);
+    default:
+      return false;
+  }
 }
 
 TransferMatching matchTransfers(const Trace& trace, const CommNames& comm,

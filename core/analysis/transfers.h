@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <stop_token>
+#include <utility>
 #include <vector>
 
 #include "core/analysis/comm_names.h"
+#include "core/base/intervals.h"
 #include "core/trace/trace.h"
 
 namespace caracal::analysis {
@@ -13,6 +16,24 @@ namespace caracal::analysis {
 enum class TransferSide : uint8_t { kNone, kSend, kReceive };
 // By the event's metadata, or by its name ("send.fwd", "recv.bwd") where a schedule has none.
 TransferSide transferSide(const trace::Trace& trace, trace::EventIndex event);
+
+// Kernels that move data between two ranks: said by their metadata, or "SendRecv" kernels without
+// any, which may be an all-to-all: not where the host launched them inside PyTorch's
+// "nccl:all_to_all" annotation, nor where the launch is not recorded and the rank has such
+// annotations. Must not outlive the trace.
+class PointToPoint {
+ public:
+  PointToPoint(const trace::Trace& trace, const CommNames& comm);
+  bool is(trace::EventIndex event);
+
+ private:
+  bool isLaunchedInExchange(trace::EventIndex event) const;
+
+  const trace::Trace& m_trace;
+  CommKernelFilter m_filter;
+  // Annotations of all-to-alls, by rank index and thread, by begin.
+  std::map<std::pair<uint32_t, int64_t>, std::vector<Span>> m_exchanges;
+};
 
 struct MatchedTransfer {
   trace::EventIndex send = trace::kNoIndex;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/recording/recording.h"
+#include "core/trace/args_of.h"
 
 namespace caracal::recording {
 namespace {
@@ -60,7 +61,7 @@ OperatorRow operatorRow(const Trace& trace, const Track& track, int32_t rank, Ev
 }
 
 void addEvent(StepRecords& records, const Trace& trace, const Track& track, EventIndex event) {
-  const EventArgs args = trace.args(event).value_or(EventArgs{});
+  const EventArgs args = trace::argsOf(trace, event);
   const int32_t rank = trace.ranks()[track.rank].rank;
   const int64_t begin = trace.beginNs(event), end = trace.endNs(event);
   const EventKind kind = trace.kind(event);

@@ -1,10 +1,12 @@
-// Small GPU traces by hand: ranks with one host thread and any number of streams.
+// Small GPU traces by hand: ranks with host threads and any number of streams.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/trace/trace_builder.h"
 
@@ -16,8 +18,20 @@ class GpuRank {
       : m_builder(builder),
         m_rank(builder.addRank({.rank = number, .device = number, .file = std::move(file)})),
         m_process(1000 + number) {
-    m_host = builder.addTrack(
-        {.kind = trace::TrackKind::kCpuThread, .rank = m_rank, .process = m_process, .id = 1});
+    onThread(1);
+  }
+
+  // Host events that follow are this thread's.
+  void onThread(int64_t id, std::string label = "") {
+    const auto [found, isNew] = m_threads.try_emplace(id, 0);
+    if (isNew) {
+      found->second = m_builder.addTrack({.kind = trace::TrackKind::kCpuThread,
+                                          .rank = m_rank,
+                                          .process = m_process,
+                                          .id = id,
+                                          .label = std::move(label)});
+    }
+    m_host = found->second;
   }
 
   uint32_t index() const { return m_rank; }
@@ -25,8 +39,9 @@ class GpuRank {
   void annotation(std::string_view name, int64_t beginNs, int64_t endNs) {
     host(trace::EventKind::kAnnotation, name, beginNs, endNs);
   }
-  void host(trace::EventKind kind, std::string_view name, int64_t beginNs, int64_t endNs) {
-    m_builder.add({m_host, kind, m_builder.intern(name), beginNs, endNs - beginNs});
+  trace::EventIndex host(trace::EventKind kind, std::string_view name, int64_t beginNs,
+                         int64_t endNs) {
+    return m_builder.add({m_host, kind, m_builder.intern(name), beginNs, endNs - beginNs});
   }
   // Work without a recorded launch.
   trace::EventIndex work(int64_t stream, std::string_view name, int64_t beginNs, int64_t endNs,
@@ -65,7 +80,7 @@ class GpuRank {
   int64_t m_process = 0;
   trace::TrackIndex m_host = 0;
   uint64_t m_correlation = 0;
-  std::map<int64_t, trace::TrackIndex> m_streams;
+  std::map<int64_t, trace::TrackIndex> m_streams, m_threads;
 };
 
 inline constexpr std::string_view kAllReduceKernel = "ncclDevKernel_AllReduce_Sum_f16_RING_LL";

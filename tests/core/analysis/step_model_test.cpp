@@ -247,7 +247,7 @@ TEST(StepModel, saysWhatIsMissingWhenThereAreNoPasses) {
   const auto model = buildStepModel(*std::move(builder).finish());
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().code, ErrorCode::kCannotAnswer);
-  EXPECT_NE(model.error().message.find("no pipeline annotations"), std::string::npos);
+  EXPECT_NE(model.error().message.find("no passes of micro-batches"), std::string::npos);
 }
 
 TEST(IdleCause, namesAreDistinctKeys) {

@@ -42,9 +42,60 @@ TEST(AnnotationNames, sayFrameworkPassStageAndMicroBatch) {
   EXPECT_EQ(meaningOf("nccl:all_reduce").framework, Framework::kNccl);
 }
 
+TEST(AnnotationNames, passesInWordsAreRead) {
+  struct Case {
+    const char* name;
+    Pass pass;
+    int32_t stage, microBatch, chunk;
+  };
+  for (const Case& c :
+       {Case{"Forward stage 1 mb 3", Pass::kForward, 1, 3, -1},
+        Case{"Stage 1 Forward", Pass::kForward, 1, -1, -1},
+        Case{"Backward 7", Pass::kBackward, -1, 7, -1},
+        Case{"3_forward", Pass::kForward, -1, 3, -1}, Case{"forward_2", Pass::kForward, -1, 2, -1},
+        Case{"forward_step", Pass::kForward, -1, -1, -1},
+        Case{"BackwardPass", Pass::kBackward, -1, -1, -1},
+        Case{"backward micro_batch=4 chunk=1", Pass::kBackward, -1, 4, 1},
+        Case{"## forward ##", Pass::kForward, -1, -1, -1}, Case{"bwd", Pass::kBackward, -1, -1, -1},
+        Case{"optimizer", Pass::kOptimizer, -1, -1, -1}, Case{"B2.1.17", Pass::kBackward, -1, 2, 1},
+        Case{"megatron.core.pipeline_parallel.schedules.backward_step", Pass::kBackward, -1, -1,
+             -1},
+        Case{"DeepSpeedEngine.backward", Pass::kBackward, -1, -1, -1},
+        Case{"DistributedDataParallel.forward", Pass::kForward, -1, -1, -1},
+        Case{"Optimizer.step#Adam.step", Pass::kOptimizer, -1, -1, -1}}) {
+    const AnnotationMeaning meaning = meaningOf(c.name);
+    EXPECT_EQ(meaning.pass, c.pass) << c.name;
+    EXPECT_EQ(meaning.stage, c.stage) << c.name;
+    EXPECT_EQ(meaning.microBatch, c.microBatch) << c.name;
+    EXPECT_EQ(meaning.chunk, c.chunk) << c.name;
+  }
+}
+
 TEST(AnnotationNames, whatOnlyLooksAlikeIsUnknown) {
-  for (const char* name : {"", "PP:", "PP:F3", "PP:0X3", "PP:0F3x", "PP:0F-1", "F3.0", "F3.0.x",
-                           "Fancy", "attn", "attn(X)", "ncclDevKernel_AllReduce", "nccl", "step"})
+  for (const char* name : {"",
+                           "PP:",
+                           "PP:F3",
+                           "PP:0X3",
+                           "PP:0F3x",
+                           "PP:0F-1",
+                           "F3.0",
+                           "F3.0.x",
+                           "Fancy",
+                           "attn",
+                           "attn(X)",
+                           "ncclDevKernel_AllReduce",
+                           "nccl",
+                           "step",
+                           "forward_run_0",
+                           "forward_step 3",
+                           "TransformerLayer.forward",
+                           "forward backward",
+                           "gpu_model_runner: forward",
+                           "stage 1",
+                           "forward stage",
+                           "Forward 1 2",
+                           "straightforward",
+                           "Optimizer.zero_grad#Adam.zero_grad"})
     EXPECT_EQ(meaningOf(name).framework, Framework::kUnknown) << name;
 }
 
@@ -65,7 +116,7 @@ TEST(Structure, annotationsAndGroupsPlaceRanks) {
   }
   const Structure structure = inferStructure(*std::move(builder).finish());
   EXPECT_EQ(structure.ranks[1].place.stage, 1);
-  EXPECT_EQ(structure.ranks[1].stageFrom, "annotations PP:<stage>");
+  EXPECT_EQ(structure.ranks[1].stageFrom, "stage named by annotations");
   EXPECT_EQ(structure.ranks[1].place.tensorIndex, 1);
   EXPECT_EQ(structure.ranks[1].place.dataIndex, -1);
   EXPECT_THAT(factOf(structure, "pipeline stages"), HasSubstr("pipeline stages: 2"));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/trace/args_of.h"
 #include "core/trace/trace_builder.h"
 
 namespace caracal::profile::fixture {
@@ -15,7 +16,7 @@ inline void copyStep(const trace::Trace& from, int32_t step, int64_t offsetNs, i
   for (trace::TrackIndex t = 0; t < from.tracks().size(); ++t) {
     const trace::Track& track = from.tracks()[t];
     for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      trace::EventArgs args = from.args(e).value_or(trace::EventArgs{});
+      trace::EventArgs args = trace::argsOf(from, e);
       args.step = step;
       to.add({t, from.kind(e), to.intern(from.name(e)), offsetNs + stretch * from.beginNs(e),
               stretch * from.durationNs(e)},

@@ -1,0 +1,15 @@
+// When a GPU had nothing to do because the host had launched nothing.
+#pragma once
+
+#include <vector>
+
+#include "core/base/intervals.h"
+#include "core/trace/trace.h"
+
+namespace caracal::analysis {
+
+// From the end of all work before to the begin of work that was launched only after that. `work`:
+// GPU events of one rank, in any order.
+std::vector<Span> launchGaps(const trace::Trace& trace, std::vector<trace::EventIndex> work);
+
+}  // namespace caracal::analysis
