@@ -12,6 +12,7 @@
 #include "app/cli/load_options.h"
 #include "app/cli/prediction.h"
 #include "app/cli/verbs.h"
+#include "core/analysis/prepared_run.h"
 #include "core/analysis/step_model.h"
 #include "core/base/format.h"
 #include "core/profile/model_description.h"
@@ -44,9 +45,11 @@ Result<Profile> fromTrace(const Options& options,
                           const std::vector<int32_t>& layers, Console& console) {
   CARACAL_TRY(choices, loadOptionsOf(*options.load));
   CARACAL_TRY(loaded, loadRun(options.paths, console, choices));
-  CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
-  if (!model) return profile::profileFromRecording(*loaded.trace, steps);
-  return profile::profileFromStages(*loaded.trace, steps, *model, layers);
+  CARACAL_TRY(names, commNames({}));
+  const auto trace = analysis::prepareRun(loaded.trace, names).trace;
+  CARACAL_TRY(steps, analysis::buildStepModel(*trace));
+  if (!model) return profile::profileFromRecording(*trace, steps);
+  return profile::profileFromStages(*trace, steps, *model, layers);
 }
 
 std::string kindTable(const profile::LayerKind& kind) {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "app/cli/load.h"
+#include "core/analysis/prepared_run.h"
 #include "core/analysis/step_model.h"
 #include "core/plan/plan_json.h"
 
@@ -40,9 +41,10 @@ Result<ComparedRun> readRun(const std::string& path, const std::string& profileP
   }
   CARACAL_TRY(loaded, loadRun({path}, console));
   CARACAL_TRY(names, commNames({}));
-  ComparedRun run{tl::unexpected(Error{}), deviceRun(path, *loaded.trace, names)};
-  if (auto model = analysis::buildStepModel(*loaded.trace)) {
-    run.summary = analysis::summarizeRun(*loaded.trace, *model);
+  const auto trace = analysis::prepareRun(loaded.trace, names).trace;
+  ComparedRun run{tl::unexpected(Error{}), deviceRun(path, *trace, names)};
+  if (auto model = analysis::buildStepModel(*trace)) {
+    run.summary = analysis::summarizeRun(*trace, *model);
   } else {
     run.summary = tl::unexpected(at(model.error(), path));
   }

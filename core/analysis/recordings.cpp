@@ -97,7 +97,9 @@ std::vector<Part> partsOfFiles(const Trace& trace) {
     part.rankIndices.push_back(index);
     part.files.insert(rank.file);
     part.claims.insert({rank.claimedRank >= 0 ? rank.claimedRank : rank.rank, -1, -1, -1});
-    if (rank.stage >= 0) part.claims.insert({-1, rank.stage, rank.tensorIndex, rank.dataIndex});
+    // Of a stage without a replica several ranks may be.
+    if (rank.stage >= 0 && rank.dataIndex >= 0)
+      part.claims.insert({-1, rank.stage, rank.tensorIndex, rank.dataIndex});
     partOfRank.push_back(found->second);
   }
   for (const trace::Track& track : trace.tracks())

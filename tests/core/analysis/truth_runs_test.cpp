@@ -2,12 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 
+#include "core/analysis/prepared_run.h"
 #include "core/analysis/rank_idle.h"
 #include "core/analysis/run_graph.h"
 #include "core/analysis/step_model.h"
+#include "core/analysis/trace_copy.h"
 #include "core/import/importer.h"
 #include "tests/core/analysis/step_invariants.h"
 
@@ -92,6 +96,74 @@ TEST(RecordingsOfRealTraces, areToldApart) {
   EXPECT_EQ(recordingsOf("megatron-tp8-a100"), 1);
   EXPECT_EQ(recordingsOf("nsys-nccl-2nodes-rtx3090"), 1);
   EXPECT_EQ(recordingsOf("torchrec-dlrm-4xv100"), 1);
+}
+
+struct RealPasses {
+  const char* folder;
+  int64_t steps;  // (step, replica) pairs
+  int32_t replicas;
+};
+
+// Training runs of PyTorch without a tracer for passes: one stage, one micro-batch each.
+TEST(PassesOfRealRuns, areFoundByAnnotationsAndAutogradsLinks) {
+  if (!tracesAreHere()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
+  for (const RealPasses& expected :
+       {RealPasses{"megatron-tp2-v100", 1, 1}, RealPasses{"ddp-2xa100-pgmeta", 3, 1},
+        RealPasses{"resnet-actckpt-ddp8-mi300", 3, 1}, RealPasses{"torchrec-dlrm-4xv100", 12, 4},
+        RealPasses{"nanogpt-sharded-8xh100", 32, 8}}) {
+    SCOPED_TRACE(expected.folder);
+    const PreparedRun run = prepareRun(load(expected.folder), CommNames{});
+    const auto model = buildStepModel(*run.trace);
+    ASSERT_TRUE(model) << model.error().text();
+    expectInvariants(*model);
+    EXPECT_EQ(model->stageCount, 1);
+    EXPECT_EQ(model->microBatches, 1);
+    EXPECT_EQ(static_cast<int64_t>(model->steps.size()), expected.steps);
+    EXPECT_EQ(model->replicaCount, expected.replicas);
+    for (const StageSummary& stage : model->stages) {
+      EXPECT_GT(stage.forwardNs, 0);
+      EXPECT_GT(stage.backwardNs, stage.forwardNs / 2);
+    }
+  }
+}
+
+TEST(PassesOfRealRuns, areNotGuessed) {
+  if (!tracesAreHere()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
+  for (const char* folder : {"megatron-tp8-a100", "ddp-2xv100-216k", "kineto-2021-capitalised",
+                             "mtia-456k-metadata", "nsys-2xh100-sp", "qwen-h100-pystack"}) {
+    const auto model = buildStepModel(*prepareRun(load(folder), CommNames{}).trace);
+    ASSERT_FALSE(model) << folder;
+    EXPECT_EQ(model.error().code, ErrorCode::kCannotAnswer) << folder;
+  }
+}
+
+// A real run with one rank's clock set off and drifting, as if that rank ran on another host.
+TEST(ClockOfARealRun, anInjectedSkewIsTakenOutWithinTheStatedResolution) {
+  if (!tracesAreHere()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
+  constexpr uint32_t kRank = 3;
+  constexpr double kDrift = 500e-6;
+  const auto original = load("megatron-tp8-a100");
+  const int64_t originNs = original->range().beginNs;
+  for (const int64_t offsetNs : {int64_t{1'700'000}, int64_t{-40'000'000}}) {
+    SCOPED_TRACE(offsetNs);
+    trace::TraceBuilder copy = copyTrace(*original, [&](uint32_t rank, int64_t timeNs) {
+      if (rank != kRank) return timeNs;
+      return timeNs + offsetNs + std::llround(kDrift * static_cast<double>(timeNs - originNs));
+    });
+    copy.rank(kRank).host = "another";
+    const PreparedRun run = prepareRun(std::move(copy).finish(), CommNames{});
+    ASSERT_TRUE(run.clocks.ranks[kRank].corrected);
+    EXPECT_EQ(run.collectives.matched.size(), 84u);
+    int64_t within = 0;
+    for (const MatchedCollective& match : run.collectives.matched) {
+      const trace::EventIndex event = match.members[kRank].event;
+      const int64_t errorNs = std::abs(run.trace->endNs(event) - original->endNs(event));
+      if (errorNs <= run.clocks.resolutionNs) ++within;
+      EXPECT_LE(errorNs, 3 * run.clocks.resolutionNs);
+    }
+    EXPECT_GE(within, 76);  // nine of ten
+    EXPECT_LE(run.clocks.resolutionNs, 100'000);
+  }
 }
 
 // Two recordings of one pipeline are not two replicas of it.
