@@ -281,7 +281,7 @@ Result<Profile> profileFromRecording(const Trace& trace, const analysis::StepMod
   if (document.empty()) {
     return fail(ErrorCode::kCannotAnswer,
                 "no model description in the trace: only recordings of caracal-run can be profiled "
-                "without one; pass --model FILE");
+                "without one. Kernels tell times, not bytes and sizes; pass --model FILE");
   }
   auto description = modelFromJson(document);
   if (!description)

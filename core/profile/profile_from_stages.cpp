@@ -4,7 +4,9 @@
 #include <numeric>
 #include <utility>
 
+#include "core/analysis/gpu_passes.h"
 #include "core/base/statistics.h"
+#include "core/profile/kernel_layers.h"
 #include "core/profile/profile_from_trace.h"
 
 namespace caracal::profile {
@@ -28,15 +30,19 @@ bool sameWithinTolerance(const Scale& a, const Scale& b) {
   return close(a.forward, b.forward) && close(a.backward, b.backward);
 }
 
-void scaleOperators(std::vector<Operator>& operators, const Scale& scale) {
+enum class Collectives : uint8_t { kEstimated, kMeasured };
+
+void scaleOperators(std::vector<Operator>& operators, const Scale& scale, Collectives collectives) {
   for (Operator& op : operators) {
+    if (op.kind == OperatorKind::kCollective && collectives == Collectives::kMeasured) continue;
     op.forwardNs = scaled(op.forwardNs, scale.forward);
     op.backwardNs = scaled(op.backwardNs, scale.backward);
   }
 }
 
-LayerKind scaledKind(LayerKind kind, const Scale& scale) {
-  scaleOperators(kind.operators, scale);
+LayerKind scaledKind(LayerKind kind, const Scale& scale, Collectives collectives) {
+  scaleOperators(kind.operators, scale, collectives);
+  if (collectives == Collectives::kMeasured) return kind;
   for (Window& window : kind.windows) {
     const double factor = window.id.starts_with("fwd.") ? scale.forward : scale.backward;
     window.transferNs = scaled(window.transferNs, factor);
@@ -75,6 +81,13 @@ Result<ModelDescription> fitted(ModelDescription description, const trace::Trace
                 "the model description says tp {}, the trace says tp {}; correct the description",
                 parallel.tensor, tensor);
   }
+  if (model.tensorSize > 1 && model.tensorSize != parallel.tensor) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        "the model description says tp {}, the trace shows {} tensor-parallel ranks; correct "
+        "the description",
+        parallel.tensor, model.tensorSize);
+  }
   if (model.microBatches <= 0 || static_cast<int32_t>(model.stages.size()) != model.stageCount) {
     return fail(ErrorCode::kCannotAnswer,
                 "the trace has no complete step of all {} stages with one number of micro-batches; "
@@ -111,28 +124,48 @@ Result<std::vector<int32_t>> checkedPartition(std::vector<int32_t> layersOfStage
 
 class StageProfiler {
  public:
-  StageProfiler(const analysis::StepModel& model, std::vector<int32_t> partition, Profile estimate)
-      : m_model(model), m_partition(std::move(partition)), m_profile(std::move(estimate)) {}
+  // `kernels`: what fitToKernels() has put into the estimate, per stage; empty: nothing.
+  StageProfiler(const analysis::StepModel& model, std::vector<int32_t> partition, Profile estimate,
+                std::vector<StageLayers> kernels)
+      : m_model(model),
+        m_partition(std::move(partition)),
+        m_profile(std::move(estimate)),
+        m_kernels(std::move(kernels)) {}
 
   Profile run() && {
     std::vector<Scale> scales;
     for (const analysis::StageSummary& stage : m_model.stages) scales.push_back(scaleOf(stage));
-    scaleOperators(m_profile.first.operators, scales.front());
-    scaleOperators(m_profile.last.operators, scales.back());
+    scaleOperators(m_profile.first.operators, scales.front(), collectives());
+    scaleOperators(m_profile.last.operators, scales.back(), collectives());
     makeKinds(scales);
     observe();
     return std::move(m_profile);
   }
 
  private:
-  // How much longer the stage took than the estimate says, model ends and collectives included.
+  Collectives collectives() const {
+    return m_kernels.empty() ? Collectives::kEstimated : Collectives::kMeasured;
+  }
+
+  // How much longer the stage took than the estimate says, model ends and collectives included; of
+  // measured collectives the rest is compared, and recomputation is no part of a backward pass.
   Scale scaleOf(const analysis::StageSummary& stage) const {
     int64_t forwardNs = 0;
     int64_t backwardNs = 0;
+    int64_t forwardFixedNs = 0;
+    int64_t backwardFixedNs = 0;
     forEachLayer(static_cast<size_t>(stage.stage), [&](size_t layer) {
       const LayerKind& kind = m_profile.kinds[m_profile.layers[layer]];
       forwardNs += kind.forwardNs();
       backwardNs += kind.backwardNs();
+      if (m_kernels.empty()) return;
+      forwardFixedNs += kind.forwardNs();
+      backwardFixedNs += kind.backwardNs();
+      for (const Operator& op : kind.operators) {
+        if (op.kind == OperatorKind::kCollective) continue;
+        forwardFixedNs -= op.forwardNs;
+        backwardFixedNs -= op.backwardNs;
+      }
     });
     if (stage.stage == 0) {
       forwardNs += m_profile.first.forwardNs();
@@ -145,7 +178,12 @@ class StageProfiler {
     const auto ratio = [](int64_t measured, int64_t estimated) {
       return static_cast<double>(measured) / static_cast<double>(std::max<int64_t>(estimated, 1));
     };
-    return {ratio(stage.forwardNs, forwardNs), ratio(stage.backwardNs, backwardNs)};
+    const double recomputed =
+        m_kernels.empty() ? 0
+                          : m_kernels[static_cast<size_t>(stage.stage)].backward.recomputedShare;
+    const int64_t ownBackwardNs = scaled(stage.backwardNs, 1 - recomputed);
+    return {ratio(stage.forwardNs - forwardFixedNs, forwardNs - forwardFixedNs),
+            ratio(ownBackwardNs - backwardFixedNs, backwardNs - backwardFixedNs)};
   }
 
   template <class Visit>
@@ -190,7 +228,7 @@ class StageProfiler {
         const auto [found, isNew] =
             scaledOf.try_emplace(kind, static_cast<uint32_t>(m_profile.kinds.size()));
         if (isNew) {
-          m_profile.kinds.push_back(scaledKind(estimates[kind], mean));
+          m_profile.kinds.push_back(scaledKind(estimates[kind], mean, collectives()));
           if (groups.size() > 1) {
             m_profile.kinds.back().id =
                 fmt::format("{}.stage{}", estimates[kind].id, fmt::join(names, "+"));
@@ -217,7 +255,20 @@ class StageProfiler {
   const analysis::StepModel& m_model;
   std::vector<int32_t> m_partition;
   Profile m_profile;
+  std::vector<StageLayers> m_kernels;
 };
+
+// Of a trace of kernels whose layers tell their times by class; empty for traces of stages.
+Result<std::vector<StageLayers>> stageLayers(const trace::Trace& trace,
+                                             const analysis::StepModel& model) {
+  std::vector<StageLayers> stages;
+  if (trace.meta().count(analysis::kPassesFromKey) == 0) return stages;
+  for (int32_t stage = 0; stage < model.stageCount; ++stage) {
+    CARACAL_TRY(layers, findStageLayers(trace, model, stage));
+    stages.push_back(std::move(layers));
+  }
+  return stages;
+}
 
 }  // namespace
 
@@ -228,7 +279,10 @@ Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::Ste
   CARACAL_TRY(partition, checkedPartition(std::move(layersOfStage), job));
   CARACAL_TRY(hardware, loadHardware(job.gpu));
   CARACAL_TRY(estimate, profileFromModel(job, hardware));
-  Profile profile = StageProfiler(model, std::move(partition), std::move(estimate)).run();
+  CARACAL_TRY(kernels, stageLayers(trace, model));
+  if (!kernels.empty()) CARACAL_CHECK_OK(fitToKernels(estimate, kernels, partition));
+  Profile profile =
+      StageProfiler(model, std::move(partition), std::move(estimate), std::move(kernels)).run();
   profile.source = trace.ranks().empty() ? "" : trace.ranks().front().file;
   profile.schedule = model.schedule;
   profile.tag = trace::Tag::kEstimated;

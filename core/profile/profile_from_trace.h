@@ -29,6 +29,11 @@ Result<Profile> profileFromRecording(const trace::Trace& trace, const analysis::
 // ends included, so that each stage adds up to what was measured. Stages whose layers take the same
 // time within 1 % share one layer kind. `layersOfStage` says how many layers each stage held;
 // empty: even, the first stages take the remainder.
+// Of a trace of kernels whose passes are marked (core/analysis/gpu_passes.h) the layers are found
+// as the part of a pass that repeats: operators of one class (matrix products, attention, the rest)
+// add up to the kernels of that class, windows are the measured collectives, and what the host did
+// not launch in time lies on all operators. Forward kernels that a backward pass repeats are
+// recomputation and left out of it.
 // Micro-batches, replicas and stages are taken from the trace. Interleaved traces are refused
 // (kUnsupported): they are shown, not planned.
 Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::StepModel& model,

@@ -1,0 +1,161 @@
+// Layers found as the part of a pass whose kernels repeat, and profiles made of them.
+#include "core/profile/kernel_layers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/analysis/prepared_run.h"
+#include "core/profile/profile_from_trace.h"
+#include "core/profile/profile_json.h"
+#include "tests/core/analysis/gpu_fixture.h"
+
+namespace caracal::profile {
+namespace {
+
+using analysis::fixture::GpuRank;
+using testing::HasSubstr;
+
+TEST(Repetition, isFoundBetweenEndsThatDiffer) {
+  EXPECT_EQ(findRepetition({9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 8}), (Repetition{1, 3, 3}));
+  // Kernels that repeat inside a layer are no layers.
+  EXPECT_EQ(findRepetition({5, 5, 1, 2, 2, 3, 1, 2, 2, 3, 7}), (Repetition{2, 4, 2}));
+  // A first layer that differs, and the begin of a layer that never ends.
+  EXPECT_EQ(findRepetition({1, 7, 3, 1, 2, 3, 1, 2, 3, 1}), (Repetition{2, 3, 2}));
+  EXPECT_EQ(findRepetition({1, 2, 3, 4}), Repetition{});
+  EXPECT_EQ(findRepetition({}), Repetition{});
+}
+
+struct Kernel {
+  const char* name;
+  int64_t ns;
+};
+using Kernels = std::vector<Kernel>;
+
+const Kernels kForward{
+    {"layer_norm", 10}, {"sgemm_qkv", 100}, {"flash_fwd", 50}, {"sgemm_proj", 40}, {"add", 10},
+    {"layer_norm", 10}, {"sgemm_fc1", 120}, {"gelu", 20},      {"sgemm_fc2", 120}, {"add", 10}};
+const Kernels kBackward{{"add_bwd", 20},        {"sgemm_fc2_bwd", 240}, {"gelu_bwd", 40},
+                        {"sgemm_fc1_bwd", 240}, {"norm_bwd", 20},       {"sgemm_proj_bwd", 80},
+                        {"flash_bwd", 100},     {"sgemm_qkv_bwd", 200}, {"norm_bwd", 20}};
+constexpr int32_t kLayers = 4;
+constexpr int64_t kForwardLayerNs = 490;
+constexpr int64_t kBackwardLayerNs = 960;
+
+Kernels together(Kernels first, const Kernels& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+// One rank, one micro-batch: an embedding, layers, a loss, and back; no time between kernels but
+// `gapNs`.
+std::shared_ptr<const trace::Trace> runOf(const Kernels& backwardLayer, int64_t gapNs = 0) {
+  trace::TraceBuilder builder;
+  GpuRank gpu(builder, 0);
+  int64_t nowNs = 5000;
+  int64_t hostNs = 0;
+  const auto pass = [&](const char* name, const Kernels& before, const Kernels& layer,
+                        const Kernels& after) {
+    const int64_t beginNs = hostNs;
+    Kernels all = before;
+    for (int32_t l = 0; l < kLayers; ++l) all = together(std::move(all), layer);
+    for (const Kernel& kernel : together(std::move(all), after)) {
+      gpu.launched(++hostNs, 1, 7, kernel.name, nowNs, nowNs + kernel.ns);
+      nowNs += kernel.ns + gapNs;
+    }
+    gpu.annotation(name, beginNs, ++hostNs);
+  };
+  pass("Forward 0", {{"embedding", 33}}, kForward, {{"sgemm_head", 70}, {"cross_entropy", 7}});
+  pass("Backward 0", {{"cross_entropy_bwd", 14}, {"sgemm_head_bwd", 140}}, backwardLayer,
+       {{"embedding_bwd", 66}});
+  return std::move(builder).finish();
+}
+
+ModelDescription described() {
+  ModelDescription model;
+  model.name = "small";
+  model.shape = {
+      .layers = kLayers, .hidden = 1024, .heads = 16, .sequence = 512, .vocabulary = 8192};
+  model.fusedAttention = true;
+  model.gpu = "a100-80gb";
+  return model;
+}
+
+Result<Profile> profileOf(const std::shared_ptr<const trace::Trace>& trace,
+                          const ModelDescription& model) {
+  const auto run = analysis::prepareRun(trace, {});
+  CARACAL_TRY(steps, analysis::buildStepModel(*run.trace));
+  return profileFromStages(*run.trace, steps, model);
+}
+
+int64_t sumOf(const Profile& profile, OperatorKind kind, int64_t Operator::*field) {
+  int64_t ns = 0;
+  for (const Operator& op : profile.kinds.front().operators) {
+    if (op.kind == kind) ns += op.*field;
+  }
+  return ns;
+}
+
+// Sums of up to five rounded figures.
+constexpr double kRounding = 5;
+
+TEST(KernelLayers, operatorsAddUpToTheKernelsOfTheirClass) {
+  const auto profile = profileOf(runOf(kBackward), described());
+  ASSERT_TRUE(profile) << profile.error().text();
+  EXPECT_NEAR(sumOf(*profile, OperatorKind::kGemm, &Operator::forwardNs), 380, kRounding);
+  EXPECT_NEAR(sumOf(*profile, OperatorKind::kAttention, &Operator::forwardNs), 50, kRounding);
+  EXPECT_NEAR(sumOf(*profile, OperatorKind::kGemm, &Operator::backwardNs), 760, kRounding);
+  EXPECT_NEAR(sumOf(*profile, OperatorKind::kAttention, &Operator::backwardNs), 100, kRounding);
+  EXPECT_NEAR(profile->kinds.front().forwardNs(), kForwardLayerNs, kRounding);
+  EXPECT_NEAR(profile->kinds.front().backwardNs(), kBackwardLayerNs, kRounding);
+  EXPECT_NEAR(profile->first.forwardNs(), 33, kRounding);
+  EXPECT_NEAR(profile->first.backwardNs(), 66, kRounding);
+  EXPECT_NEAR(profile->last.forwardNs(), 77, kRounding);
+  EXPECT_NEAR(profile->last.backwardNs(), 154, kRounding);
+  EXPECT_EQ(profile->tag, trace::Tag::kEstimated);
+  EXPECT_EQ(profile->stageTag, trace::Tag::kMeasured);
+  EXPECT_TRUE(profileFromJson(toJson(*profile)));
+}
+
+// Time between kernels is spread over all operators: the stage takes what it took.
+TEST(KernelLayers, gapsLieOnAllOperators) {
+  const auto trace = runOf(kBackward, 100);
+  const auto profile = profileOf(trace, described());
+  ASSERT_TRUE(profile) << profile.error().text();
+  const int64_t forwardNs = profile->first.forwardNs() +
+                            kLayers * profile->kinds.front().forwardNs() +
+                            profile->last.forwardNs();
+  EXPECT_NEAR(static_cast<double>(forwardNs),
+              static_cast<double>(profile->observed.front().forwardNs), 4 * kRounding);
+  EXPECT_GT(profile->kinds.front().forwardNs(), kForwardLayerNs + 900);
+}
+
+TEST(KernelLayers, recomputationIsNoPartOfBackward) {
+  const auto profile = profileOf(runOf(together(kForward, kBackward)), described());
+  ASSERT_TRUE(profile) << profile.error().text();
+  EXPECT_NEAR(profile->kinds.front().backwardNs(), kBackwardLayerNs, kRounding);
+  EXPECT_GT(profile->observed.front().backwardNs, kLayers * (kForwardLayerNs + kBackwardLayerNs));
+}
+
+TEST(KernelLayers, descriptionsThatTheKernelsContradictAreRefused) {
+  ModelDescription unfused = described();
+  unfused.fusedAttention = false;
+  EXPECT_THAT(profileOf(runOf(kBackward), unfused).error().message, HasSubstr("fused"));
+  ModelDescription deeper = described();
+  deeper.shape.layers = 7;
+  EXPECT_THAT(profileOf(runOf(kBackward), deeper).error().message, HasSubstr("repeat 4 times"));
+  ModelDescription parallel = described();
+  parallel.parallel.tensor = 2;
+  EXPECT_THAT(profileOf(runOf(kBackward), parallel).error().message, HasSubstr("collectives"));
+}
+
+TEST(KernelLayers, withoutADescriptionItIsSaidThatBytesAreMissing) {
+  const auto run = analysis::prepareRun(runOf(kBackward), {});
+  const auto steps = analysis::buildStepModel(*run.trace);
+  ASSERT_TRUE(steps);
+  const auto profile = profileFromRecording(*run.trace, *steps);
+  ASSERT_FALSE(profile);
+  EXPECT_THAT(profile.error().message, HasSubstr("--model"));
+}
+
+}  // namespace
+}  // namespace caracal::profile
