@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "core/analysis/annotation_names.h"
 #include "core/analysis/autograd_links.h"
+#include "core/analysis/pass_numbers.h"
 #include "core/analysis/profiler_steps.h"
 
 namespace caracal::analysis {
@@ -21,19 +21,9 @@ using trace::Pass;
 using trace::Trace;
 using trace::Track;
 
-bool isWork(Pass pass) {
-  return pass == Pass::kForward || pass == Pass::kBackward || pass == Pass::kWeight;
-}
-
 bool holds(const std::vector<PassRange>& ranges, Pass pass) {
   return std::any_of(ranges.begin(), ranges.end(),
                      [&](const PassRange& range) { return range.pass == pass; });
-}
-
-bool anyNumbered(const std::vector<PassRange>& ranges) {
-  return std::any_of(ranges.begin(), ranges.end(), [](const PassRange& range) {
-    return isWork(range.pass) && range.microBatch >= 0;
-  });
 }
 
 bool byBegin(const PassRange& a, const PassRange& b) {
@@ -64,10 +54,7 @@ void addBackward(Linked& linked, const OperatorSpan& op) {
 class RangeFinder {
  public:
   RangeFinder(const ProfilerSteps& steps, uint32_t rankIndex, const Autograd& autograd)
-      : m_steps(steps),
-        m_rank(rankIndex),
-        m_autograd(autograd),
-        m_hasSteps(!steps.ofRank(rankIndex).empty()) {
+      : m_steps(steps), m_rank(rankIndex), m_autograd(autograd) {
     m_found.backwardThreads.assign(autograd.threads.begin(), autograd.threads.end());
   }
 
@@ -78,7 +65,7 @@ class RangeFinder {
                         .microBatch = meaning.microBatch,
                         .stage = meaning.stage,
                         .chunk = meaning.chunk});
-    if (isWork(meaning.pass)) m_frameworks.insert(name(meaning.framework));
+    if (isPipelinePass(meaning.pass)) m_frameworks.insert(name(meaning.framework));
   }
   void sawInterleaving() { m_interleaved = true; }
 
@@ -113,9 +100,9 @@ class RangeFinder {
 
   // "PP:0F3" inside "## forward ##": the ones with numbers are the passes.
   void keepNumbered() {
-    if (!anyNumbered(m_ranges)) return;
+    if (!statesMicroBatches(m_ranges)) return;
     std::erase_if(m_ranges, [](const PassRange& range) {
-      return isWork(range.pass) && range.microBatch < 0;
+      return isPipelinePass(range.pass) && range.microBatch < 0;
     });
   }
 
@@ -140,14 +127,17 @@ class RangeFinder {
       if (range.pass == Pass::kForward) linked.push_back({range, {}, true});
     }
     for (const AutogradLink& link : m_autograd.links) {
-      for (Linked& candidate : linked) {
-        const Span& span = candidate.forward.span;
-        if (candidate.forward.thread != link.forward.thread ||
-            link.forward.span.beginNs < span.beginNs || link.forward.span.endNs > span.endNs)
-          continue;
-        addBackward(candidate, link.backward);
-        break;
-      }
+      // The last forward range of the operator's thread that began by then.
+      auto candidate = std::partition_point(linked.begin(), linked.end(), [&](const Linked& l) {
+        return l.forward.span.beginNs <= link.forward.span.beginNs;
+      });
+      while (candidate != linked.begin() &&
+             std::prev(candidate)->forward.thread != link.forward.thread)
+        --candidate;
+      if (candidate == linked.begin()) continue;
+      --candidate;
+      if (link.forward.span.endNs <= candidate->forward.span.endNs)
+        addBackward(*candidate, link.backward);
     }
     if (!takeBackwards(linked)) return false;
     m_found.foundBy =
@@ -184,19 +174,22 @@ class RangeFinder {
     return true;
   }
 
-  // Gradients are accumulated and reduced behind the last linked operator.
+  // Gradients are accumulated and reduced behind the last linked operator: up to the next range.
   void extendOverEngine(std::vector<PassRange>& backwards) const {
-    size_t at = 0;
-    for (const OperatorSpan& op : m_autograd.operators) {
-      while (at + 1 < backwards.size() && op.span.beginNs >= backwards[at + 1].span.beginNs) ++at;
-      PassRange& range = backwards[at];
-      const bool nextForwardCame =
-          std::any_of(m_ranges.begin(), m_ranges.end(), [&](const PassRange& other) {
-            return other.pass != Pass::kBackward && other.span.beginNs >= range.span.endNs &&
-                   other.span.beginNs <= op.span.beginNs;
-          });
-      if (op.thread == range.thread && op.span.beginNs >= range.span.endNs && !nextForwardCame)
-        range.span.endNs = op.span.endNs;
+    for (size_t i = 0; i < backwards.size(); ++i) {
+      PassRange& range = backwards[i];
+      int64_t limitNs = i + 1 < backwards.size() ? backwards[i + 1].span.beginNs
+                                                 : std::numeric_limits<int64_t>::max();
+      const auto next = std::partition_point(
+          m_ranges.begin(), m_ranges.end(),
+          [&](const PassRange& other) { return other.span.beginNs < range.span.endNs; });
+      if (next != m_ranges.end()) limitNs = std::min(limitNs, next->span.beginNs);
+      auto op = std::partition_point(
+          m_autograd.operators.begin(), m_autograd.operators.end(),
+          [&](const OperatorSpan& o) { return o.span.beginNs < range.span.endNs; });
+      for (; op != m_autograd.operators.end() && op->span.beginNs < limitNs; ++op) {
+        if (op->thread == range.thread) range.span.endNs = op->span.endNs;
+      }
     }
   }
 
@@ -251,75 +244,17 @@ class RangeFinder {
   }
 
   bool number() {
-    const bool named = anyNumbered(m_ranges);
-    if (!named && m_interleaved) {
+    if (m_interleaved && !statesMicroBatches(m_ranges)) {
       return refuse(
-          "an interleaved schedule whose annotations name neither micro-batch nor model "
-          "chunk");
+          "an interleaved schedule whose annotations name neither micro-batch nor model chunk");
     }
-    if (m_hasSteps) {
-      for (PassRange& range : m_ranges) range.step = m_steps.stepAt(m_rank, range.span.beginNs);
-      std::erase_if(m_ranges, [](const PassRange& range) { return range.step < 0; });
-    } else {
-      numberSteps();
-    }
-    if (m_ranges.empty()) return refuse("all passes lie outside of the marked steps");
-    return named || numberMicroBatches();
-  }
-
-  // A new step begins where a pass repeats, or with the first forward behind an optimizer.
-  void numberSteps() {
-    std::set<std::tuple<Pass, int32_t, int32_t, int32_t>> seen;
-    int32_t step = 0;
-    bool optimizer = false;
-    for (PassRange& range : m_ranges) {
-      const auto key = std::tuple(range.pass, range.stage, range.chunk, range.microBatch);
-      const bool repeats = isWork(range.pass) && range.microBatch >= 0 && seen.count(key) > 0;
-      if (repeats || (range.pass == Pass::kForward && optimizer)) {
-        ++step;
-        seen.clear();
-        optimizer = false;
-      }
-      if (range.pass == Pass::kOptimizer && !seen.empty()) optimizer = true;
-      if (isWork(range.pass)) seen.insert(key);
-      range.step = step;
-    }
-  }
-
-  bool numberMicroBatches() {
-    std::map<int32_t, std::map<std::tuple<Pass, int32_t, int32_t>, int32_t>> counts;  // by step
-    for (PassRange& range : m_ranges) {
-      if (!isWork(range.pass)) continue;
-      auto& ofStep = counts[range.step];
-      range.microBatch = ofStep[{range.pass, range.stage, range.chunk}]++;
-      if (range.pass == Pass::kBackward &&
-          range.microBatch >= ofStep[{Pass::kForward, range.stage, range.chunk}] &&
-          range.step != m_ranges.front().step)
-        return refuse("more backward than forward ranges: which belong together cannot be told");
-    }
-    for (const auto& [step, ofStep] : counts) {
-      if (counts.size() > 1 && (step == counts.begin()->first || step == counts.rbegin()->first))
-        continue;
-      int32_t forwards = 0;
-      int32_t backwards = 0;
-      for (const auto& [key, count] : ofStep) {
-        if (std::get<0>(key) == Pass::kForward) forwards += count;
-        if (std::get<0>(key) == Pass::kBackward) backwards += count;
-      }
-      if (forwards != backwards) {
-        return refuse(
-            fmt::format("step {} has {} forward and {} backward ranges without micro-batch "
-                        "numbers: which belong together cannot be told",
-                        step, forwards, backwards));
-      }
-    }
-    return true;
+    auto why = numberPasses(m_ranges, m_steps, m_rank);
+    return why.empty() || refuse(std::move(why));
   }
 
   const ProfilerSteps& m_steps;
   uint32_t m_rank = 0;
   const Autograd& m_autograd;
-  bool m_hasSteps = false;
   bool m_interleaved = false;
   std::vector<PassRange> m_ranges;
   std::set<std::string_view> m_frameworks;
@@ -335,7 +270,8 @@ AnnotationMeaning passMeaning(const Trace& trace, std::string_view name) {
   if (!backward.empty() && name == backward) return {Framework::kPassWords, Pass::kBackward};
   const bool hinted = !forward.empty() || !backward.empty();
   // DualPipe's names are parts of a layer, not passes.
-  if (meaning.framework == Framework::kDualPipe || (hinted && isWork(meaning.pass))) return {};
+  if (meaning.framework == Framework::kDualPipe || (hinted && isPipelinePass(meaning.pass)))
+    return {};
   return meaning;
 }
 

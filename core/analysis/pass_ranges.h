@@ -17,6 +17,9 @@ namespace caracal::analysis {
 inline constexpr const char* kForwardAnnotationKey = "forwardAnnotation";
 inline constexpr const char* kBackwardAnnotationKey = "backwardAnnotation";
 
+// Forward, backward or weight.
+bool isPipelinePass(trace::Pass pass);
+
 struct PassRange {
   int64_t thread = -1;  // Track::id of the host thread
   Span span;            // on the host's clock: what it launched in it belongs to the pass

@@ -8,6 +8,7 @@
 
 #include "core/analysis/group_roles.h"
 #include "core/analysis/launch_gaps.h"
+#include "core/analysis/pass_ranges.h"
 #include "core/analysis/transfers.h"
 #include "core/trace/args_of.h"
 
@@ -31,10 +32,6 @@ LastEntries lastEntriesOf(const Trace& trace) {
     for (const CollectiveMember& member : match.members) entries[member.event] = match.lastStartNs;
   }
   return entries;
-}
-
-bool isPipelinePass(Pass pass) {
-  return pass == Pass::kForward || pass == Pass::kBackward || pass == Pass::kWeight;
 }
 
 // The spans of one rank as they are found, track by track.
