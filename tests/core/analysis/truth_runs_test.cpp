@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
@@ -148,7 +147,8 @@ TEST(ClockOfARealRun, anInjectedSkewIsTakenOutWithinTheStatedResolution) {
     SCOPED_TRACE(offsetNs);
     trace::TraceBuilder copy = copyTrace(*original, [&](uint32_t rank, int64_t timeNs) {
       if (rank != kRank) return timeNs;
-      return timeNs + offsetNs + std::llround(kDrift * static_cast<double>(timeNs - originNs));
+      return timeNs + offsetNs +
+             static_cast<int64_t>(kDrift * static_cast<double>(timeNs - originNs));
     });
     copy.rank(kRank).host = "another";
     const PreparedRun run = prepareRun(std::move(copy).finish(), CommNames{});
