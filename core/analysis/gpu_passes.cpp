@@ -16,7 +16,6 @@
 #include "core/analysis/stage_chain.h"
 #include "core/analysis/trace_copy.h"
 #include "core/analysis/transfers.h"
-#include "core/trace/args_of.h"
 
 namespace caracal::analysis {
 namespace {
@@ -249,22 +248,19 @@ trace::EventArgs passArgs(trace::EventArgs args, const Marks& marks, uint32_t ra
   return args;
 }
 
-void markEvents(const Trace& trace, const Marks& marks, trace::TraceBuilder& copy) {
-  const ProfilerSteps steps(trace);
-  for (const Track& track : trace.tracks()) {
-    if (track.kind != trace::TrackKind::kGpuStream) continue;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      if (!trace::isGpuWork(trace.kind(e))) continue;
-      const trace::EventArgs args = copy.argsOf(e);
-      if (const PassRange* range = marks.rangeOfEvent[e]; range != nullptr) {
-        copy.setArgs(e, passArgs(args, marks, track.rank, *range));
-      } else if (const int32_t step = steps.stepOf(track.rank, e); step >= 0) {
-        trace::EventArgs own = args;
-        own.step = step;
-        copy.setArgs(e, own);
-      }
+// The step, and the pass where there is one, of each GPU operation.
+ArgsMap marksOfEvents(const Trace& trace, const Marks& marks, const ProfilerSteps& steps) {
+  return [&](EventIndex e, std::optional<trace::EventArgs> args) {
+    if (!trace::isGpuWork(trace.kind(e))) return args;
+    const uint32_t rank = trace.tracks()[trace.trackOf(e)].rank;
+    if (const PassRange* range = marks.rangeOfEvent[e]; range != nullptr) {
+      args = passArgs(args.value_or(trace::EventArgs{}), marks, rank, *range);
+    } else if (const int32_t step = steps.stepOf(rank, e); step >= 0) {
+      if (!args) args.emplace();
+      args->step = step;
     }
-  }
+    return args;
+  };
 }
 
 void addLanes(const Marks& marks, trace::TraceBuilder& copy) {
@@ -290,8 +286,9 @@ std::shared_ptr<const Trace> markPasses(std::shared_ptr<const Trace> trace, cons
   const GroupRoles roles(*trace, comm, [&](EventIndex e) {
     return marks.rangeOfEvent[e] == nullptr ? Pass::kNone : marks.rangeOfEvent[e]->pass;
   });
-  trace::TraceBuilder copy = copyTrace(*trace, [](uint32_t, int64_t timeNs) { return timeNs; });
-  markEvents(*trace, marks, copy);
+  const ProfilerSteps steps(*trace);
+  trace::TraceBuilder copy = copyTrace(
+      *trace, [](uint32_t, int64_t timeNs) { return timeNs; }, marksOfEvents(*trace, marks, steps));
   addLanes(marks, copy);
   for (uint32_t index = 0; index < copy.rankCount(); ++index) {
     trace::Rank& rank = copy.rank(index);

@@ -28,7 +28,8 @@ std::vector<bool> launchingCalls(const Trace& trace) {
 }
 
 // The copies' numbers in the builder, by event.
-std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, TraceBuilder& builder) {
+std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, const ArgsMap& argsMap,
+                                   TraceBuilder& builder) {
   const std::vector<trace::NameId> names = copyNames(trace, builder);
   const std::vector<bool> launching = launchingCalls(trace);
   std::vector<EventIndex> copies(trace.eventCount());
@@ -40,7 +41,7 @@ std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, Trace
       copies[e] = builder.add({t, trace.kind(e), names[trace.nameId(e)], beginNs,
                                map(track.rank, trace.endNs(e)) - beginNs,
                                launch == kNoIndex ? 0 : uint64_t{launch} + 1});
-      const auto args = trace.args(e);
+      const auto args = argsMap ? argsMap(e, trace.args(e)) : trace.args(e);
       if (!args) continue;
       trace::EventArgs own = *args;
       own.dtype = names[own.dtype];
@@ -53,12 +54,12 @@ std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, Trace
 
 }  // namespace
 
-TraceBuilder copyTrace(const Trace& trace, const TimeMap& map) {
+TraceBuilder copyTrace(const Trace& trace, const TimeMap& map, const ArgsMap& args) {
   TraceBuilder builder;
   for (const trace::Rank& rank : trace.ranks()) builder.addRank(rank);
   for (const trace::ProcessGroup& group : trace.processGroups()) builder.addGroup(group);
   for (const trace::Track& track : trace.tracks()) builder.addTrack(track);
-  const std::vector<EventIndex> copies = copyEvents(trace, map, builder);
+  const std::vector<EventIndex> copies = copyEvents(trace, map, args, builder);
   for (trace::CounterSeries series : trace.counters()) {
     for (int64_t& timeNs : series.timesNs) timeNs = map(series.rank, timeNs);
     builder.addCounter(std::move(series));

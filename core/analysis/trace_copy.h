@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "core/trace/trace_builder.h"
 
@@ -10,8 +11,13 @@ namespace caracal::analysis {
 
 // (rank index, time) -> time; must keep the order of a rank's times.
 using TimeMap = std::function<int64_t(uint32_t, int64_t)>;
+// Arguments of an event of the source -> those of its copy.
+using ArgsMap = std::function<std::optional<trace::EventArgs>(trace::EventIndex,
+                                                              std::optional<trace::EventArgs>)>;
 
 // Ranks, tracks, groups and events keep their indices inside the builder.
-trace::TraceBuilder copyTrace(const trace::Trace& trace, const TimeMap& map);
+// `args`: what the copies hold; empty: what the events do.
+trace::TraceBuilder copyTrace(const trace::Trace& trace, const TimeMap& map,
+                              const ArgsMap& args = {});
 
 }  // namespace caracal::analysis
