@@ -194,7 +194,7 @@ Result<PipelineLayout> findPipelineLayout(const Trace& trace) {
   addStageRanks(trace, layout);
   if (layout.ranks.empty()) {
     return fail(ErrorCode::kCannotAnswer,
-                "no passes of micro-batches, so stages and bubbles cannot be told: {}. What to "
+                "no passes of micro-batches, so pipeline stages and bubbles cannot be told: {}. What to "
                 "record: docs/recording.md",
                 whyNoPasses(trace, CommNames{}));
   }
