@@ -8,6 +8,19 @@
 #include "core/base/format.h"
 
 namespace caracal::cli {
+
+int64_t sumOver(const analysis::RunSummary& run, int64_t analysis::StageRun::*value) {
+  int64_t sum = 0;
+  for (const analysis::StageRun& stage : run.stages) sum += stage.*value;
+  return sum;
+}
+
+int64_t largestPeak(const analysis::RunSummary& run) {
+  int64_t peak = 0;
+  for (const analysis::StageRun& stage : run.stages) peak = std::max(peak, stage.peakBytes);
+  return peak;
+}
+
 namespace {
 
 using analysis::changePct;
@@ -67,18 +80,6 @@ std::string figureTable(const RunSummary& first, const RunSummary& second) {
     if (other != second.stages.end()) addStageRows(table, stage, *other);
   }
   return table.render();
-}
-
-int64_t sumOver(const RunSummary& run, int64_t StageRun::*value) {
-  int64_t sum = 0;
-  for (const StageRun& stage : run.stages) sum += stage.*value;
-  return sum;
-}
-
-int64_t largestPeak(const RunSummary& run) {
-  int64_t peak = 0;
-  for (const StageRun& stage : run.stages) peak = std::max(peak, stage.peakBytes);
-  return peak;
 }
 
 // What decides between many runs, one row each; recomputation summed over stages, the fullest

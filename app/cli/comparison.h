@@ -9,6 +9,10 @@
 
 namespace caracal::cli {
 
+// Over the stages of a run.
+int64_t sumOver(const analysis::RunSummary& run, int64_t analysis::StageRun::*value);
+int64_t largestPeak(const analysis::RunSummary& run);
+
 nlohmann::ordered_json runJson(const analysis::RunSummary& run);
 
 // {"runs": [...], "cautions": [...]}: every run with its change against the first in percent; to be

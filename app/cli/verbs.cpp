@@ -14,6 +14,8 @@ const std::vector<Verb>& verbs() {
       {"plan", "choose what to keep and where to recompute, under a memory budget", declarePlan},
       {"simulate", "predict the step of a plan", declareSimulate},
       {"measure", "run a plan with caracal-run and compare with its prediction", declareMeasure},
+      {"calibrate", "measure the constants of this hardware, for profiles of other models",
+       declareCalibrate},
       {"compare", "set two runs, plans or predictions side by side", declareCompare},
       {"export", "write a plan as the configuration of a training framework", declareExport},
       {"render", "draw the timeline into a PNG or SVG", declareRender},

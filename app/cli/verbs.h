@@ -13,6 +13,7 @@ VerbRun declareProfile(CLI::App& command);
 VerbRun declarePlan(CLI::App& command);
 VerbRun declareSimulate(CLI::App& command);
 VerbRun declareMeasure(CLI::App& command);
+VerbRun declareCalibrate(CLI::App& command);
 VerbRun declareCompare(CLI::App& command);
 VerbRun declareExport(CLI::App& command);
 VerbRun declareRender(CLI::App& command);

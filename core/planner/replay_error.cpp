@@ -7,19 +7,14 @@
 #include "core/sim/simulator.h"
 
 namespace caracal::planner {
-namespace {
-
-// Policies that are the same whatever the budget.
-bool isBudgetFree(const std::string& policy) {
+bool ignoresBudget(const std::string& policy) {
   return policy == "none" || policy == "full" || policy == "selective" ||
          policy.rfind("uniform:", 0) == 0 || policy.rfind("block:", 0) == 0;
 }
 
-}  // namespace
-
 Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
                                                std::stop_token stop) {
-  if (profile.observedStepNs <= 0 || !isBudgetFree(profile.observedPlan)) return std::nullopt;
+  if (profile.observedStepNs <= 0 || !ignoresBudget(profile.observedPlan)) return std::nullopt;
   PlanRequest request;
   request.policy = profile.observedPlan;
   request.budgetBytes = std::numeric_limits<int64_t>::max();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <string>
 
 #include "core/base/result.h"
 #include "core/profile/profile.h"
@@ -12,10 +13,16 @@
 namespace caracal::planner {
 
 struct ReplayError {
-  int64_t observedNs = 0;   // step that the run showed
+  int64_t observedNs = 0;  // Policies whose plan is the same whatever the budget.
+  bool ignoresBudget(const std::string& policy);
+
+  // step that the run showed
   int64_t simulatedNs = 0;  // step that its plan is predicted to take
   double percent = 0;       // of the observed step; negative: predicted too fast
 };
+
+// Policies whose plan is the same whatever the budget.
+bool ignoresBudget(const std::string& policy);
 
 // Simulates the policy and partition that the profile observed. Nothing when the profile is of no
 // run, or its run followed a plan that no policy makes again (edited, heu: its budget is unknown).

@@ -237,6 +237,8 @@ Result<Hardware> hardwareFromJson(std::string_view text) {
   hardware.dataLink = readLink(root.object("dataLink"));
   if (root.has("hostLink")) hardware.hostLink = readLink(root.object("hostLink"));
   hardware.gpusPerNode = root.integer32Or("gpusPerNode", 8, 1);
+  hardware.kappa = root.numberOr("kappa", 1.0, 1.0);
+  hardware.rho = root.numberOr("rho", 1.0, 1.0);
   root.skip("sources");  // one text for each constant, for people
   root.finish();
   if (document.error()) return tl::unexpected(*document.error());

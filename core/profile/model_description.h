@@ -70,6 +70,7 @@ struct Hardware {
   Link hostLink;  // to host memory and back, each way; bandwidth 0: unknown
   // GPUs that tensorLink joins; larger groups talk over dataLink.
   int32_t gpusPerNode = 8;
+  double kappa = 1, rho = 1;  // Profile::kappa, Profile::rho
   bool operator==(const Hardware&) const = default;
 };
 

@@ -158,6 +158,8 @@ Result<Profile> profileFromModel(const ModelDescription& model, const Hardware& 
   profile.pipelineLink = hardware.pipelineLink;
   profile.dataLink = hardware.dataLink;
   profile.hostLink = hardware.hostLink;
+  profile.kappa = hardware.kappa;
+  profile.rho = hardware.rho;
   int64_t workspace = workspaceBytes(profile.last.operators, streamBytes);
   for (const LayerKind& kind : profile.kinds)
     workspace = std::max(workspace, workspaceBytes(kind.operators, streamBytes));

@@ -40,6 +40,10 @@ std::string joined(const std::vector<int32_t>& numbers) {
   return fmt::format("{}", fmt::join(numbers, ","));
 }
 
+int64_t presentMemoryBytes() {
+  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
+}
+
 void putLink(std::map<std::string, std::string>& meta, const std::string& name,
              const comm::Link& link) {
   meta["link." + name + ".latencyNs"] = std::to_string(link.latencyNs);
@@ -91,6 +95,7 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
     workspaceBytes = std::max(workspaceBytes, memory.workspaceBytes);
   }
   meta["layersOfStages"] = joined(layersOfStages);
+  meta["memoryBytes"] = std::to_string(presentMemoryBytes());
   meta["workspaceBytes"] = std::to_string(workspaceBytes);
   return meta;
 }
@@ -126,7 +131,7 @@ Result<void> checkMemory(const Job& job) {
   for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
     needed += predictedMemory(job, stage).peakBytes() * parallel.tensor * parallel.data;
   }
-  const int64_t present = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
+  const int64_t present = presentMemoryBytes();
   if (needed <= present) return {};
   return fail(ErrorCode::kOutOfMemory,
               "the {} ranks of this model need {}, this machine has {}; use a smaller model, such "

@@ -109,6 +109,62 @@ TEST(Loop, closesOnARunOfThisMachine) {
   }
 }
 
+TEST(Loop, severalPoliciesAreMeasuredSideBySide) {
+  const TemporaryFolder folder;
+  const std::string baseline = folder.path("baseline.sqlite"),
+                    profile = folder.path("profile.json");
+  ASSERT_NO_FATAL_FAILURE(train(folder, baseline));
+  ASSERT_EQ(runCaracal({"profile", baseline, "-o", profile}).exitCode, 0);
+  const std::vector<std::string> command{"measure",          "--profile", profile, "--policies",
+                                         "none,full,heu",    "--budget",  "1TiB",  "--clock",
+                                         "virtual",          "--steps",   "3",     "-o",
+                                         folder.path("runs")};
+  const json measured = runCaracalJson(command);
+  ASSERT_EQ(measured.at("policies").size(), 3U);
+  for (const json& row : measured.at("policies")) {
+    EXPECT_TRUE(row.at("fits").get<bool>()) << row;
+    // Predicted with the workspace of the stage that needs most.
+    const auto predicted = row.at("predictedPeakBytes").get<int64_t>(),
+               real = row.at("measuredPeakBytes").get<int64_t>();
+    EXPECT_GE(predicted, real) << row;
+    EXPECT_LE(predicted, real + real / 20) << row;
+  }
+  const json& full = measured.at("policies").at(1);
+  EXPECT_GT(full.at("exposedRecomputeNs").get<int64_t>(), 0);
+  EXPECT_LT(full.at("measuredPeakBytes").get<int64_t>(),
+            measured.at("policies").at(0).at("measuredPeakBytes").get<int64_t>());
+  EXPECT_THAT(runCaracal(command).out, HasSubstr("over full"));
+
+  std::vector<std::string> tight = command;
+  tight[6] = "1KiB";
+  for (const json& row : runCaracalJson(tight).at("policies")) {
+    EXPECT_FALSE(row.at("fits").get<bool>()) << row;
+    EXPECT_GT(row.at("smallestBudgetBytes").get<int64_t>(), 1024) << row;
+    EXPECT_EQ(row.contains("measuredStepNs"), row.at("policy") != "heu") << row;
+  }
+  EXPECT_EQ(runCaracal({"measure", "--profile", profile, "-o", "x"}).exitCode, 2);
+}
+
+TEST(Loop, calibratesThisMachineAndProfilesAModelForIt) {
+  const TemporaryFolder folder;
+  const std::string hardware = folder.path("here.json");
+  const json calibrated =
+      runCaracalJson({"calibrate", "--model", folder.write("model.json", kTinyModel), "--clock",
+                      "virtual", "--steps", "3", "-o", hardware});
+  // The emulated links take what they are asked to take.
+  const json& link = calibrated.at("hardware").at("tensorLink");
+  EXPECT_EQ(link.at("latencyNs"), 200'000);
+  EXPECT_NEAR(link.at("bytesPerSecond").get<double>(), 400e6, 1e6);
+  EXPECT_GE(calibrated.at("hardware").at("kappa").get<double>(), 1.0);
+  EXPECT_EQ(calibrated.at("operators").size(), 13U);
+
+  json model = json::parse(kTinyModel);
+  model["gpu"] = hardware;
+  const Answer profiled =
+      runCaracal({"profile", "--model", folder.write("here-model.json", model.dump())});
+  EXPECT_EQ(profiled.exitCode, 0) << profiled.err;
+}
+
 TEST(Loop, aPlanForAnotherProfileIsNotRun) {
   const TemporaryFolder folder;
   const std::string baseline = folder.path("baseline.sqlite");

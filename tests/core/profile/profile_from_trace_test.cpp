@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "core/profile/profile_json.h"
 #include "core/sim/simulator.h"
 #include "core/trace/trace_builder.h"
 #include "tests/core/profile/copied_recording.h"
+#include "tests/core/profile/simulated_run.h"
 
 namespace caracal::profile {
 namespace {
@@ -20,42 +20,9 @@ ModelDescription smallModel(int32_t tensor, int32_t stages) {
   return model;
 }
 
-Profile estimateOf(const ModelDescription& model) {
-  const auto hardware = loadHardware(model.gpu);
-  EXPECT_TRUE(hardware) << hardware.error().text();
-  auto profile = profileFromModel(model, *hardware);
-  EXPECT_TRUE(profile) << profile.error().text();
-  return *profile;
-}
-
-// Keeps every tensor that backward reads.
-plan::Plan keepAll(const Profile& profile, const std::vector<int32_t>& partition) {
-  plan::Plan plan;
-  plan.policy = "none";
-  plan.profileHash = hashOf(profile);
-  plan.model = profile.model;
-  plan.parallel = profile.parallel;
-  int32_t next = 0;
-  for (int32_t layers : partition) {
-    plan::StagePlan& stage = plan.stages.emplace_back();
-    stage.firstLayer = next;
-    for (int32_t l = 0; l < layers; ++l) {
-      plan::LayerPolicy& policy = stage.layers.emplace_back();
-      for (const Operator& op : profile.kindOf(next + l).operators) {
-        policy.placements.push_back(
-            {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
-      }
-    }
-    next += layers;
-  }
-  return plan;
-}
-
-sim::SimResult simulated(const Profile& profile, const plan::Plan& plan) {
-  auto result = sim::simulate(profile, plan, {sim::TraceDetail::kOperators});
-  EXPECT_TRUE(result) << result.error().text();
-  return *result;
-}
+using fixture::estimateOf;
+using fixture::keepAll;
+using fixture::simulated;
 
 Result<Profile> profileOf(const trace::Trace& trace) {
   CARACAL_TRY(model, analysis::buildStepModel(trace));
