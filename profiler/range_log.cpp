@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace caracal::profiler {
 namespace {
@@ -142,8 +143,9 @@ ThreadRanges* RangeLog::ofThisThread() noexcept {
 }
 
 void RangeLog::forgetThisThread() noexcept {
-  // Leaked: its locks may be in any state.
-  t_slot = nullptr;
+  // The ranges live on in the parent's recorder, which is never destroyed: their locks may be in
+  // any state.
+  delete std::exchange(t_slot, nullptr);
   ::pthread_setspecific(threadKey(), nullptr);
 }
 

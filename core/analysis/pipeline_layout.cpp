@@ -193,10 +193,11 @@ Result<PipelineLayout> findPipelineLayout(const Trace& trace) {
   PipelineLayout layout;
   addStageRanks(trace, layout);
   if (layout.ranks.empty()) {
-    return fail(ErrorCode::kCannotAnswer,
-                "no passes of micro-batches, so pipeline stages and bubbles cannot be told: {}. What to "
-                "record: docs/recording.md",
-                whyNoPasses(trace, CommNames{}));
+    return fail(
+        ErrorCode::kCannotAnswer,
+        "no passes of micro-batches, so pipeline stages and bubbles cannot be told: {}. What to "
+        "record: docs/recording.md",
+        whyNoPasses(trace, CommNames{}));
   }
   addFacts(trace, layout);
   addSteps(trace, layout);

@@ -91,15 +91,5 @@ TEST(Opt, aTimeLimitStillGivesAPlanAndABound) {
   EXPECT_LE(outcome.boundNs, outcome.stepNs);
 }
 
-TEST(HeuPlus, aTimeLimitLeavesHeusPlanAndSaysSo) {
-  test::Random random(3);
-  const auto profile = randomProfile(random);
-  PlanRequest request{"heu+", planned(profile, {"heu", 1}).smallestBudgetBytes};
-  request.timeLimitSeconds = 1e-9;
-  const PlanOutcome outcome = planned(profile, request);
-  EXPECT_EQ(outcome.status, PlanStatus::kTimeLimit);
-  EXPECT_LE(outcome.stepNs, planned(profile, {"heu", request.budgetBytes}).stepNs);
-}
-
 }  // namespace
 }  // namespace caracal::planner
