@@ -102,11 +102,14 @@ void Workspace::compared(const RunPtr& before, Result<LoadedRun> run) {
   if (!run) return emit ranksCompared();  // stopped: the panels that need it say so
   const auto place = std::find(m_runs.begin(), m_runs.end(), before);
   if (place == m_runs.end()) return compareNext();
-  const bool moved = run->trace != before->trace;
+  const bool changed = run->trace != before->trace;
   *place = std::make_shared<const LoadedRun>(std::move(*run));
-  if (moved) {
-    emit noticed(tr("%1: clocks of ranks differ and were moved onto one; see the Clocks panel.")
-                     .arg(QString::fromStdString(before->name)));
+  if (changed) {
+    const QString text =
+        (*place)->prepared->clocks.anyCorrected()
+            ? tr("%1: clocks of ranks differ and were moved onto one; see the Clocks panel.")
+            : tr("%1: forward and backward passes were told from what its annotations launched.");
+    emit noticed(text.arg(QString::fromStdString(before->name)));
     emit runsChanged();
     rebuildScene(TimelineController::OnNewScene::kKeepView);
   }
