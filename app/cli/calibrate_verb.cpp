@@ -87,7 +87,7 @@ std::string textOf(const Calibration& calibration) {
   return fmt::format(
              "{}\nmatrix products {:.3g} GFLOP/s, of which {} are reached together\n"
              "other operators {:.3g} GB/s, of which {} are reached together\n"
-             "shortest operator {}\n",
+             "floor of any operator {}\n",
              hardware.name, hardware.matrixFlops / 1e9,
              formatPercent(100 * hardware.matrixEfficiency), hardware.memoryBytesPerSecond / 1e9,
              formatPercent(100 * hardware.memoryEfficiency), formatDuration(hardware.launchNs)) +

@@ -47,12 +47,10 @@ struct Rates {
 
 void fitRates(const Recorded& recorded, Hardware& hardware) {
   Rates products, streams;
-  int64_t floorNs = std::numeric_limits<int64_t>::max();
   for (size_t i = 0; i < recorded.layer.costs.size(); ++i) {
     const Operator& op = recorded.profile.kinds.front().operators[i];
     const OperatorCost& cost = recorded.layer.costs[i];
     if (op.kind == OperatorKind::kCollective) continue;
-    floorNs = std::min(floorNs, op.forwardNs);
     if (op.kind == OperatorKind::kGemm) {
       products.add(cost.forward.flops, op.forwardNs);
       products.add(cost.backward.flops, op.backwardNs);
@@ -65,7 +63,27 @@ void fitRates(const Recorded& recorded, Hardware& hardware) {
   hardware.matrixEfficiency = products.share();
   hardware.memoryBytesPerSecond = streams.fastest;
   hardware.memoryEfficiency = streams.share();
-  hardware.launchNs = floorNs;
+}
+
+// The shortest time that an operator takes in two recordings although it moves at least twice the
+// bytes in one of them; 0 when there is none.
+int64_t floorOf(const Recorded& a, const Recorded& b) {
+  constexpr double kSameTime = 1.2;
+  int64_t floorNs = 0;
+  const auto& operatorsOfA = a.profile.kinds.front().operators;
+  for (size_t i = 0; i < operatorsOfA.size(); ++i) {
+    const int j = b.profile.kinds.front().indexOf(operatorsOfA[i].id);
+    if (j < 0 || operatorsOfA[i].kind == OperatorKind::kCollective) continue;
+    const auto at = static_cast<size_t>(j);
+    const auto [less, more] =
+        std::minmax(a.layer.costs[i].forward.movedBytes, b.layer.costs[at].forward.movedBytes);
+    const auto [faster, slower] =
+        std::minmax(operatorsOfA[i].forwardNs, b.profile.kinds.front().operators[at].forwardNs);
+    if (more < 2 * less || static_cast<double>(slower) > kSameTime * static_cast<double>(faster))
+      continue;
+    floorNs = floorNs == 0 ? faster : std::min(floorNs, faster);
+  }
+  return floorNs;
 }
 
 // Transfers by the bytes that each member of a ring sends.
@@ -174,6 +192,8 @@ Result<Calibration> calibrate(std::span<const std::shared_ptr<const Trace>> reco
   result.hardware.gpusPerNode = std::max(1, first.profile.parallel.tensor);
   result.hardware.memoryBytes = memoryBytesOf(*recordings.front(), first.profile);
   fitRates(first, result.hardware);
+  for (const Recorded& other : recorded)
+    result.hardware.launchNs = std::max(result.hardware.launchNs, floorOf(first, other));
   if (!(result.hardware.matrixFlops > 0 && result.hardware.memoryBytesPerSecond > 0)) {
     return fail(ErrorCode::kCannotAnswer,
                 "the recording holds no timed matrix products and no other operators; record a "
@@ -215,7 +235,9 @@ std::string toJson(const Calibration& calibration) {
         {"matrixEfficiency", measured + ": all matrix products of a layer against the fastest"},
         {"memoryBytesPerSecond", measured + ": the fastest of a layer's other operators"},
         {"memoryEfficiency", measured + ": all of a layer's other operators against the fastest"},
-        {"launchNs", measured + ": the shortest operator"},
+        {"launchNs",
+         measured +
+             ": the shortest operator that takes as long at twice the size; 0: none was seen"},
         {"kappa", measured + ": operators beside collectives against the same ones alone"},
         {"rho", measured + ": collectives beside operators against the same ones alone"},
         {"tensorLink", measured + ": transfer parts of tensor-parallel collectives"},

@@ -38,11 +38,12 @@ struct Calibration {
 };
 
 // The matrix rate is that of the fastest product with the share that all reach together, the memory
-// rate likewise from the other operators; the floor is the shortest operator. A link's latency and
-// bandwidth are fitted to transfers of several sizes where the recordings have them, else its
-// latency is the one that the run was asked for. Slow-downs count operators at least half of which
-// ran beside a transfer, against the same operators clear of any; without such pairs they are 1.
-// Fails with kCannotAnswer for recordings that cannot be profiled or ran on different hardware.
+// rate likewise from the other operators; the floor is the shortest operator that took as long in
+// another recording at twice the size, or 0. A link's latency and bandwidth are fitted to transfers
+// of several sizes where the recordings have them, else its latency is the one that the run was
+// asked for. Slow-downs count operators at least half of which ran beside a transfer, against the
+// same operators clear of any; without such pairs they are 1. Fails with kCannotAnswer for
+// recordings that cannot be profiled or ran on different hardware.
 Result<Calibration> calibrate(std::span<const std::shared_ptr<const trace::Trace>> recordings);
 
 // A "caracal.hardware/1" document, each constant beside where it comes from.

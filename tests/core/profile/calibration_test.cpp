@@ -42,6 +42,7 @@ TEST(Calibration, findsTheRatesOfTheHardwareThatRan) {
   const double streamed = real.memoryBytesPerSecond * real.memoryEfficiency;
   EXPECT_NEAR(found.memoryBytesPerSecond * found.memoryEfficiency, streamed, 0.05 * streamed);
   EXPECT_EQ(found.kappa, 1);
+  EXPECT_EQ(found.launchNs, 0) << "one recording cannot show it";
 
   // What it says of another model is what the real constants say.
   const ModelDescription other = largeModel(8192);
@@ -50,6 +51,20 @@ TEST(Calibration, findsTheRatesOfTheHardwareThatRan) {
   const Profile expected = fixture::estimateOf(other);
   const auto forward = static_cast<double>(expected.kinds[0].forwardNs());
   EXPECT_NEAR(static_cast<double>(estimated->kinds[0].forwardNs()), forward, 0.05 * forward);
+}
+
+TEST(Calibration, findsTheFloorOfOperatorsThatAreTooShortForTheirRates) {
+  Recordings recordings;
+  for (const int32_t sequence : {16, 64}) {
+    ModelDescription model = largeModel(4096);
+    model.shape.sequence = sequence;
+    model.shape.microBatchSize = 1;
+    const Profile truth = fixture::estimateOf(model);
+    recordings.push_back(recordingOf(model, truth, fixture::keepAll(truth, {3, 3})));
+  }
+  const auto calibration = calibrate(recordings);
+  ASSERT_TRUE(calibration) << calibration.error().text();
+  EXPECT_EQ(calibration->hardware.launchNs, loadHardware("a100-80gb")->launchNs);
 }
 
 TEST(Calibration, fitsLatencyAndBandwidthToTransfersOfSeveralSizes) {
