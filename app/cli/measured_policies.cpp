@@ -58,9 +58,10 @@ Result<MeasuredPolicy> measurePolicy(const PoliciesRequest& request,
   run.clock = request.clock;
   run.steps = request.steps;
   CARACAL_CHECK_OK(plan::savePlan(outcome.plan, profile, run.plan));
-  CARACAL_TRY(prediction,
-              predict(run.profile, run.plan, {sim::TraceDetail::kOperators}, console.stop));
-  CARACAL_TRY(measurement, measure(run, prediction, console));
+  CARACAL_TRY(simulated,
+              sim::simulate(profile, outcome.plan, {sim::TraceDetail::kOperators}, console.stop));
+  CARACAL_TRY(measurement,
+              measure(run, {profile, std::move(outcome.plan), std::move(simulated)}, console));
   result.measurement = std::move(measurement);
   return result;
 }

@@ -19,6 +19,7 @@ using trace::Trace;
 
 // What one recording contributes.
 struct Recorded {
+  ModelDescription model;
   Profile profile;
   LayerStructure layer;  // what its operators compute and move
 };
@@ -28,7 +29,7 @@ Result<Recorded> readRecording(const Trace& trace) {
   CARACAL_TRY(profile, profileFromRecording(trace, steps));
   CARACAL_TRY(model, modelFromJson(trace.metaOr("model", "")));
   CARACAL_TRY(structure, structureOf(model));
-  return Recorded{std::move(profile), std::move(structure.kinds.front())};
+  return Recorded{std::move(model), std::move(profile), std::move(structure.kinds.front())};
 }
 
 // Rates of one kind of work, in units per second.
@@ -144,10 +145,9 @@ int64_t memoryBytesOf(const Trace& trace, const Profile& profile) {
 }
 
 // The layer of the recorded model, timed with the constants.
-Result<std::vector<FittedOperator>> fittedOperators(const Trace& trace, const Recorded& recorded,
+Result<std::vector<FittedOperator>> fittedOperators(const Recorded& recorded,
                                                     const Hardware& hardware) {
-  CARACAL_TRY(model, modelFromJson(trace.metaOr("model", "")));
-  CARACAL_TRY(estimated, profileFromModel(model, hardware));
+  CARACAL_TRY(estimated, profileFromModel(recorded.model, hardware));
   std::vector<FittedOperator> operators;
   const auto& measured = recorded.profile.kinds.front().operators;
   for (size_t i = 0; i < measured.size(); ++i) {
@@ -204,7 +204,7 @@ Result<Calibration> calibrate(std::span<const std::shared_ptr<const Trace>> reco
   result.collectivesBeside = contention.collectivesBeside();
   result.hardware.kappa = overall(result.operatorsBeside);
   result.hardware.rho = overall(result.collectivesBeside);
-  CARACAL_TRY(operators, fittedOperators(*recordings.front(), first, result.hardware));
+  CARACAL_TRY(operators, fittedOperators(first, result.hardware));
   result.operators = std::move(operators);
   return result;
 }
