@@ -18,7 +18,7 @@ std::span<float> floats(const Tensor& tensor) {
 
 }  // namespace
 
-CpuDevice::CpuDevice(const CpuDeviceOptions& options, std::shared_ptr<const model::TextSource> text,
+CpuDevice::CpuDevice(const RankOptions& options, std::shared_ptr<const model::TextSource> text,
                      comm::RunClock& clock)
     : m_options(options), m_model(options.model, std::move(text)), m_clock(clock) {}
 

@@ -9,23 +9,14 @@
 
 #include "runtime/comm/clock.h"
 #include "runtime/comm/network.h"
-#include "runtime/executor/device.h"
-#include "runtime/kernels/adamw.h"
+#include "runtime/executor/training_device.h"
 #include "runtime/model/rank_model.h"
 
 namespace caracal::executor {
 
-struct CpuDeviceOptions {
-  model::ModelOptions model;
-  kernels::AdamwOptions optimizer;
-  comm::RankLinks links;
-  int32_t tensorMember = 0;  // this rank in links.tensor
-  int32_t dataMember = 0;    // this rank in links.data
-};
-
-class CpuDevice final : public Device {
+class CpuDevice final : public TrainingDevice {
  public:
-  CpuDevice(const CpuDeviceOptions& options, std::shared_ptr<const model::TextSource> text,
+  CpuDevice(const RankOptions& options, std::shared_ptr<const model::TextSource> text,
             comm::RunClock& clock);
 
   Memory& host() override { return *this; }
@@ -51,7 +42,13 @@ class CpuDevice final : public Device {
   int64_t nowNs() const override { return m_clock.nowNs(); }
   std::vector<Timing> takeTimings() override;
 
-  comm::RankClock& clock() { return m_clock; }
+  void waitUntil(int64_t ns) override { m_clock.waitUntil(ns); }
+  Result<void> finishStep() override { return {}; }
+  double takeLossSum() override { return m_model.takeLossSum(); }
+  Result<model::ParameterStore*> fetchParameters() override { return &m_model.parameters(); }
+  Result<void> storeParameters() override { return {}; }
+  comm::RankClock::Overshoot overshoot() const override { return m_clock.overshoot(); }
+
   model::RankModel& model() { return m_model; }
 
  private:
@@ -67,7 +64,7 @@ class CpuDevice final : public Device {
   // Waits until the transfer is over and reports the collective.
   Result<void> finish(comm::ReduceGroup& group, const Pending& pending, std::span<float> sum);
 
-  CpuDeviceOptions m_options;
+  RankOptions m_options;
   model::RankModel m_model;
   comm::RankClock m_clock;
   std::unordered_map<uint32_t, Pending> m_pending;  // by Collective::number
@@ -78,6 +75,15 @@ class CpuDevice final : public Device {
   std::vector<Reduction> m_reductions;
   std::map<std::pair<int32_t, int32_t>, std::vector<float>> m_asideOf;  // by chunk and micro-batch
   std::vector<Timing> m_timings;
+};
+
+class CpuBackend final : public Backend {
+ public:
+  Result<std::unique_ptr<TrainingDevice>> makeDevice(const RankOptions& options,
+                                                     std::shared_ptr<const model::TextSource> text,
+                                                     comm::RunClock& clock) override {
+    return std::make_unique<CpuDevice>(options, std::move(text), clock);
+  }
 };
 
 }  // namespace caracal::executor

@@ -51,6 +51,7 @@ struct Launch {
   int32_t layer = 0;
   int32_t step = 0;
   int32_t microBatch = 0;
+  bool recompute = false;  // a forward that ran before; may yield to communication beside it
   // Forward: the operator's inputs. Backward and weight gradient: model::backwardReads.
   std::array<Tensor, 2> in{};
   // Forward: the operator's output. The gradient of that output, which an input gradient leaves

@@ -124,7 +124,7 @@ Result<Job> finished(Job job) {
   return job;
 }
 
-// Products with weights have a backward in two parts, which this backend can run apart. How long
+// Products with weights have a backward in two parts, which backends can run apart. How long
 // each takes is not asked of this profile, only that it exists.
 void splitWeightGradients(std::vector<profile::Operator>& operators) {
   for (profile::Operator& op : operators) {
@@ -137,7 +137,7 @@ void splitWeightGradients(std::vector<profile::Operator>& operators) {
 
 }  // namespace
 
-Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model) {
+Result<profile::Profile> structureHere(const profile::ModelDescription& model) {
   profile::Profile structure;
   structure.name = model.name;
   structure.model = model.shape;
@@ -160,11 +160,12 @@ Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model) 
   return structure;
 }
 
-Result<Job> jobFromPlan(const plan::PlanDocument& document) {
+Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& backend) {
   Job job;
+  job.backend = backend;
   job.model = descriptionOf(document);
-  CARACAL_CHECK_OK(model::checkRunnable(job.model));
-  CARACAL_TRY(structure, structureOnCpu(job.model));
+  CARACAL_CHECK_OK(model::checkRunnable(job.model, backend.abilities));
+  CARACAL_TRY(structure, structureHere(job.model));
   job.profile = std::move(structure);
   job.plan = document.plan;
   job.planHash = plan::hashOf(document.plan);
@@ -173,11 +174,13 @@ Result<Job> jobFromPlan(const plan::PlanDocument& document) {
   return finished(std::move(job));
 }
 
-Result<Job> jobFromModel(const profile::ModelDescription& model, std::string_view schedule) {
+Result<Job> jobFromModel(const profile::ModelDescription& model, std::string_view schedule,
+                         const BackendFacts& backend) {
   Job job;
+  job.backend = backend;
   job.model = asStoredHere(model);
-  CARACAL_CHECK_OK(model::checkRunnable(job.model));
-  CARACAL_TRY(structure, structureOnCpu(job.model));
+  CARACAL_CHECK_OK(model::checkRunnable(job.model, backend.abilities));
+  CARACAL_TRY(structure, structureHere(job.model));
   job.profile = std::move(structure);
   CARACAL_TRY(keepAll, keepAllPlan(job.profile, schedule));
   job.plan = std::move(keepAll);
@@ -195,12 +198,18 @@ model::HeldLayers layersOf(const Job& job, int32_t stage) {
   return held;
 }
 
+FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLayers& layers) {
+  return {model::staticBytes(model::parameterSpecs(shape, layers)),
+          model::Workspace::bytesFor(shape, layers.holdsLastEnd())};
+}
+
 StageMemory predictedMemory(const Job& job, int32_t stage) {
   const model::RankShape rank = model::rankShape(job.model.shape, job.model.parallel, 0);
   const model::HeldLayers layers = layersOf(job, stage);
   StageMemory memory;
-  memory.staticBytes = model::staticBytes(model::parameterSpecs(rank, layers));
-  memory.workspaceBytes = model::Workspace::bytesFor(rank, layers.holdsLastEnd());
+  const FixedMemory fixed = job.backend.fixedMemory(rank, layers);
+  memory.staticBytes = fixed.staticBytes;
+  memory.workspaceBytes = fixed.workspaceBytes;
 
   const plan::StageProgram& program = job.program.stages[static_cast<size_t>(stage)];
   const plan::ProfileGraphs graphs(job.profile);

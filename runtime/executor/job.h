@@ -13,8 +13,22 @@
 #include "core/profile/model_description.h"
 #include "runtime/executor/operator_table.h"
 #include "runtime/model/parameters.h"
+#include "runtime/model/shape.h"
 
 namespace caracal::executor {
+
+// Bytes of one rank that do not depend on the plan.
+struct FixedMemory {
+  int64_t staticBytes = 0;     // parameters, gradients and optimizer state
+  int64_t workspaceBytes = 0;  // gradients of activations and scratch
+};
+FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLayers& layers);
+
+// What is known of a backend before it runs.
+struct BackendFacts {
+  model::Abilities abilities;
+  FixedMemory (*fixedMemory)(const model::RankShape&, const model::HeldLayers&) = fixedMemoryOnCpu;
+};
 
 struct Job {
   profile::ModelDescription model;
@@ -24,15 +38,16 @@ struct Job {
   profile::Profile profile;  // structure only, no times: what `program` was lowered with
   plan::Program program;
   OperatorTable table;
+  BackendFacts backend;
 };
 
-Result<Job> jobFromPlan(const plan::PlanDocument& document);
+Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& backend = {});
 // `schedule` as in plan::makeSchedule().
-Result<Job> jobFromModel(const profile::ModelDescription& model,
-                         std::string_view schedule = "1F1B");
+Result<Job> jobFromModel(const profile::ModelDescription& model, std::string_view schedule = "1F1B",
+                         const BackendFacts& backend = {});
 
-// The structure of a model for this backend: fp32, nothing kept for dropout.
-Result<profile::Profile> structureOnCpu(const profile::ModelDescription& model);
+// The structure of a model as backends of ours run it: nothing kept for dropout.
+Result<profile::Profile> structureHere(const profile::ModelDescription& model);
 
 // Bytes of one rank of a stage: fixed ones, and activations at their largest, from the program
 // alone.

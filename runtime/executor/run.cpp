@@ -36,7 +36,7 @@ class Run {
         m_barrier(m_monitor, m_ranks),
         m_clock(options.clock),
         m_outcomes(static_cast<size_t>(m_ranks)),
-        m_parameters(static_cast<size_t>(m_ranks)),
+        m_devices(static_cast<size_t>(m_ranks)),
         m_firstStep(options.resumeFrom != nullptr ? options.resumeFrom->progressed().stepsDone
                                                   : 0) {
     m_summary.ranks.resize(static_cast<size_t>(m_ranks));
@@ -82,9 +82,10 @@ class Run {
                                         position.stage, position.tensor, position.data)));
   }
 
-  CpuDeviceOptions deviceOptions(const comm::Position& position) const {
+  RankOptions rankOptions(const comm::Position& position) const {
     const profile::ParallelShape& parallel = m_job.model.parallel;
-    CpuDeviceOptions options;
+    RankOptions options;
+    options.position = position;
     options.model.shape = model::rankShape(m_job.model.shape, parallel, position.tensor);
     options.model.layers = layersOf(m_job, position.stage);
     options.model.dataIndex = position.data;
@@ -100,24 +101,30 @@ class Run {
 
   Result<void> train(const comm::Position& position) {
     comm::useExactTimers();
-    CpuDevice device(deviceOptions(position), m_text, m_clock);
-    model::ParameterStore& parameters = device.model().parameters();
-    m_parameters[static_cast<size_t>(position.rank)] = &parameters;
-    if (m_options.resumeFrom != nullptr)
-      CARACAL_CHECK_OK(m_options.resumeFrom->restore(parameters));
+    Backend& backend = m_options.backend != nullptr ? *m_options.backend : m_cpu;
+    CARACAL_TRY(made, backend.makeDevice(rankOptions(position), m_text, m_clock));
+    TrainingDevice& device = *made;
+    m_devices[static_cast<size_t>(position.rank)] = &device;
+    if (m_options.resumeFrom != nullptr) CARACAL_CHECK_OK(resume(device));
     const plan::StageProgram& program = m_job.program.stages[static_cast<size_t>(position.stage)];
     StageExecutor executor(m_job, program, device);
     // Weights are made and memory is touched before the clock of the first step starts.
     CARACAL_CHECK_OK(m_barrier.arrive([this] { return startClock(); }));
     for (int32_t step = m_firstStep; step < m_firstStep + m_options.steps; ++step) {
-      device.clock().waitUntil(m_stepBeginNs);
+      device.waitUntil(m_stepBeginNs);
       CARACAL_CHECK_OK(executor.runStep(step));
+      CARACAL_CHECK_OK(device.finishStep());
       CARACAL_CHECK_OK(report(position, step, device, executor));
       CARACAL_CHECK_OK(m_barrier.arrive([this, step] { return endStep(step); }));
       if (m_stop) break;
     }
-    summarize(position, device, executor);
-    return {};
+    return summarize(position, device, executor);
+  }
+
+  Result<void> resume(TrainingDevice& device) const {
+    CARACAL_TRY(parameters, device.fetchParameters());
+    CARACAL_CHECK_OK(m_options.resumeFrom->restore(*parameters));
+    return device.storeParameters();
   }
 
   Result<void> startClock() {
@@ -125,12 +132,12 @@ class Run {
     return {};
   }
 
-  Result<void> report(const comm::Position& position, int32_t step, CpuDevice& device,
+  Result<void> report(const comm::Position& position, int32_t step, TrainingDevice& device,
                       StageExecutor& executor) {
     RankOutcome& outcome = m_outcomes[static_cast<size_t>(position.rank)];
     outcome.step = {position, device.takeTimings(), executor.takeMemory()};
     outcome.endNs = device.nowNs();
-    outcome.lossSum = device.model().takeLossSum();
+    outcome.lossSum = device.takeLossSum();
     outcome.peakBytes = executor.peakBytes();
     if (!std::isfinite(outcome.lossSum)) {
       return fail(ErrorCode::kInvalidInput, "the loss of step {} is not finite; use a smaller --lr",
@@ -175,22 +182,28 @@ class Run {
     std::vector<const model::ParameterStore*> replica;
     for (const RankOutcome& outcome : m_outcomes) {
       const comm::Position position = outcome.step.position;
-      if (position.data == 0) replica.push_back(m_parameters[static_cast<size_t>(position.rank)]);
+      if (position.data != 0) continue;
+      CARACAL_TRY(parameters, m_devices[static_cast<size_t>(position.rank)]->fetchParameters());
+      replica.push_back(parameters);
     }
     return writeCheckpoint(m_options.checkpointPath, {done, m_options.seed}, replica);
   }
 
-  void summarize(const comm::Position& position, CpuDevice& device, const StageExecutor& executor) {
+  Result<void> summarize(const comm::Position& position, TrainingDevice& device,
+                         const StageExecutor& executor) {
     RankSummary& summary = m_summary.ranks[static_cast<size_t>(position.rank)];
     summary.position = position;
     summary.staticBytes = device.staticBytes();
     summary.workspaceBytes = device.workspaceBytes();
     summary.peakBytes = executor.peakBytes();
     summary.reservedBytes = executor.reservedBytes();
-    summary.overshoot = device.clock().overshoot();
-    summary.parameters = device.model().parameters().specs();
-    const auto weights = device.model().parameters().weights();
+    summary.overshoot = device.overshoot();
+    if (!m_options.returnsWeights) return {};
+    CARACAL_TRY(parameters, device.fetchParameters());
+    summary.parameters = parameters->specs();
+    const std::span<const float> weights = parameters->weights();
     summary.weights.assign(weights.begin(), weights.end());
+    return {};
   }
 
   const Job& m_job;
@@ -204,7 +217,8 @@ class Run {
   comm::RunClock m_clock;
   // Each rank writes its own entry; read and cleared by whoever runs endStep().
   std::vector<RankOutcome> m_outcomes;
-  std::vector<const model::ParameterStore*> m_parameters;
+  std::vector<TrainingDevice*> m_devices;
+  CpuBackend m_cpu;
   // Written by endStep() alone, read by all ranks after the barrier.
   RunSummary m_summary;
   int32_t m_firstStep;

@@ -10,13 +10,9 @@
 
 #include "core/base/result.h"
 #include "core/recording/recording.h"
-#include "runtime/comm/clock.h"
-#include "runtime/comm/network.h"
 #include "runtime/executor/checkpoint.h"
 #include "runtime/executor/job.h"
-#include "runtime/kernels/adamw.h"
-#include "runtime/model/parameters.h"
-#include "runtime/model/text.h"
+#include "runtime/executor/training_device.h"
 
 namespace caracal::executor {
 
@@ -29,6 +25,8 @@ struct RunOptions {
   const Checkpoint* resumeFrom = nullptr;  // its steps come before those of this run
   std::string checkpointPath;              // empty: none is written
   int32_t checkpointEvery = 0;             // steps; 0: only after the last one
+  Backend* backend = nullptr;              // nullptr: the CPU
+  bool returnsWeights = true;              // in the summary
 };
 
 struct StepReport {
@@ -50,8 +48,9 @@ struct RankSummary {
   int64_t peakBytes = 0;      // activations, static and workspace
   int64_t reservedBytes = 0;  // likewise, with memory kept for tensors to come
   comm::RankClock::Overshoot overshoot;
+  // Where RunOptions::returnsWeights: those after the last step, at the offsets of `parameters`.
   std::vector<model::ParameterSpec> parameters;
-  std::vector<float> weights;  // after the last step, at the offsets of `parameters`
+  std::vector<float> weights;
 };
 
 struct RunSummary {

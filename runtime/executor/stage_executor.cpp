@@ -140,6 +140,7 @@ Launch StageExecutor::launchOf(const Item& item, Label label, int32_t step) cons
 
 Result<void> StageExecutor::runForward(const Item& item, Label label, int32_t step) {
   Launch call = launchOf(item, label, step);
+  call.recompute = item.action == Action::kRecompute;
   CARACAL_TRY(in, findAll(item, m_table.entry(item.layer, item.op).inputs));
   call.in = in;
   CARACAL_TRY(out, m_tensors.make(output(item), m_device.outputBytes(call.op)));

@@ -14,33 +14,41 @@ RankShape rankShape(const profile::ModelShape& model, const profile::ParallelSha
   shape.tensorSize = parallel.tensor;
   shape.tensorIndex = tensorIndex;
   shape.dropout = static_cast<float>(model.dropout);
+  shape.elementBytes = model.bytesPerElement;
   return shape;
 }
 
-Result<void> checkRunnable(const profile::ModelDescription& description) {
+Result<void> checkRunnable(const profile::ModelDescription& description,
+                           const Abilities& abilities) {
   CARACAL_CHECK_OK(profile::validate(description));
   const profile::ModelShape& model = description.shape;
-  if (description.fusedAttention) {
+  if (description.fusedAttention && !abilities.fusedAttention) {
     return fail(ErrorCode::kUnsupported,
-                "the CPU backend has no fused attention; set fusedAttention to false");
+                "the {} backend has no fused attention; set fusedAttention to false",
+                abilities.backend);
   }
   if (description.architecture != profile::Architecture{} || !description.table.empty()) {
     return fail(ErrorCode::kUnsupported,
-                "the CPU backend trains GPT-3's architecture; leave out kvHeads, gatedMlp, biases, "
-                "rmsNorm, rotary, tiedEmbeddings, experts and table");
+                "the {} backend trains GPT-3's architecture; leave out kvHeads, gatedMlp, biases, "
+                "rmsNorm, rotary, tiedEmbeddings, experts and table",
+                abilities.backend);
   }
   if (description.parallel.context > 1) {
     return fail(ErrorCode::kUnsupported,
-                "the CPU backend has no context parallelism; set contextParallel to 1");
+                "the {} backend has no context parallelism; set contextParallel to 1",
+                abilities.backend);
   }
   if (description.parallel.sequenceParallel) {
     return fail(ErrorCode::kUnsupported,
-                "the CPU backend has no sequence parallelism; set sequenceParallel to false");
+                "the {} backend has no sequence parallelism; set sequenceParallel to false",
+                abilities.backend);
   }
-  if (model.bytesPerElement != 4) {
+  const bool known = model.bytesPerElement == 4 || (abilities.bf16 && model.bytesPerElement == 2);
+  if (!known) {
     return fail(ErrorCode::kUnsupported,
-                "the CPU backend computes in fp32, but the model says {} bytes per element; set "
+                "the {} backend computes in {}, but the model says {} bytes per element; set "
                 "bytesPerElement to 4",
+                abilities.backend, abilities.bf16 ? "bf16 and fp32" : "fp32",
                 model.bytesPerElement);
   }
   if (model.vocabulary < 256) {

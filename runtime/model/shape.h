@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/base/result.h"
 #include "core/profile/model_description.h"
@@ -17,6 +18,7 @@ struct RankShape {
   int64_t hidden = 0, ffn = 0, heads = 0, vocabulary = 0;  // of the whole model
   int64_t tensorSize = 1, tensorIndex = 0;
   float dropout = 0;
+  int64_t elementBytes = 4;  // of an activation
 
   int64_t tokens() const { return batch * sequence; }  // of a micro-batch
   int64_t headWidth() const { return hidden / heads; }
@@ -27,8 +29,16 @@ struct RankShape {
 RankShape rankShape(const profile::ModelShape& model, const profile::ParallelShape& parallel,
                     int32_t tensorIndex);
 
-// Whether this backend can train the model, in words if not: unfused dense attention, fp32, a
-// vocabulary that holds all bytes, sizes that divide.
-Result<void> checkRunnable(const profile::ModelDescription& description);
+// What backends differ in.
+struct Abilities {
+  std::string_view backend = "CPU";
+  bool bf16 = false;            // beside fp32
+  bool fusedAttention = false;  // beside unfused
+};
+
+// Whether a backend can train the model, in words if not: dense attention, a vocabulary that holds
+// all bytes, sizes that divide.
+Result<void> checkRunnable(const profile::ModelDescription& description,
+                           const Abilities& abilities = {});
 
 }  // namespace caracal::model

@@ -35,8 +35,8 @@ class OneRank {
   model::ParameterStore& parameters() { return m_device.model().parameters(); }
 
  private:
-  CpuDeviceOptions options() const {
-    CpuDeviceOptions result;
+  RankOptions options() const {
+    RankOptions result;
     result.model.shape = model::rankShape(m_job.model.shape, m_job.model.parallel, 0);
     result.model.layers = layersOf(m_job, 0);
     result.model.microBatches = m_job.model.parallel.microBatches;

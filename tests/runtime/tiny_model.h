@@ -55,7 +55,7 @@ inline plan::PlanDocument planDocument(
   document.plan.profileHash = "0123456789abcdef";
   document.plan.model = model.shape;
   document.plan.parallel = model.parallel;
-  const profile::LayerKind kind = executor::structureOnCpu(model)->kinds.front();
+  const profile::LayerKind kind = executor::structureHere(model)->kinds.front();
   std::vector<std::string> ids;
   plan::LayerPolicy usual;
   for (const profile::Operator& op : kind.operators) {
