@@ -24,8 +24,7 @@ target_compile_features(caracal_flags INTERFACE cxx_std_20)
 target_include_directories(caracal_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(caracal_flags INTERFACE CARACAL_VERSION="${PROJECT_VERSION}")
 target_compile_options(caracal_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type -fno-math-errno
-  -Wno-missing-field-initializers)
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror=return-type;-fno-math-errno;-Wno-missing-field-initializers>")
 if(CARACAL_SANITIZE)
   target_compile_options(caracal_flags INTERFACE -fsanitize=${CARACAL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(caracal_flags INTERFACE -fsanitize=${CARACAL_SANITIZE})
@@ -48,6 +47,8 @@ if(NOT CARACAL_CUDA STREQUAL "OFF")
   find_package(CUDAToolkit QUIET)
   if(CUDAToolkit_FOUND)
     set(CARACAL_HAVE_CUDA ON)
+    # The oldest GPU with bf16 products, and the H100 and H200 with code for all later ones.
+    set(CARACAL_CUDA_ARCHITECTURES "80-real;90" CACHE STRING "GPUs that kernels are compiled for")
     message(STATUS "CUDA ${CUDAToolkit_VERSION} found: building the recorder and runtime's CUDA backend")
   elseif(CARACAL_CUDA STREQUAL "ON")
     message(FATAL_ERROR "CARACAL_CUDA=ON but no CUDA toolkit was found; set CUDAToolkit_ROOT or use CARACAL_CUDA=AUTO")

@@ -16,6 +16,13 @@ struct AdamwOptions {
   float weightDecay = 0.1F;
 };
 
+// What update number `update`, counted from 1, does with all parameters alike.
+struct AdamwStep {
+  float correction1 = 1, correction2 = 1;  // of the moments, which start at zero
+  float rate = 0;
+};
+AdamwStep adamwStep(const AdamwOptions& options, int32_t update);
+
 // One update of `count` parameters; `update` counts from 1. The gradient is left as it is.
 void adamw(const AdamwOptions& options, int32_t update, int64_t count, const float* gradient,
            float* weight, float* moment1, float* moment2);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "runtime/kernels/philox.h"
 
@@ -15,9 +14,7 @@ constexpr int64_t kLanes = 4;  // words of one Philox block
 class Mask {
  public:
   explicit Mask(const DropoutSite& site)
-      : m_site(site),
-        m_scale(1.0F / (1.0F - site.probability)),
-        m_threshold(static_cast<uint32_t>(std::lround(site.probability * 4294967295.0))) {}
+      : m_site(site), m_scale(dropoutScale(site)), m_threshold(dropoutThreshold(site)) {}
 
   std::array<float, kLanes> at(int64_t element) const {
     const auto block = static_cast<uint32_t>(element / kLanes);

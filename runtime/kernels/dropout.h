@@ -2,6 +2,7 @@
 // forward, backward and every recomputation make the same mask again, and nothing is stored.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 namespace caracal::kernels {
@@ -15,6 +16,15 @@ struct DropoutSite {
   uint32_t place = 0;   // which dropout of which layer
   float probability = 0;
 };
+
+// What kept elements are multiplied by, and below which of its 2^32 random numbers an element is
+// dropped.
+inline float dropoutScale(const DropoutSite& site) {
+  return 1.0F / (1.0F - site.probability);
+}
+inline uint32_t dropoutThreshold(const DropoutSite& site) {
+  return static_cast<uint32_t>(std::lround(site.probability * 4294967295.0));
+}
 
 // A block of consecutive elements: local element i is element `first + i` of the whole tensor, the
 // one that a single rank would hold. REQUIRES first and count to be multiples of 4.

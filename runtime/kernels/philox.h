@@ -10,7 +10,7 @@ namespace caracal::kernels {
 
 using PhiloxBlock = std::array<uint32_t, 4>;
 
-inline PhiloxBlock philox(PhiloxBlock counter, uint64_t key) {
+constexpr PhiloxBlock philox(PhiloxBlock counter, uint64_t key) {
   auto k0 = static_cast<uint32_t>(key);
   auto k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {

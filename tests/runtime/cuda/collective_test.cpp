@@ -1,0 +1,65 @@
+#include "runtime/cuda/kernels/collective.h"
+
+#include "tests/runtime/cuda/kernel_test.h"
+
+namespace caracal::cuda {
+namespace {
+
+class CollectiveKernels : public KernelTest {};
+
+TEST_P(CollectiveKernels, sumsHaveMemberOrderAndReachEveryMember) {
+  constexpr int64_t kCount = 1234;
+  const std::vector<Vector> in{randomVector(kCount, 1), randomVector(kCount, 2),
+                               randomVector(kCount, 3)};
+  std::vector<Vector> out(3, Vector(kCount));
+  Members<float> members;
+  members.count = 3;
+  for (size_t m = 0; m < 3; ++m) {
+    members.in[m] = in[m].data();
+    members.out[m] = out[m].data();
+  }
+  sumMembers(m_queue, members, kCount, 2);
+  finish();
+  for (int64_t i = 0; i < kCount; ++i) {
+    const auto at = static_cast<size_t>(i);
+    EXPECT_EQ(out[0][at], (in[0][at] + in[1][at]) + in[2][at]) << i;
+  }
+  EXPECT_EQ(out[1], out[0]);
+  EXPECT_EQ(out[2], out[0]);
+}
+
+TEST_P(CollectiveKernels, sumInPlace) {
+  Vector a{1, 2, 3};
+  Vector b{10, 20, 30};
+  Members<float> members;
+  members.count = 2;
+  members.in[0] = members.out[0] = a.data();
+  members.in[1] = members.out[1] = b.data();
+  sumMembers(m_queue, members, 3, 8);
+  finish();
+  EXPECT_EQ(a, (Vector{11, 22, 33}));
+  EXPECT_EQ(b, a);
+}
+
+TEST_P(CollectiveKernels, aLinkHoldsItsStreamUntilTheStatedTime) {
+  cudaEvent_t begin = nullptr;
+  cudaEvent_t end = nullptr;
+  cudaEventCreateWithFlags(&begin, cudaEventDefault);
+  cudaEventCreateWithFlags(&end, cudaEventDefault);
+  uint64_t stamp = 0;
+  cudaEventRecord(begin, m_queue.stream);
+  stampClock(m_queue, &stamp);
+  holdUntil(m_queue, &stamp, 250'000, 1);
+  cudaEventRecord(end, m_queue.stream);
+  finish();
+  float milliseconds = 0;
+  ASSERT_EQ(cudaEventElapsedTime(&milliseconds, begin, end), cudaSuccess);
+  // The stamp's own launch comes before it; the emulator says 1 us a launch.
+  EXPECT_GE(milliseconds, 0.25F);
+  EXPECT_LE(milliseconds, 0.253F);
+}
+
+CARACAL_UNDER_EACH_ORDER(CollectiveKernels);
+
+}  // namespace
+}  // namespace caracal::cuda
