@@ -3,19 +3,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/load.h"
-#include "app/cli/measured_policies.h"
-#include "app/cli/program.h"
 #include "app/cli/verbs.h"
+#include "app/runs/calibration_runs.h"
+#include "core/analysis/run_summary.h"
 #include "core/base/files.h"
 #include "core/base/format.h"
-#include "core/profile/calibration.h"
-#include "core/profile/profile_from_trace.h"
-#include "core/profile/profile_json.h"
 
 namespace caracal::cli {
 namespace {
@@ -31,33 +26,6 @@ struct Options {
   int steps = 5;
   bool json = false;
 };
-
-// A run that keeps everything, and one that recomputes everything that fits beside collectives: the
-// first shows operators and transfers alone, the second beside each other.
-Result<std::vector<std::string>> recordBoth(const Options& options, Console& console) {
-  const std::filesystem::path folder = options.output + ".runs";
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(ErrorCode::kIo, "cannot make {}: {}", folder.string(), error.message());
-  const std::string alone = (folder / "alone.sqlite").string();
-  const std::string profilePath = (folder / "profile.json").string();
-  CARACAL_TRY(program, findProgram("caracal-run"));
-  std::vector<std::string> arguments{
-      "--model", options.model, "--steps", std::to_string(options.steps), "--record", alone};
-  if (!options.clock.empty()) arguments.insert(arguments.end(), {"--clock", options.clock});
-  CARACAL_TRY(code, runProgram(
-                        {program, arguments, {}}, [](std::string_view) {}, console.stop));
-  if (code != 0) return fail(ErrorCode::kIo, "caracal-run ended with exit code {}", code);
-  CARACAL_TRY(loaded, loadRun({alone}, console));
-  CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
-  CARACAL_TRY(profile, profile::profileFromRecording(*loaded.trace, steps));
-  CARACAL_CHECK_OK(profile::saveProfile(profile, profilePath));
-  CARACAL_TRY(least, smallestBudgetOf(profile, "heu", console));
-  PoliciesRequest request{profilePath,     {"heu"},       least,
-                          folder.string(), options.clock, options.steps};
-  CARACAL_CHECK_OK(measurePolicies(request, console));
-  return std::vector<std::string>{alone, (folder / "heu.sqlite").string()};
-}
 
 std::string slowDownText(const std::vector<profile::SlowDown>& slowDowns,
                          std::string_view besideWhat) {
@@ -121,17 +89,16 @@ ordered_json jsonOf(const Calibration& calibration, const Options& options) {
 }
 
 Result<ExitCode> runCalibrate(const Options& options, Console& console) {
+  ProgressLine line(console);
+  const runs::Watch watch = watchOf(console, line);
   std::vector<std::string> paths = options.recordings;
   if (paths.empty()) {
-    CARACAL_TRY(recorded, recordBoth(options, console));
+    CARACAL_TRY(recorded, runs::recordForCalibration({options.output + ".runs", options.model,
+                                                      options.clock, options.steps},
+                                                     watch));
     paths = std::move(recorded);
   }
-  std::vector<std::shared_ptr<const trace::Trace>> traces;
-  for (const std::string& path : paths) {
-    CARACAL_TRY(loaded, loadRun({path}, console));
-    traces.push_back(loaded.trace);
-  }
-  CARACAL_TRY(calibration, profile::calibrate(traces));
+  CARACAL_TRY(calibration, runs::calibrateFrom(paths, watch));
   CARACAL_CHECK_OK(writeTextFile(options.output, profile::toJson(calibration)));
   if (options.json) {
     printJson(console, jsonOf(calibration, options));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/analysis/figure_pairs.h"
 #include "core/base/format.h"
 
 namespace caracal::cli {
@@ -40,45 +41,20 @@ std::string changeText(int64_t first, int64_t second) {
   return first == 0 ? "" : fmt::format("{:+.1f} %", changePct(first, second));
 }
 
-struct Figure {
-  const char* label;
-  int64_t StageRun::*value;
-  std::string (*format)(int64_t);
-};
-
-constexpr Figure kStageFigures[] = {
-    {"forward", &StageRun::forwardNs, formatDuration},
-    {"backward", &StageRun::backwardNs, formatDuration},
-    {"bubble", &StageRun::bubbleNs, formatDuration},
-    {"recompute hidden", &StageRun::recomputeHiddenNs, formatDuration},
-    {"recompute exposed", &StageRun::recomputeExposedNs, formatDuration},
-    {"peak memory", &StageRun::peakBytes, formatBytes}};
-
-void addStageRows(TextTable& table, const StageRun& first, const StageRun& second) {
-  for (const Figure& figure : kStageFigures) {
-    const int64_t a = first.*figure.value, b = second.*figure.value;
-    if (a == 0 && b == 0) continue;
-    table.rows.push_back({fmt::format("stage {} {}", first.stage, figure.label), figure.format(a),
-                          figure.format(b), changeText(a, b)});
-  }
+std::string labelOf(const analysis::FigurePair& pair) {
+  return pair.stage < 0 ? std::string(pair.label)
+                        : fmt::format("stage {} {}", pair.stage, pair.label);
 }
 
 // Every figure of two runs, one under the other.
 std::string figureTable(const RunSummary& first, const RunSummary& second) {
   TextTable table{{"", columnTitle(first), columnTitle(second), "change"}, {}};
-  table.rows.push_back({"step (median)", formatDuration(first.stepNs),
-                        formatDuration(second.stepNs), changeText(first.stepNs, second.stepNs)});
-  table.rows.push_back({"pipeline window", formatDuration(first.pipelineNs),
-                        formatDuration(second.pipelineNs),
-                        changeText(first.pipelineNs, second.pipelineNs)});
+  for (const analysis::FigurePair& pair : analysis::figurePairs(first, second)) {
+    table.rows.push_back({labelOf(pair), figureText(pair.unit, pair.first),
+                          figureText(pair.unit, pair.second), changeText(pair.first, pair.second)});
+  }
   table.rows.push_back({"bubbles", formatPercent(first.bubblePct), formatPercent(second.bubblePct),
                         fmt::format("{:+.2f} points", second.bubblePct - first.bubblePct)});
-  for (const StageRun& stage : first.stages) {
-    const auto other =
-        std::find_if(second.stages.begin(), second.stages.end(),
-                     [&](const StageRun& candidate) { return candidate.stage == stage.stage; });
-    if (other != second.stages.end()) addStageRows(table, stage, *other);
-  }
   return table.render();
 }
 
@@ -109,6 +85,37 @@ std::vector<std::string> cautionsOf(const std::vector<RunSummary>& runs) {
 }
 
 }  // namespace
+
+std::string errorTableText(const runs::Measurement& measurement) {
+  const RunSummary& predicted = measurement.predicted;
+  const RunSummary& measured = measurement.measured;
+  TextTable table{{"", columnTitle(predicted), columnTitle(measured), "error"}, {}};
+  for (const analysis::FigurePair& pair : analysis::figurePairs(predicted, measured)) {
+    const std::string error =
+        pair.second == 0 ? "" : fmt::format("{:+.1f} %", runs::errorPct(pair.first, pair.second));
+    table.rows.push_back({labelOf(pair), figureText(pair.unit, pair.first),
+                          figureText(pair.unit, pair.second), error});
+  }
+  std::string text = table.render();
+  for (const std::string& caution : cautionsOf({predicted, measured}))
+    text += "mind: " + caution + '\n';
+  return text;
+}
+
+ordered_json passesJson(const std::vector<analysis::PassDifference>& passes) {
+  ordered_json rows = ordered_json::array();
+  for (const analysis::PassDifference& pass : passes) {
+    rows.push_back({{"stage", pass.stage},
+                    {"pass", trace::name(pass.pass)},
+                    {"microBatch", pass.microBatch},
+                    {"chunk", pass.chunk},
+                    {"predictedBeginNs", pass.predicted.beginNs},
+                    {"predictedNs", pass.predicted.durationNs},
+                    {"measuredBeginNs", pass.measured.beginNs},
+                    {"measuredNs", pass.measured.durationNs}});
+  }
+  return rows;
+}
 
 ordered_json runJson(const RunSummary& run) {
   ordered_json json{{"name", run.name},           {"tag", trace::name(run.tag)},

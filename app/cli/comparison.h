@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/runs/measurement.h"
 #include "core/analysis/run_summary.h"
 
 namespace caracal::cli {
@@ -21,5 +22,10 @@ nlohmann::ordered_json comparisonJson(const std::vector<analysis::RunSummary>& r
 
 // Two runs: one row per figure and stage. More: one row per run. REQUIRES at least two.
 std::string comparisonText(const std::vector<analysis::RunSummary>& runs);
+
+// Predicted beside measured, with the prediction's error in percent of the measured.
+std::string errorTableText(const runs::Measurement& measurement);
+// One object a pass: medians of both runs, times from the beginning of the pipeline window.
+nlohmann::ordered_json passesJson(const std::vector<analysis::PassDifference>& passes);
 
 }  // namespace caracal::cli

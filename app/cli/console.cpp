@@ -62,4 +62,9 @@ Progress ProgressLine::callback() {
       [state = m_state](double fraction, std::string_view phase) { state->show(fraction, phase); };
 }
 
+runs::Watch watchOf(Console& console, ProgressLine& line) {
+  return {console.stop, line.callback(),
+          [&console](std::string_view words) { warn(console, words); }};
+}
+
 }  // namespace caracal::cli

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string_view>
 
+#include "app/runs/watch.h"
 #include "core/base/progress.h"
 
 namespace caracal::cli {
@@ -51,5 +52,8 @@ class ProgressLine {
   struct State;
   std::shared_ptr<State> m_state;  // null when progress is not shown
 };
+
+// Work that is stopped with the console, moves the line and warns on `err`. Uses both by reference.
+runs::Watch watchOf(Console& console, ProgressLine& line);
 
 }  // namespace caracal::cli

@@ -12,8 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "app/cli/program.h"
 #include "app/cli/verbs.h"
+#include "app/runs/program.h"
 #include "core/base/format.h"
 #include "core/base/resources.h"
 #include "core/device/devices.h"
@@ -59,7 +59,8 @@ Findings examine() {
            {"nlohmann-json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR,
                                          NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
            {"CLI11", CLI11_VERSION}},
-          {{"caracal-run", findProgram("caracal-run")}, {"caracal-ui", findProgram("caracal-ui")}},
+          {{"caracal-run", runs::findProgram("caracal-run")},
+           {"caracal-ui", runs::findProgram("caracal-ui")}},
           findResource("comm_kernels.json"),
           device::queryCuda(),
           device::queryRecorder()};

@@ -8,9 +8,10 @@
 
 #include "app/cli/comparison.h"
 #include "app/cli/measured_policies.h"
-#include "app/cli/measurement.h"
 #include "app/cli/verbs.h"
+#include "app/runs/measurement.h"
 #include "core/planner/budget_text.h"
+#include "core/profile/link_text.h"
 
 namespace caracal::cli {
 namespace {
@@ -25,26 +26,41 @@ struct Options {
   std::string output;
   std::string clock;
   int steps = 5;
+  std::string tensorLink, pipelineLink, dataLink;  // empty: the profile's
   bool json = false;
 };
 
+Result<std::optional<profile::Link>> linkOf(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  CARACAL_TRY(link, profile::parseLink(text));
+  return link;
+}
+
+Result<runs::MeasureJob> jobOf(const Options& options) {
+  CARACAL_TRY(tensor, linkOf(options.tensorLink));
+  CARACAL_TRY(pipeline, linkOf(options.pipelineLink));
+  CARACAL_TRY(data, linkOf(options.dataLink));
+  return runs::MeasureJob{options.profile, options.plan, options.output, options.clock,
+                          options.steps,   tensor,       pipeline,       data};
+}
+
 Result<ExitCode> measurePlan(const Options& options, Console& console) {
-  CARACAL_TRY(prediction,
-              predict(options.profile, options.plan, {sim::TraceDetail::kOperators}, console.stop));
-  const MeasureRequest request{options.profile, options.plan, options.output, options.clock,
-                               options.steps};
-  CARACAL_TRY(measurement, measure(request, prediction, console));
-  const std::vector<analysis::RunSummary> runs{measurement.predicted, measurement.measured};
-  const double errorPct = predictionErrorPct(measurement);
+  CARACAL_TRY(prediction, runs::predict(options.profile, options.plan,
+                                        {sim::TraceDetail::kOperators}, console.stop));
+  CARACAL_TRY(job, jobOf(options));
+  ProgressLine line(console);
+  CARACAL_TRY(measurement, runs::measure(job, prediction, watchOf(console, line)));
+  const double errorPct = runs::predictionErrorPct(measurement);
   if (options.json) {
     ordered_json document{{"schema", "caracal.measure/1"},
                           {"recording", options.output},
                           {"predictionErrorPct", errorPct},
                           {"note", measurement.note}};
-    document.update(comparisonJson(runs));
+    document.update(comparisonJson({measurement.predicted, measurement.measured}));
+    document["passes"] = passesJson(measurement.passes);
     printJson(console, document);
   } else {
-    console.out << comparisonText(runs);
+    console.out << errorTableText(measurement);
     if (!measurement.note.empty()) console.out << "mind: " << measurement.note << '\n';
     console.out << fmt::format(
         "the prediction is off by {:+.1f} % of the measured step\nrecorded in {}\n", errorPct,
@@ -54,13 +70,14 @@ Result<ExitCode> measurePlan(const Options& options, Console& console) {
 }
 
 Result<ExitCode> measureEach(const Options& options, Console& console) {
-  PoliciesRequest request{options.profile, options.policies, 0,
-                          options.output,  options.clock,    options.steps};
+  runs::PoliciesRequest request{options.profile, options.policies, 0,
+                                options.output,  options.clock,    options.steps};
   if (!options.budget.empty()) {
     CARACAL_TRY(bytes, planner::parseBudget(options.budget));
     request.budgetBytes = bytes;
   }
-  CARACAL_TRY(policies, measurePolicies(request, console));
+  ProgressLine line(console);
+  CARACAL_TRY(policies, runs::measurePolicies(request, watchOf(console, line)));
   if (options.json) {
     ordered_json document{{"schema", "caracal.measuredPolicies/1"}, {"folder", options.output}};
     document.update(measuredPoliciesJson(policies));
@@ -100,6 +117,15 @@ VerbRun declareMeasure(CLI::App& command) {
       .add_option("--clock", options->clock,
                   "wall or virtual (default: wall when there is a core for every rank)")
       ->check(CLI::IsMember({"wall", "virtual"}));
+  const auto addLink = [&](const char* name, const char* what, std::string& link) {
+    command.add_option(name, link, what)->type_name("LATENCY,BANDWIDTH")->needs(plan);
+  };
+  addLink("--link-tensor", "link inside tensor-parallel groups, instead of the profile's",
+          options->tensorLink);
+  addLink("--link-pipeline", "link between stages, instead of the profile's",
+          options->pipelineLink);
+  addLink("--link-data", "link between data-parallel replicas, instead of the profile's",
+          options->dataLink);
   command.add_option("--steps", options->steps, "training steps")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -6,8 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/format.h"
-#include "core/plan/plan_json.h"
-#include "core/profile/profile_json.h"
 
 namespace caracal::cli {
 namespace {
@@ -53,16 +51,6 @@ std::string exposedText(const sim::SimResult& result, const char* what,
 }
 
 }  // namespace
-
-Result<Prediction> predict(const std::string& profilePath, const std::string& planPath,
-                           const sim::SimOptions& options, std::stop_token stop) {
-  CARACAL_TRY(profile, profile::loadProfile(profilePath));
-  CARACAL_TRY(plan, plan::loadPlan(planPath, profile));
-  if (auto valid = plan::validate(profile, plan); !valid)
-    return tl::unexpected(at(valid.error(), planPath));
-  CARACAL_TRY(result, sim::simulate(profile, plan, options, stop));
-  return Prediction{profile, plan, result};
-}
 
 ordered_json predictionJson(const sim::SimResult& result) {
   ordered_json json{{"stepNs", result.stepNs},       {"pipelineNs", result.pipelineNs},

@@ -1,29 +1,21 @@
-// A prediction: profile, plan and what the simulator makes of them, read and shown the same way by
-// `plan`, `simulate`, `measure` and `export`.
+// Predictions (app/runs/prediction.h) in words and as JSON: what `plan`, `simulate`, `measure` and
+// `export` print.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <stop_token>
 #include <string>
 
-#include "core/base/result.h"
-#include "core/plan/plan.h"
+#include "app/runs/prediction.h"
 #include "core/planner/replay_error.h"
 #include "core/profile/profile.h"
 #include "core/sim/simulator.h"
 
 namespace caracal::cli {
 
-struct Prediction {
-  profile::Profile profile;
-  plan::Plan plan;
-  sim::SimResult result;
-};
-
-// Reads both documents, checks that the plan is possible for the profile, simulates.
-Result<Prediction> predict(const std::string& profilePath, const std::string& planPath,
-                           const sim::SimOptions& options, std::stop_token stop);
+using runs::predict;
+using runs::Prediction;
+using runs::summarizePrediction;
 
 // stepNs, bubblePct, zbBubbleRate, stages[] ...: to be merged into a document.
 nlohmann::ordered_json predictionJson(const sim::SimResult& result);

@@ -4,8 +4,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "app/cli/program.h"
 #include "app/cli/verbs.h"
+#include "app/runs/program.h"
 
 namespace caracal::cli {
 namespace {
@@ -33,14 +33,14 @@ Result<ExitCode> runRender(const Options& options, Console& console) {
   if (!hasEnding(options.output, ".png") && !hasEnding(options.output, ".svg")) {
     return usageError(console, "render writes .png or .svg, not " + options.output);
   }
-  CARACAL_TRY(program, findProgram("caracal-ui"));
-  ProgramCall call{program, {"--render", options.output}, {"QT_QPA_PLATFORM=offscreen"}};
+  CARACAL_TRY(program, runs::findProgram("caracal-ui"));
+  runs::ProgramCall call{program, {"--render", options.output}, {"QT_QPA_PLATFORM=offscreen"}};
   if (!options.size.empty()) call.arguments.insert(call.arguments.end(), {"--size", options.size});
   if (!options.theme.empty())
     call.arguments.insert(call.arguments.end(), {"--theme", options.theme});
   call.arguments.insert(call.arguments.end(), options.paths.begin(), options.paths.end());
   CARACAL_TRY(code,
-              runProgram(
+              runs::runProgram(
                   call, [&](std::string_view line) { console.out << line << '\n'; }, console.stop));
   return code == 0 ? ExitCode::kOk : ExitCode::kFailed;
 }

@@ -51,13 +51,4 @@ Result<ComparedRun> readRun(const std::string& path, const std::string& profileP
   return run;
 }
 
-Result<analysis::RunSummary> summarizePrediction(const Prediction& prediction) {
-  CARACAL_TRY(model, analysis::buildStepModel(*prediction.result.trace));
-  analysis::RunSummary run = analysis::summarizeRun(*prediction.result.trace, model);
-  run.name = prediction.plan.policy;
-  run.hardware = prediction.profile.hardware;
-  run.planHash = plan::hashOf(prediction.plan);
-  return run;
-}
-
 }  // namespace caracal::cli

@@ -22,7 +22,4 @@ struct ComparedRun {
 Result<ComparedRun> readRun(const std::string& path, const std::string& profilePath,
                             Console& console);
 
-// A prediction made with TraceDetail other than kNone.
-Result<analysis::RunSummary> summarizePrediction(const Prediction& prediction);
-
 }  // namespace caracal::cli

@@ -15,13 +15,6 @@ int64_t median(std::vector<int64_t> values) {
   return *middle;
 }
 
-// The step that is left out, or -1 when all count.
-int32_t warmUpStep(const trace::Trace& trace, const StepModel& model) {
-  if (trace.format() != "caracal" || trace.tag() == trace::Tag::kSimulated) return -1;
-  if (model.steps.empty() || model.steps.front().step == model.steps.back().step) return -1;
-  return model.steps.front().step;
-}
-
 // Largest memory sample of each stage's ranks.
 std::map<int32_t, int64_t> peaksByStage(const trace::Trace& trace) {
   std::map<int32_t, int64_t> peaks;
@@ -60,6 +53,12 @@ StageRun stageRun(int32_t stage, const std::vector<const StageStep*>& steps) {
 }
 
 }  // namespace
+
+int32_t warmUpStep(const trace::Trace& trace, const StepModel& model) {
+  if (trace.format() != "caracal" || trace.tag() == trace::Tag::kSimulated) return -1;
+  if (model.steps.empty() || model.steps.front().step == model.steps.back().step) return -1;
+  return model.steps.front().step;
+}
 
 RunSummary summarizeRun(const trace::Trace& trace, const StepModel& model) {
   RunSummary run;

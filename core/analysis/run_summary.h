@@ -40,6 +40,9 @@ struct RunSummary {
 
 RunSummary summarizeRun(const trace::Trace& trace, const StepModel& model);
 
+// The step that warms up and is left out of medians; -1: all count.
+int32_t warmUpStep(const trace::Trace& trace, const StepModel& model);
+
 // What to say before any number of two runs is compared: different tags, clocks or hardware. Empty
 // when like is compared with like.
 std::vector<std::string> cautions(const RunSummary& a, const RunSummary& b);

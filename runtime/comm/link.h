@@ -1,10 +1,8 @@
-// Emulated links: how long a transfer takes, and the text form users write.
+// Emulated links: how long a transfer takes. link_text.h has the text form that users write.
 #pragma once
 
 #include <cstdint>
-#include <string>
 
-#include "core/base/result.h"
 #include "core/profile/profile.h"
 
 namespace caracal::comm {
@@ -18,9 +16,5 @@ int64_t transferNs(const Link& link, int64_t bytes);
 // (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations",
 // 2009).
 int64_t ringAllReduceBytes(int64_t bytes, int32_t members);
-
-// "200us,2GB/s": latency in ns, us, ms or s; bandwidth in B/s, kB/s, MB/s or GB/s (decimal) or
-// KiB/s, MiB/s, GiB/s. "0,0" is a link that takes no time.
-Result<Link> parseLink(const std::string& text);
 
 }  // namespace caracal::comm

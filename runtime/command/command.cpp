@@ -141,7 +141,7 @@ Result<void> train(const CommandLine& line) {
   const auto observe = [&](const executor::StepReport& step,
                            const recording::StepRecords& records) -> Result<executor::Continue> {
     if (writer) CARACAL_CHECK_OK(writer->append(records));
-    CARACAL_CHECK_OK(announceStep(step));
+    CARACAL_CHECK_OK(announceStep(step, records));
     return g_interrupted ? executor::Continue::kNo : executor::Continue::kYes;
   };
   CARACAL_TRY(

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "core/profile/link_text.h"
+
 namespace caracal::command {
 namespace {
 
@@ -17,19 +19,15 @@ const std::map<std::string, std::optional<comm::ClockKind>>& clocks() {
   return kClocks;
 }
 
-std::string textOf(const comm::Link& link) {
-  return fmt::format("{}us,{:.0f}MB/s", link.latencyNs / 1000, link.bytesPerSecond / 1e6);
-}
-
 void addLink(CLI::App& app, const std::string& name, const std::string& what, comm::Link& link) {
   const auto read = [&link](const std::string& text) {
-    const auto parsed = comm::parseLink(text);
+    const auto parsed = profile::parseLink(text);
     if (!parsed) throw CLI::ValidationError(parsed.error().message);
     link = *parsed;
   };
   app.add_option_function<std::string>(name, read, what)
       ->type_name("LATENCY,BANDWIDTH")
-      ->default_str(textOf(link));
+      ->default_str(profile::linkText(link));
 }
 
 void addModel(CLI::App& app, CommandLine& line) {

@@ -51,6 +51,16 @@ int64_t medianStepNs(const std::vector<executor::StepReport>& steps) {
   return *middle;
 }
 
+std::vector<int64_t> peaksByRank(const std::vector<recording::MemoryRow>& samples) {
+  std::vector<int64_t> peaks;
+  for (const recording::MemoryRow& sample : samples) {
+    const auto rank = static_cast<size_t>(sample.rank);
+    if (rank >= peaks.size()) peaks.resize(rank + 1);
+    peaks[rank] = std::max(peaks[rank], sample.bytes);
+  }
+  return peaks;
+}
+
 Json rankJson(const executor::RankSummary& rank) {
   return {{"rank", rank.position.rank},      {"stage", rank.position.stage},
           {"peakBytes", rank.peakBytes},     {"reservedBytes", rank.reservedBytes},
@@ -93,12 +103,13 @@ Result<void> announceStart(const executor::Job& job, const executor::RunOptions&
                     {"record", record}});
 }
 
-Result<void> announceStep(const executor::StepReport& step) {
+Result<void> announceStep(const executor::StepReport& step, const recording::StepRecords& records) {
   return writeLine({{"event", "step"},
                     {"step", step.step},
                     {"loss", step.loss},
                     {"stepNs", step.span.lengthNs()},
-                    {"peakBytes", step.peakBytes}});
+                    {"peakBytes", step.peakBytes},
+                    {"rankPeakBytes", peaksByRank(records.memory)}});
 }
 
 Result<void> announceWarning(const std::string& message) {

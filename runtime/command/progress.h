@@ -19,8 +19,9 @@ Result<void> announceStart(const executor::Job& job, const executor::RunOptions&
                            const std::map<std::string, std::string>& meta,
                            const std::string& record);
 
-// {"event":"step", "step", "loss", "stepNs", "peakBytes"}
-Result<void> announceStep(const executor::StepReport& step);
+// {"event":"step", "step", "loss", "stepNs", "peakBytes", "rankPeakBytes":[...]}
+// `records` are those of the step.
+Result<void> announceStep(const executor::StepReport& step, const recording::StepRecords& records);
 
 // {"event":"warning", "message"}
 Result<void> announceWarning(const std::string& message);

@@ -5,7 +5,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/program.h"
+#include "app/runs/program.h"
 #include "tests/app/cli/run_caracal.h"
 #include "tests/profiler/fake_job.h"
 #include "tests/profiler/observed_job.h"
@@ -116,7 +116,7 @@ TEST_F(RecordVerb, aBuildWithoutTheRecorderSaysSo) {
   const std::string alone = (folder() / "caracal").string();
   fs::copy_file(CARACAL_BINARY_DIR "/bin/caracal", alone);
   std::string said;
-  const auto code = cli::runProgram(
+  const auto code = runs::runProgram(
       {"/bin/sh", {"-c", "exec 2>&1 \"$0\" record -o \"$1\" -- true", alone, output()}, {}},
       [&](std::string_view line) { said.append(line); }, {});
   EXPECT_EQ(code.value_or(-1), 4);
@@ -157,11 +157,11 @@ TEST_F(RecordVerb, signalsGoToTheCommand) {
   const std::string script =
       "\"$@\" & started=$!; while [ ! -e " + ready +
       " ]; do sleep 0.02; done; kill -TERM $started; wait $started; echo ended with $?";
-  cli::ProgramCall shell{"/bin/sh", {"-c", script, "sh", CARACAL_BINARY_DIR "/bin/caracal"}, {}};
+  runs::ProgramCall shell{"/bin/sh", {"-c", script, "sh", CARACAL_BINARY_DIR "/bin/caracal"}, {}};
   const auto words = arguments({"/bin/sh", "-c", command});
   shell.arguments.insert(shell.arguments.end(), words.begin(), words.end());
   std::string said;
-  ASSERT_TRUE(cli::runProgram(shell, [&](std::string_view line) { said.append(line); }, {}));
+  ASSERT_TRUE(runs::runProgram(shell, [&](std::string_view line) { said.append(line); }, {}));
   EXPECT_EQ(said, "ended with 5");
 }
 

@@ -17,21 +17,6 @@ namespace {
 
 constexpr int64_t kMs = 1'000'000;
 
-TEST(Link, readsLatencyAndBandwidthWithUnits) {
-  EXPECT_EQ(parseLink("200us,2GB/s"), (Link{200'000, 2e9}));
-  EXPECT_EQ(parseLink("1.5 ms,100 MiB/s"), (Link{1'500'000, 104857600.0}));
-  EXPECT_EQ(parseLink("0,0"), (Link{0, 0}));
-}
-
-TEST(Link, refusesWhatIsNotALinkInWords) {
-  for (const char* text :
-       {"", "200us", "fast", "200,2GB/s", "200us,2", "-1us,2GB/s", "1us,2GB/s,3", "nan us,1B/s"}) {
-    const auto link = parseLink(text);
-    ASSERT_FALSE(link) << text;
-    EXPECT_NE(link.error().message.find("200us,2GB/s"), std::string::npos) << link.error().message;
-  }
-}
-
 TEST(Link, takesLatencyPlusBytesOverBandwidth) {
   EXPECT_EQ(transferNs({200'000, 1e9}, 1'000'000), 1'200'000);
   EXPECT_EQ(transferNs({200'000, 0}, 1'000'000), 200'000);

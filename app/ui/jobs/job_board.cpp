@@ -1,7 +1,6 @@
 #include "app/ui/jobs/job_board.h"
 
 #include <QMetaObject>
-#include <QPointer>
 #include <QRunnable>
 #include <algorithm>
 #include <chrono>
@@ -41,11 +40,7 @@ JobBoard::~JobBoard() {
 quint64 JobBoard::run(const QString& title, std::stop_source stop,
                       std::function<void(std::stop_token, const Progress&)> work,
                       std::function<void()> finished) {
-  const quint64 id = ++m_lastId;
-  beginInsertRows({}, rowCount(), rowCount());
-  m_jobs.push_back({id, title, {}, 0.0, stop});
-  endInsertRows();
-  emit changed();
+  const quint64 id = add(title, stop);
   const auto throttle = std::make_shared<Throttle>();
   // The pool is a member and its destructor waits, so the board outlives every worker.
   m_pool.start([this, id, stop, throttle, work = std::move(work), finished = std::move(finished)] {
@@ -63,6 +58,15 @@ quint64 JobBoard::run(const QString& title, std::stop_source stop,
         },
         Qt::QueuedConnection);
   });
+  return id;
+}
+
+quint64 JobBoard::add(const QString& title, std::stop_source stop) {
+  const quint64 id = ++m_lastId;
+  beginInsertRows({}, rowCount(), rowCount());
+  m_jobs.push_back({id, title, {}, 0.0, std::move(stop)});
+  endInsertRows();
+  emit changed();
   return id;
 }
 
@@ -147,6 +151,19 @@ QVariant JobBoard::headerData(int section, Qt::Orientation orientation, int role
     default:
       return {};
   }
+}
+
+JobRow::JobRow(JobBoard& board, const QString& title, std::function<void()> stop)
+    : m_board(&board),
+      m_onStop(m_source.get_token(), std::move(stop)),
+      m_id(board.add(title, m_source)) {}
+
+JobRow::~JobRow() {
+  if (m_board) m_board->remove(m_id);
+}
+
+void JobRow::update(double fraction, const QString& phase) {
+  if (m_board) m_board->update(m_id, fraction, phase);
 }
 
 void JobSlot::cancel() {

@@ -9,6 +9,7 @@
 
 #include <QAbstractTableModel>
 #include <QObject>
+#include <QPointer>
 #include <QThreadPool>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@
 namespace caracal::ui {
 
 class JobSlot;
+class JobRow;
 
 // The model of the jobs panel: title, phase, progress.
 class JobBoard : public QAbstractTableModel {
@@ -49,6 +51,7 @@ class JobBoard : public QAbstractTableModel {
 
  private:
   friend class JobSlot;
+  friend class JobRow;
   struct Job {
     quint64 id = 0;
     QString title;
@@ -61,6 +64,7 @@ class JobBoard : public QAbstractTableModel {
   quint64 run(const QString& title, std::stop_source stop,
               std::function<void(std::stop_token, const Progress&)> work,
               std::function<void()> finished);
+  quint64 add(const QString& title, std::stop_source stop);
   void update(quint64 id, double fraction, const QString& phase);
   void remove(quint64 id);
   int rowOf(quint64 id) const;
@@ -68,6 +72,25 @@ class JobBoard : public QAbstractTableModel {
   QThreadPool m_pool;
   std::vector<Job> m_jobs;
   quint64 m_lastId = 0;
+};
+
+// A row for work that runs elsewhere, such as a program beside the window; the row goes with the
+// object.
+class JobRow {
+ public:
+  // `stop`: called when the user stops the job; it must not end this object.
+  JobRow(JobBoard& board, const QString& title, std::function<void()> stop);
+  ~JobRow();
+  JobRow(const JobRow&) = delete;
+  JobRow& operator=(const JobRow&) = delete;
+  // fraction 0 to 1
+  void update(double fraction, const QString& phase);
+
+ private:
+  QPointer<JobBoard> m_board;
+  std::stop_source m_source;
+  std::stop_callback<std::function<void()>> m_onStop;
+  quint64 m_id = 0;
 };
 
 class JobSlot {

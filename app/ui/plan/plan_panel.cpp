@@ -4,7 +4,6 @@
 #include <QFormLayout>
 #include <QHBoxLayout>
 #include <QHeaderView>
-#include <QIntValidator>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -111,10 +110,7 @@ QWidget* PlanPanel::makeControls() {
                            static_cast<int>(planner::PartitionMode::kSearch));
   m_plan = new QPushButton(tr("Plan"), box);
   m_plan->setToolTip(tr("Let the policy choose what to keep and where to recompute"));
-  m_steps = new QLineEdit(QStringLiteral("4"), box);
-  m_steps->setValidator(new QIntValidator(1, 100000, m_steps));
-  m_steps->setMaximumWidth(60);
-  m_measure = new QPushButton(tr("Measure"), box);
+  m_measure = new QPushButton(tr("Measure..."), box);
   m_measure->setToolTip(
       tr("Train with this plan on this machine and set the result beside the prediction"));
   m_export = new QPushButton(tr("Export..."), box);
@@ -124,16 +120,12 @@ QWidget* PlanPanel::makeControls() {
   form->addRow(tr("Budget per GPU"), m_budget);
   form->addRow(tr("Schedule"), m_schedule);
   form->addRow(tr("Partition"), m_partitionMode);
-  auto* run = new QHBoxLayout;
-  run->addWidget(m_measure, 1);
-  run->addWidget(m_steps);
-  run->addWidget(new QLabel(tr("steps"), box));
   auto* layout = new QVBoxLayout(box);
   layout->addWidget(m_profile);
   layout->addLayout(form);
   layout->addWidget(m_plan);
   layout->addWidget(policies);
-  layout->addLayout(run);
+  layout->addWidget(m_measure);
   layout->addWidget(m_export);
   layout->addStretch();
   connect(m_plan, &QPushButton::clicked, this, &PlanPanel::requestPlan);
@@ -143,8 +135,7 @@ QWidget* PlanPanel::makeControls() {
     m_session.tryPolicies();
     emit compareRequested();
   });
-  connect(m_measure, &QPushButton::clicked, this,
-          [this] { emit measureRequested(m_steps->text().toInt()); });
+  connect(m_measure, &QPushButton::clicked, this, &PlanPanel::measureRequested);
   connect(m_export, &QPushButton::clicked, this, &PlanPanel::exportRequested);
   return box;
 }
@@ -229,10 +220,6 @@ void PlanPanel::setTheme(ThemeKind kind) {
   m_partition->setTheme(kind);
   m_memory->setTheme(kind);
   showEvaluation();
-}
-
-void PlanPanel::setMeasuring(bool measuring) {
-  m_measure->setEnabled(!measuring && m_session.ready());
 }
 
 void PlanPanel::showProfile() {

@@ -26,10 +26,9 @@ class PlanPanel : public QWidget {
   // `session` must outlive the panel.
   explicit PlanPanel(PlanSession& session, QWidget* parent = nullptr);
   void setTheme(ThemeKind kind);
-  void setMeasuring(bool measuring);
 
  signals:
-  void measureRequested(int steps);
+  void measureRequested();
   void exportRequested();
   void compareRequested();
 
@@ -59,7 +58,6 @@ class PlanPanel : public QWidget {
   QPushButton* m_plan;
   QPushButton* m_measure;
   QPushButton* m_export;
-  QLineEdit* m_steps;
   PartitionBar* m_partition;
   QComboBox* m_stage;
   QComboBox* m_layer;

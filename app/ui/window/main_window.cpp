@@ -2,8 +2,6 @@
 
 #include <QApplication>
 #include <QCloseEvent>
-#include <QDateTime>
-#include <QDir>
 #include <QDockWidget>
 #include <QDragEnterEvent>
 #include <QFileDialog>
@@ -14,12 +12,12 @@
 #include <QProgressBar>
 #include <QSettings>
 #include <QStackedWidget>
-#include <QStandardPaths>
 #include <QStatusBar>
 #include <QToolButton>
 #include <QVBoxLayout>
 #include <numeric>
 
+#include "app/ui/measure/measure_panel.h"
 #include "app/ui/panels/legend.h"
 #include "app/ui/panels/minimap.h"
 #include "app/ui/panels/run_panels.h"
@@ -46,16 +44,7 @@ namespace {
 constexpr int kNoticeMs = 15000;
 const auto kGeometryKey = QStringLiteral("window/geometry");
 const auto kDocksKey = QStringLiteral("window/docks");
-
-// Where measurements go when no project says otherwise: the user's data, never beside a trace.
-QString measurementFile() {
-  QDir folder(QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation) +
-              QStringLiteral("/caracal/measurements"));
-  folder.mkpath(QStringLiteral("."));
-  return folder.filePath(
-      QDateTime::currentDateTime().toString(QStringLiteral("yyyyMMdd-HHmmss-zzz")) +
-      QStringLiteral(".sqlite"));
-}
+const auto kMeasureKey = QStringLiteral("measure");
 
 }  // namespace
 
@@ -77,6 +66,7 @@ MainWindow::MainWindow(std::unique_ptr<QSettings> settings, QWidget* parent)
   makeStatusBar();
   connectActions();
   connectPieces();
+  connectMeasuring();
   restore();
   showRuns();
 }
@@ -142,13 +132,8 @@ void MainWindow::makeStatusBar() {
   statusBar()->addWidget(m_status, 1);
   statusBar()->addPermanentWidget(m_progress);
   statusBar()->addPermanentWidget(stop);
-  connect(stop, &QToolButton::clicked, this, [this] {
-    if (m_measure.running()) return m_measure.cancel();
-    m_jobs.cancelAll();
-  });
-  connect(&m_jobs, &JobBoard::changed, stop,
-          [this, stop] { stop->setVisible(m_jobs.busy() || m_measure.running()); });
-  connect(&m_measure, &MeasureRun::progressed, stop, [stop] { stop->show(); });
+  connect(stop, &QToolButton::clicked, this, [this] { m_jobs.cancelAll(); });
+  connect(&m_jobs, &JobBoard::changed, stop, [this, stop] { stop->setVisible(m_jobs.busy()); });
   stop->hide();
   m_progress->hide();
 }
@@ -180,7 +165,10 @@ void MainWindow::connectActions() {
   on("view.foldSteps", [this] { foldSteps(); });
   on("layout.analyse", [this] { showLayout(QStringLiteral("analyse")); });
   on("layout.plan", [this] { showLayout(QStringLiteral("plan")); });
+  on("layout.measure", [this] { showLayout(QStringLiteral("measure")); });
   on("layout.compare", [this] { showLayout(QStringLiteral("compare")); });
+  on("measure.start", [this] { measure(); });
+  on("measure.stop", [this] { m_docks->measure().session().stop(); });
   on("help.palette", [this] { CommandPalette(*m_actions, this).exec(); });
   on("help.keys", [this] {
     KeysDialog dialog(*m_actions, this);
@@ -232,22 +220,45 @@ void MainWindow::connectPieces() {
   connect(&m_session, &PlanSession::profileChanged, this, [this] {
     if (!m_session.profile()) m_workspace.clearPrediction();
   });
-  connect(&m_docks->plan(), &PlanPanel::measureRequested, this, &MainWindow::measure);
+  connect(&m_docks->plan(), &PlanPanel::measureRequested, this,
+          [this] { showLayout(QStringLiteral("measure")); });
   connect(&m_docks->plan(), &PlanPanel::exportRequested, this, &MainWindow::showExport);
   connect(&m_docks->plan(), &PlanPanel::compareRequested, this,
           [this] { showLayout(QStringLiteral("compare")); });
-  connect(&m_measure, &MeasureRun::finished, this, &MainWindow::measured);
-  connect(&m_measure, &MeasureRun::failed, this, [this](const QString& words) {
-    m_docks->plan().setMeasuring(false);
-    showJobs();
-    showError(words);
-  });
-  connect(&m_measure, &MeasureRun::progressed, this, [this](double fraction, const QString& words) {
-    m_status->setText(tr("Measuring: %1").arg(words));
-    m_progress->show();
-    if (fraction >= 0) m_progress->setValue(static_cast<int>(fraction * 100));
-  });
   connect(&m_jobs, &JobBoard::changed, this, &MainWindow::showJobs);
+}
+
+void MainWindow::connectMeasuring() {
+  MeasureSession& session = m_docks->measure().session();
+  connect(&session, &MeasureSession::recorded, this,
+          [this](const QString& recording, const plan::Plan& plan) {
+            m_opener.keepMeasurement(recording, plan);
+            m_opener.open({recording}, Workspace::OpenMode::kAdd);
+          });
+  connect(&session, &MeasureSession::settingsChanged, this, &MainWindow::keepMeasureSettings);
+  connect(&session, &MeasureSession::stateChanged, this, [this, &session] {
+    (*m_actions)["measure.start"]->setEnabled(!session.running());
+    (*m_actions)["measure.stop"]->setEnabled(session.running());
+  });
+  (*m_actions)["measure.stop"]->setEnabled(false);
+  connect(&m_opener, &Opener::projectOpened, this, [this, &session](const LoadedProject& project) {
+    const auto stored = project.state.find(kMeasureState);
+    if (stored != project.state.end())
+      session.setSettings(measureSettingsFromJson(QString::fromStdString(stored->second)));
+  });
+  connect(&m_docks->measure(), &MeasurePanel::modelChosen, &m_opener, &Opener::openModelOn);
+}
+
+// In the project where there is one, else in the user's settings, at once: a crash loses nothing.
+void MainWindow::keepMeasureSettings() {
+  const QString text = toJson(m_docks->measure().session().settings());
+  if (!m_opener.keepState(kMeasureState, text.toStdString()))
+    m_settings->setValue(kMeasureKey, text);
+}
+
+void MainWindow::measure() {
+  showLayout(QStringLiteral("measure"));
+  m_docks->measure().session().measure();
 }
 
 void MainWindow::open(const QStringList& paths) {
@@ -293,23 +304,6 @@ void MainWindow::foldSteps() {
   m_workspace.foldSteps({m_steps->run(), std::move(steps)});
 }
 
-void MainWindow::measure(int steps) {
-  if (!m_session.ready()) return;
-  m_measuredPlan = m_session.plan();
-  m_docks->plan().setMeasuring(true);
-  m_measure.start({m_session.profile(), m_measuredPlan, std::max(1, steps), measurementFile()});
-}
-
-void MainWindow::measured(const QString& recording, bool stoppedEarly) {
-  m_docks->plan().setMeasuring(false);
-  showJobs();
-  if (stoppedEarly)
-    showNotice(tr("The measurement was stopped early; its finished steps are shown."));
-  m_opener.keepMeasurement(recording, m_measuredPlan);
-  m_opener.open({recording}, Workspace::OpenMode::kAdd);
-  showLayout(QStringLiteral("compare"));
-}
-
 void MainWindow::showExport() {
   if (!m_session.ready()) return;
   auto* dialog = new ExportDialog(m_jobs, m_session, m_theme, this);
@@ -336,9 +330,7 @@ void MainWindow::showPrediction() {
 }
 
 void MainWindow::showJobs() {
-  const bool busy = m_jobs.busy() || m_measure.running();
-  m_progress->setVisible(busy);
-  if (m_measure.running()) return;  // its own words stay
+  m_progress->setVisible(m_jobs.busy());
   m_status->setText(m_jobs.phase());
   if (m_jobs.busy()) m_progress->setValue(static_cast<int>(m_jobs.fraction() * 100));
 }
@@ -381,6 +373,8 @@ void MainWindow::fillRecent() {
 
 void MainWindow::restore() {
   fillRecent();
+  m_docks->measure().session().setSettings(
+      measureSettingsFromJson(m_settings->value(kMeasureKey).toString()));
   restoreGeometry(m_settings->value(kGeometryKey).toByteArray());
   restoreState(m_settings->value(kDocksKey).toByteArray());
   setTheme(themeSetting(*m_settings, desktopTheme()));

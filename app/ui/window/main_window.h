@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "app/ui/jobs/job_board.h"
-#include "app/ui/plan/measure_run.h"
 #include "app/ui/plan/plan_session.h"
 #include "app/ui/theme/palette.h"
 #include "app/ui/timeline/timeline_controller.h"
@@ -49,7 +48,7 @@ class MainWindow : public QMainWindow {
   PanelDocks& docks() { return *m_docks; }
   // Folds the chosen steps, or all; shows the whole run again when they are folded.
   void foldSteps();
-  // Raises the docks of a named layout: "analyse", "plan", "compare".
+  // Raises the docks of a named layout: "analyse", "plan", "measure", "compare".
   void showLayout(const QString& name);
 
  protected:
@@ -67,8 +66,9 @@ class MainWindow : public QMainWindow {
   void chooseFiles(Workspace::OpenMode mode);
   void chooseFolder();
   void savePicture();
-  void measure(int steps);
-  void measured(const QString& recording, bool stoppedEarly);
+  void connectMeasuring();
+  void measure();
+  void keepMeasureSettings();
   void showExport();
   void showRuns();
   void showPrediction();
@@ -84,8 +84,6 @@ class MainWindow : public QMainWindow {
   Workspace m_workspace;
   PlanSession m_session;
   Opener m_opener;
-  MeasureRun m_measure;
-  plan::Plan m_measuredPlan;
   ThemeKind m_theme = ThemeKind::kLight;
 
   ActionBook* m_actions = nullptr;

@@ -35,6 +35,7 @@ QMenu* fillMenus(QMenuBar& bar, const ActionBook& actions, const QList<QAction*>
   addGroup(*view, actions, "layout.");
   view->addSeparator();
   view->addActions(docks);
+  addGroup(*bar.addMenu(tr("&Measure")), actions, "measure.");
   QMenu* go = bar.addMenu(tr("&Go"));
   addGroup(*go, actions, "go.");
   go->addSeparator();

@@ -3,6 +3,7 @@
 #include <QDockWidget>
 #include <QMainWindow>
 
+#include "app/ui/measure/measure_panel.h"
 #include "app/ui/panels/hits_panel.h"
 #include "app/ui/panels/jobs_panel.h"
 #include "app/ui/panels/run_panels.h"
@@ -20,6 +21,7 @@ PanelDocks::PanelDocks(QMainWindow& window, const Sources& sources)
       m_stages(new StagesPanel(sources.workspace, &window)),
       m_quality(new QualityPanel(sources.workspace, &window)),
       m_plan(new PlanPanel(sources.session, &window)),
+      m_measure(new MeasurePanel(sources.jobs, sources.workspace, sources.session, &window)),
       m_compare(new ComparePanel(sources.workspace, sources.session, &window)) {
   add(QStringLiteral("details"), tr("Details"), m_details, Qt::RightDockWidgetArea);
   addBelow(QStringLiteral("figures"), tr("Figures"),
@@ -31,6 +33,7 @@ PanelDocks::PanelDocks(QMainWindow& window, const Sources& sources)
   addBelow(QStringLiteral("tables"), tr("Tables"), tables(TablePanel::everyName()));
   addBelow(QStringLiteral("hits"), tr("Search results"), new HitsPanel(sources.timeline, &window));
   addBelow(QStringLiteral("plan"), tr("Plan"), m_plan);
+  addBelow(QStringLiteral("measure"), tr("Measure"), m_measure);
   addBelow(QStringLiteral("compare"), tr("Compare"), m_compare);
   addBelow(QStringLiteral("quality"), tr("Data quality"), m_quality);
   addBelow(QStringLiteral("jobs"), tr("Jobs"), new JobsPanel(sources.jobs, &window));
@@ -74,21 +77,21 @@ bool PanelDocks::raise(const QString& id) {
 }
 
 void PanelDocks::showLayout(const QString& name) {
-  const bool plan = name == QLatin1String("plan");
-  const bool compare = name == QLatin1String("compare");
-  dock(QStringLiteral("details"))->setVisible(!plan && !compare);
-  const QString front = plan || compare ? name : QStringLiteral("figures");
+  const bool tall = name == QLatin1String("plan") || name == QLatin1String("measure");
+  const bool analyse = !tall && name != QLatin1String("compare");
+  dock(QStringLiteral("details"))->setVisible(analyse);
+  const QString front = analyse ? QStringLiteral("figures") : name;
   raise(front);
-  m_window.resizeDocks({dock(front)}, {plan ? m_window.height() * 2 / 5 : m_window.height() / 4},
+  m_window.resizeDocks({dock(front)}, {tall ? m_window.height() * 2 / 5 : m_window.height() / 4},
                        Qt::Vertical);
-  if (!plan && !compare)
-    m_window.resizeDocks({dock(QStringLiteral("details"))}, {340}, Qt::Horizontal);
+  if (analyse) m_window.resizeDocks({dock(QStringLiteral("details"))}, {340}, Qt::Horizontal);
 }
 
 void PanelDocks::setTheme(ThemeKind kind) {
   m_stages->setTheme(kind);
   m_quality->setTheme(kind);
   m_plan->setTheme(kind);
+  m_measure->setTheme(kind);
   m_compare->setTheme(kind);
 }
 

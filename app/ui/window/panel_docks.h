@@ -15,6 +15,7 @@ namespace caracal::ui {
 class ComparePanel;
 class DetailsPanel;
 class JobBoard;
+class MeasurePanel;
 class PlanPanel;
 class PlanSession;
 class QualityPanel;
@@ -37,8 +38,9 @@ class PanelDocks : public QObject {
 
   DetailsPanel& details() { return *m_details; }
   PlanPanel& plan() { return *m_plan; }
+  MeasurePanel& measure() { return *m_measure; }
   void setTheme(ThemeKind kind);
-  // Raises the docks of a named layout: "analyse", "plan", "compare".
+  // Raises the docks of a named layout: "analyse", "plan", "measure", "compare".
   void showLayout(const QString& name);
   // Brings one panel to the front: "collectives", "clocks", ... False: there is none of that name.
   bool raise(const QString& id);
@@ -63,6 +65,7 @@ class PanelDocks : public QObject {
   StagesPanel* m_stages;
   QualityPanel* m_quality;
   PlanPanel* m_plan;
+  MeasurePanel* m_measure;
   ComparePanel* m_compare;
 };
 

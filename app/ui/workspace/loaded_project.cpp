@@ -39,6 +39,10 @@ Result<LoadedProject> loadProject(const std::string& path, std::stop_token stop,
   LoadedProject loaded;
   loaded.path = project.path();
   loaded.writable = project.writable();
+  for (const char* const key : {kMeasureState, kRecordState}) {
+    CARACAL_TRY(value, project.state(key));
+    if (value) loaded.state[key] = *value;
+  }
   for (const Item& item : items) {
     if (item.kind == ItemKind::kProfile) readProfile(loaded, item);
   }

@@ -2,6 +2,7 @@
 // thread; knows no Qt.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -15,6 +16,10 @@
 #include "core/profile/profile.h"
 
 namespace caracal::ui {
+
+// View state that the window keeps in a project.
+inline constexpr const char* kMeasureState = "measure";  // measure_settings.h
+inline constexpr const char* kRecordState = "record";    // record_settings.h
 
 struct ProjectPlan {
   int64_t id = 0;
@@ -30,7 +35,8 @@ struct LoadedProject {
   std::shared_ptr<const profile::Profile> profile;  // the newest; null: none
   std::vector<ProjectPlan> plans;                   // of that profile, oldest first
   std::vector<std::string> notes;
-  std::vector<Error> problems;  // items that could not be read; the rest is there
+  std::map<std::string, std::string> state;  // of the keys below, where they are there
+  std::vector<Error> problems;               // items that could not be read; the rest is there
 };
 
 Result<LoadedProject> loadProject(const std::string& path, std::stop_token stop,

@@ -26,6 +26,18 @@ Result<Profile> profileFromPipeline(const LoadedRun& run, const std::string& mod
   return profile::profileFromStages(*run.trace, *run.model, model);
 }
 
+Result<Profile> profileOn(const std::string& model, const std::string& hardwareFile) {
+  CARACAL_TRY(description, profile::loadModel(model));
+  CARACAL_TRY(hardware, profile::loadHardware(hardwareFile));
+  return profile::profileFromModel(description, hardware);
+}
+
+Result<bool> writeState(const std::string& path, const std::map<std::string, std::string>& state) {
+  CARACAL_TRY(project, project::Project::open(path));
+  for (const auto& [key, value] : state) CARACAL_CHECK_OK(project.setState(key, value));
+  return true;
+}
+
 }  // namespace
 
 Opener::Opener(JobBoard& jobs, Workspace& workspace, PlanSession& session, QObject* parent)
@@ -34,7 +46,8 @@ Opener::Opener(JobBoard& jobs, Workspace& workspace, PlanSession& session, QObje
       m_session(session),
       m_documentJob(jobs),
       m_profileJob(jobs),
-      m_projectJob(jobs) {
+      m_projectJob(jobs),
+      m_stateJob(jobs) {
   connect(&workspace, &Workspace::opened, this, &Opener::opened);
   connect(&workspace, &Workspace::failed, this, &Opener::failed);
   connect(&workspace, &Workspace::noticed, this, &Opener::noticed);
@@ -95,6 +108,7 @@ void Opener::openProject(const QString& path) {
 void Opener::showProject(LoadedProject project) {
   m_project = QString::fromStdString(project.path);
   m_projectWritable = project.writable;
+  emit projectOpened(project);
   // The session first: a run that arrives without one would be profiled again.
   if (project.profile) {
     std::optional<plan::Plan> plan;
@@ -199,6 +213,33 @@ void Opener::keepMeasurement(const QString& recording, const plan::Plan& plan) {
       [this](const Result<int64_t>& id) {
         if (!id) emit failed(QString::fromStdString(id.error().text()));
       });
+}
+
+// States that come while one is being written wait for it: none is lost, the newest wins.
+bool Opener::keepState(const std::string& key, const std::string& value) {
+  if (m_project.isEmpty() || !m_projectWritable) return false;
+  m_unsavedState[key] = value;
+  if (!m_stateJob.running()) writeStates();
+  return true;
+}
+
+void Opener::writeStates() {
+  m_stateJob.start<bool>(
+      tr("Keep settings in the project"),
+      [path = m_project.toStdString(), state = std::exchange(m_unsavedState, {})](
+          std::stop_token, const Progress&) { return writeState(path, state); },
+      [this](const Result<bool>& written) {
+        if (!written) return emit failed(QString::fromStdString(written.error().text()));
+        if (!m_unsavedState.empty()) writeStates();
+      });
+}
+
+void Opener::openModelOn(const QString& model, const QString& hardwareFile) {
+  m_profileJob.start<Profile>(
+      tr("Profile %1 for this machine").arg(model),
+      [name = model.toStdString(), hardware = hardwareFile.toStdString()](
+          std::stop_token, const Progress&) { return profileOn(name, hardware); },
+      [this](Result<Profile> profile) { useProfile(std::move(profile), {}); });
 }
 
 }  // namespace caracal::ui

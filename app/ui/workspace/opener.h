@@ -27,11 +27,16 @@ class Opener : public QObject {
   bool projectWritable() const { return m_projectWritable; }
   // Keeps a measurement in the open project; does nothing without one.
   void keepMeasurement(const QString& recording, const plan::Plan& plan);
+  // Keeps view state in the open project, as a job. False: there is none that can be written.
+  bool keepState(const std::string& key, const std::string& value);
+  // A profile of this model (a path or a shipped name) for a hardware document.
+  void openModelOn(const QString& model, const QString& hardwareFile);
 
  signals:
   void opened(const QStringList& paths);
   void failed(const QString& words);
   void noticed(const QString& words);
+  void projectOpened(const caracal::ui::LoadedProject& project);
 
  private:
   void openProject(const QString& path);
@@ -41,6 +46,7 @@ class Opener : public QObject {
   void openModel(const QString& path);
   void showProject(LoadedProject project);
   void profileFirstRun();
+  void writeStates();
   void useProfile(Result<profile::Profile> profile, const QString& from);
 
   Workspace& m_workspace;
@@ -48,6 +54,8 @@ class Opener : public QObject {
   JobSlot m_documentJob;
   JobSlot m_profileJob;
   JobSlot m_projectJob;
+  std::map<std::string, std::string> m_unsavedState;  // while one is being written
+  JobSlot m_stateJob;
   QString m_project;
   bool m_projectWritable = false;
   QStringList m_waitingPlans;  // named together with what brings their profile

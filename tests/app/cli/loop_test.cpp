@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "app/cli/program.h"
+#include "app/runs/program.h"
 #include "tests/app/cli/run_caracal.h"
 
 namespace caracal::cli {
@@ -33,11 +33,11 @@ constexpr const char* kRunProgram = CARACAL_BINARY_DIR "/bin/caracal-run";
 void train(const TemporaryFolder& folder, const std::string& recording,
            const std::string& schedule = "1F1B") {
   const auto code =
-      runProgram({kRunProgram,
-                  {"--model", folder.write("model.json", kTinyModel), "--steps", "4", "--clock",
-                   "virtual", "--schedule", schedule, "--record", recording},
-                  {}},
-                 [](std::string_view) {}, {});
+      runs::runProgram({kRunProgram,
+                        {"--model", folder.write("model.json", kTinyModel), "--steps", "4",
+                         "--clock", "virtual", "--schedule", schedule, "--record", recording},
+                        {}},
+                       [](std::string_view) {}, {});
   ASSERT_TRUE(code) << code.error().text();
   ASSERT_EQ(*code, 0);
 }

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "app/cli/program.h"
+#include "app/runs/program.h"
 
 namespace caracal::test {
 namespace {
@@ -30,14 +30,14 @@ Answer runCaracal(const std::vector<std::string>& arguments, std::string cacheFo
   const TemporaryFolder folder;
   const std::string errors = folder.path("stderr");
   // The shell only redirects standard error; arguments are passed on untouched.
-  cli::ProgramCall call{"/bin/sh", {"-c", "exec \"$0\" \"$@\" 2>\"$CARACAL_TEST_STDERR\""}, {}};
+  runs::ProgramCall call{"/bin/sh", {"-c", "exec \"$0\" \"$@\" 2>\"$CARACAL_TEST_STDERR\""}, {}};
   call.arguments.push_back(CARACAL_BINARY_DIR "/bin/caracal");
   call.arguments.insert(call.arguments.end(), arguments.begin(), arguments.end());
   call.environment.push_back("CARACAL_TEST_STDERR=" + errors);
   if (cacheFolder.empty()) cacheFolder = folder.path("cache");
   call.environment.push_back("CARACAL_CACHE_DIR=" + cacheFolder);
   Answer answer;
-  const auto code = cli::runProgram(
+  const auto code = runs::runProgram(
       call, [&](std::string_view line) { answer.out.append(line).append("\n"); }, {});
   EXPECT_TRUE(code) << (code ? "" : code.error().text());
   answer.exitCode = code.value_or(-1);

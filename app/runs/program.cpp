@@ -1,4 +1,4 @@
-#include "app/cli/program.h"
+#include "app/runs/program.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +17,7 @@
 
 extern char** environ;
 
-namespace caracal::cli {
+namespace caracal::runs {
 namespace {
 
 namespace fs = std::filesystem;
@@ -89,18 +89,41 @@ Result<pid_t> start(const ProgramCall& call, Pipe& output) {
   return pid;
 }
 
+// A stop request on its way to the program: SIGINT at the first look, SIGKILL when the grace is
+// over.
+class Interruption {
+ public:
+  Interruption(pid_t pid, std::optional<std::chrono::milliseconds> grace)
+      : m_pid(pid), m_grace(grace) {}
+  void look() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!m_interrupted) {
+      m_interrupted = true;
+      m_since = now;
+      ::kill(m_pid, SIGINT);
+    }
+    if (!m_grace || m_killed || now - m_since < *m_grace) return;
+    m_killed = true;
+    ::kill(m_pid, SIGKILL);
+  }
+
+ private:
+  pid_t m_pid;
+  std::optional<std::chrono::milliseconds> m_grace;
+  std::chrono::steady_clock::time_point m_since;  // of the interruption
+  bool m_interrupted = false;
+  bool m_killed = false;
+};
+
 // Splits what arrives into lines until the other side closes its end.
-void readLines(int descriptor, pid_t pid, const std::function<void(std::string_view)>& line,
-               const std::stop_token& stop) {
+void readLines(int descriptor, pid_t pid, const ProgramCall& call,
+               const std::function<void(std::string_view)>& line, const std::stop_token& stop) {
   constexpr int kPollMs = 50;
   std::string pending;
   std::array<char, 4096> buffer{};
-  bool interrupted = false;
+  Interruption interruption(pid, call.grace);
   for (;;) {
-    if (stop.stop_requested() && !interrupted) {
-      interrupted = true;
-      ::kill(pid, SIGINT);
-    }
+    if (stop.stop_requested()) interruption.look();
     pollfd waiting{descriptor, POLLIN, 0};
     if (::poll(&waiting, 1, kPollMs) <= 0) continue;
     const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
@@ -126,7 +149,7 @@ Result<std::string> findProgram(const std::string& name) {
     if (isProgram(fs::path(folder) / name)) return (fs::path(folder) / name).string();
   }
   return fail(ErrorCode::kNotFound,
-              "{} is neither beside caracal ({}) nor on the PATH; ./dev build makes it", name,
+              "{} is neither beside this program ({}) nor on the PATH; ./dev build makes it", name,
               beside.parent_path().string());
 }
 
@@ -138,7 +161,7 @@ Result<int> runProgram(const ProgramCall& call, const std::function<void(std::st
   }
   CARACAL_TRY(pid, start(call, output));
   output.closeEnd(1);
-  readLines(output.ends[0], pid, line, stop);
+  readLines(output.ends[0], pid, call, line, stop);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -150,4 +173,4 @@ Result<int> runProgram(const ProgramCall& call, const std::function<void(std::st
   return WEXITSTATUS(status);
 }
 
-}  // namespace caracal::cli
+}  // namespace caracal::runs

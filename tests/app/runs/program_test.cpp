@@ -1,4 +1,4 @@
-#include "app/cli/program.h"
+#include "app/runs/program.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <thread>
 
-namespace caracal::cli {
+namespace caracal::runs {
 namespace {
 
 using testing::ElementsAre;
@@ -69,4 +69,4 @@ TEST(FindProgram, saysWhereItLookedAndWhatMakesIt) {
 }
 
 }  // namespace
-}  // namespace caracal::cli
+}  // namespace caracal::runs

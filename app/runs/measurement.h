@@ -1,0 +1,43 @@
+// A plan that was run, beside what was predicted of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/runs/measure_job.h"
+#include "app/runs/prediction.h"
+#include "core/analysis/pass_differences.h"
+#include "core/analysis/run_summary.h"
+#include "core/base/result.h"
+
+namespace caracal::runs {
+
+// Measured and predicted on the same hardware and links; `note` says how the prediction came to be
+// when it is not the plan's own.
+struct Measurement {
+  analysis::RunSummary predicted;
+  analysis::RunSummary measured;
+  // Measured time of recomputations that the plan put into windows, per step, summed over stages.
+  int64_t windowRecomputeNs = 0;
+  std::string note;
+  std::vector<analysis::PassDifference> passes;  // pass by pass
+  std::shared_ptr<const trace::Trace> predictedTrace;
+};
+
+// `steps`: of the recording. REQUIRES a prediction with the detail of operators.
+Result<Measurement> setBesidePrediction(const Prediction& prediction, const trace::Trace& recording,
+                                        const analysis::StepModel& steps, std::stop_token stop);
+
+// Runs caracal-run, reads its recording and sets it beside the prediction.
+Result<Measurement> measure(const MeasureJob& job, const Prediction& prediction,
+                            const Watch& watch);
+
+// How far the predicted figure is off the measured one, in percent of the measured; 0 where nothing
+// was measured.
+double errorPct(int64_t predicted, int64_t measured);
+// Of the step.
+double predictionErrorPct(const Measurement& measurement);
+
+}  // namespace caracal::runs

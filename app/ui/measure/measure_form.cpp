@@ -1,0 +1,191 @@
+#include "app/ui/measure/measure_form.h"
+
+#include <QComboBox>
+#include <QFileDialog>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QSignalBlocker>
+#include <QSpinBox>
+#include <QStandardItemModel>
+#include <QToolButton>
+#include <thread>
+
+#include "core/device/devices.h"
+#include "core/profile/link_text.h"
+
+namespace caracal::ui {
+namespace {
+
+constexpr int kCudaItem = 1;
+
+QString toQt(const std::string& text) {
+  return QString::fromStdString(text);
+}
+
+// Why plans cannot be run on a GPU here.
+std::string whyNoCuda() {
+  const auto report = device::queryCuda();
+  if (!report) return report.error().text();
+  if (!report->problem.empty()) return report->problem;
+  return MeasureForm::tr("caracal-run trains on the CPU only in this version").toStdString();
+}
+
+QLabel* hint(QWidget* parent) {
+  auto* label = new QLabel(parent);
+  label->setWordWrap(true);
+  label->setForegroundRole(QPalette::PlaceholderText);
+  label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  return label;
+}
+
+}  // namespace
+
+MeasureForm::MeasureForm(JobBoard& jobs, QWidget* parent)
+    : QWidget(parent),
+      m_deviceJob(jobs),
+      m_backend(new QComboBox(this)),
+      m_gpus(hint(this)),
+      m_ranks(new QLabel(this)),
+      m_clock(new QComboBox(this)),
+      m_clockHint(hint(this)),
+      m_steps(new QSpinBox(this)),
+      m_folder(new QLineEdit(this)) {
+  m_backend->addItem(tr("CPU"));
+  m_backend->addItem(tr("CUDA"));
+  showGpus(tr("looking for GPUs"));
+  m_ranks->setWordWrap(true);
+  m_clock->addItem(tr("automatic"), QString());
+  m_clock->addItem(tr("wall"), QStringLiteral("wall"));
+  m_clock->addItem(tr("virtual"), QStringLiteral("virtual"));
+  m_clock->setToolTip(
+      tr("wall: ranks compute side by side, times are real. virtual: one operator at a time, its "
+         "measured time moves its rank's clock; honest with more ranks than cores."));
+  m_steps->setRange(1, 1'000'000);
+  m_steps->setToolTip(tr("Training steps; the first warms up and is left out of medians"));
+  makeRows();
+  connect(m_clock, &QComboBox::currentIndexChanged, this, &MeasureForm::changed);
+  connect(m_steps, &QSpinBox::valueChanged, this, &MeasureForm::changed);
+  for (QLineEdit* edit : {m_tensor, m_pipeline, m_data, m_folder})
+    connect(edit, &QLineEdit::textChanged, this, &MeasureForm::changed);
+  setProfile(nullptr);
+}
+
+void MeasureForm::makeRows() {
+  auto* browse = new QToolButton(this);
+  browse->setText(tr("..."));
+  browse->setToolTip(tr("Choose the folder"));
+  connect(browse, &QToolButton::clicked, this, [this] {
+    const QString folder =
+        QFileDialog::getExistingDirectory(this, tr("Folder for measurements"), m_folder->text());
+    if (!folder.isEmpty()) m_folder->setText(folder);
+  });
+  m_folder->setPlaceholderText(defaultMeasureFolder());
+  auto* folder = new QHBoxLayout;
+  folder->addWidget(m_folder, 1);
+  folder->addWidget(browse);
+  auto* form = new QFormLayout(this);
+  form->setContentsMargins(0, 0, 0, 0);
+  form->setFieldGrowthPolicy(QFormLayout::ExpandingFieldsGrow);
+  const auto addRow = [form](const QString& title, QWidget* field) {
+    form->addRow(title, field);
+    field->setAccessibleName(title);
+  };
+  addRow(tr("Backend"), m_backend);
+  form->addRow(m_gpus);
+  addRow(tr("Ranks"), m_ranks);
+  addRow(tr("Clock"), m_clock);
+  form->addRow(m_clockHint);
+  addRow(tr("Steps"), m_steps);
+  m_tensor = linkRow(tr("Link in tensor groups"));
+  m_pipeline = linkRow(tr("Link between stages"));
+  m_data = linkRow(tr("Link between replicas"));
+  form->addRow(tr("Folder"), folder);
+  m_folder->setAccessibleName(tr("Folder"));
+}
+
+QLineEdit* MeasureForm::linkRow(const QString& title) {
+  auto* edit = new QLineEdit(this);
+  edit->setAccessibleName(title);
+  edit->setToolTip(
+      tr("Latency and bandwidth of the emulated link, such as 200us,2GB/s. Empty: the "
+         "profile's link, so that prediction and run speak of one machine."));
+  static_cast<QFormLayout*>(layout())->addRow(title, edit);
+  return edit;
+}
+
+void MeasureForm::setSettings(const MeasureSettings& settings) {
+  const QSignalBlocker quiet(this);
+  m_clock->setCurrentIndex(std::max(0, m_clock->findData(settings.clock)));
+  m_steps->setValue(settings.steps);
+  m_tensor->setText(settings.tensorLink);
+  m_pipeline->setText(settings.pipelineLink);
+  m_data->setText(settings.dataLink);
+  m_folder->setText(settings.folder);
+}
+
+MeasureSettings MeasureForm::settings() const {
+  return {m_clock->currentData().toString(), m_steps->value(),         m_tensor->text().trimmed(),
+          m_pipeline->text().trimmed(),      m_data->text().trimmed(), m_folder->text().trimmed()};
+}
+
+void MeasureForm::setProfile(const profile::Profile* profile) {
+  setEnabled(profile != nullptr);
+  m_clockHint->clear();
+  if (profile == nullptr) return m_ranks->setText(tr("no plan yet"));
+  showRanks(*profile);
+  showLink(m_tensor, profile->tensorLink, profile->parallel.tensor);
+  showLink(m_pipeline, profile->pipelineLink, profile->parallel.pipeline);
+  showLink(m_data, profile->dataLink, profile->parallel.data);
+}
+
+void MeasureForm::showRanks(const profile::Profile& profile) {
+  const profile::ParallelShape& parallel = profile.parallel;
+  const int32_t ranks = parallel.ranks();
+  const auto cores = static_cast<int32_t>(std::max(1U, std::thread::hardware_concurrency()));
+  m_ranks->setText(tr("%1, as threads: pp %2, tp %3, dp %4")
+                       .arg(ranks)
+                       .arg(parallel.pipeline)
+                       .arg(parallel.tensor)
+                       .arg(parallel.data));
+  m_ranks->setToolTip(tr("As the plan has them; another profile has other ranks."));
+  m_clockHint->setText(
+      ranks <= cores
+          ? tr("%1 ranks, %2 cores: automatic takes the wall clock.").arg(ranks).arg(cores)
+          : tr("%1 ranks share %2 cores: automatic takes the virtual clock; wall times would "
+               "include waiting for a core.")
+                .arg(ranks)
+                .arg(cores));
+}
+
+void MeasureForm::showLink(QLineEdit* edit, const profile::Link& link, int32_t members) {
+  edit->setEnabled(members > 1);
+  edit->setPlaceholderText(members < 2               ? tr("nobody to talk to")
+                           : link.bytesPerSecond > 0 ? toQt(profile::linkText(link))
+                                                     : tr("caracal-run's own"));
+}
+
+void MeasureForm::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  lookForGpus();
+}
+
+// Asking the driver may take a while.
+void MeasureForm::lookForGpus() {
+  if (m_askedForGpus) return;
+  m_askedForGpus = true;
+  m_deviceJob.start<std::string>(
+      tr("Look for GPUs"),
+      [](std::stop_token, const Progress&) -> Result<std::string> { return whyNoCuda(); },
+      [this](const Result<std::string>& why) { showGpus(toQt(*why)); });
+}
+
+void MeasureForm::showGpus(const QString& whyNot) {
+  auto* item = qobject_cast<QStandardItemModel*>(m_backend->model())->item(kCudaItem);
+  item->setEnabled(whyNot.isEmpty());
+  item->setToolTip(whyNot);
+  m_gpus->setText(tr("CUDA is not possible here: %1").arg(whyNot));
+}
+
+}  // namespace caracal::ui
