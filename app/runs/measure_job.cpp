@@ -38,9 +38,11 @@ Result<void> train(const std::vector<std::string>& arguments, int steps, AfterSt
   ProgramCall call{program, arguments, {}, {}};
   if (afterStop == AfterStop::kEndAtOnce) call.grace = std::chrono::milliseconds(0);
   const auto code = runProgram(call, onLine, watch.stop);
-  // One that ended well after a stop request has its steps recorded.
-  if (watch.stop.stop_requested() && !(code && *code == 0 && ended))
+  // One that ended in order after a stop request has its steps recorded.
+  if (watch.stop.stop_requested()) {
+    if (code && ended) return {};
     return fail(ErrorCode::kCancelled, "caracal-run was stopped");
+  }
   if (!code) return tl::unexpected(code.error());
   if (*code == 0) return {};
   return fail(ErrorCode::kIo, "caracal-run: {}",

@@ -2,7 +2,25 @@
 
 #include <algorithm>
 
+#include "runtime/comm/float_bytes.h"
+
 namespace caracal::comm {
+
+ReduceGroup::ReduceGroup(Monitor& monitor, Group group, Link link, Outlet outlet)
+    : m_monitor(monitor),
+      m_group(std::move(group)),
+      m_link(link),
+      m_outlet(outlet),
+      m_membersHere(outlet.wire == nullptr ? m_group.members() : 1),
+      m_nextOfMember(m_group.ranks.size()) {
+  if (outlet.wire == nullptr) return;
+  outlet.wire->listen(outlet.port, [this](int32_t from, const Parcel& parcel) {
+    const auto member = std::find(m_group.ranks.begin(), m_group.ranks.end(), from);
+    if (member == m_group.ranks.end()) return;
+    deposit(static_cast<int32_t>(member - m_group.ranks.begin()), floatsOf(parcel.body),
+            parcel.head[0]);
+  });
+}
 
 ReduceGroup::Exchange ReduceGroup::takeSpare() {
   Exchange exchange;
@@ -10,35 +28,59 @@ ReduceGroup::Exchange ReduceGroup::takeSpare() {
     exchange.values = std::move(m_spares.back().values);
     m_spares.pop_back();
   }
-  exchange.values.resize(static_cast<size_t>(m_members));
+  exchange.values.resize(m_group.ranks.size());
+  exchange.hasEntered.resize(m_group.ranks.size());
   return exchange;
 }
 
 uint64_t ReduceGroup::enter(int32_t member, std::span<const float> values, int64_t entryNs) {
+  const uint64_t number = deposit(member, values, entryNs);
+  if (m_outlet.wire == nullptr) return number;
+  const Parcel parcel{m_outlet.port, {entryNs}, std::as_bytes(values)};
+  for (const int32_t rank : m_group.ranks) {
+    if (rank != m_outlet.wire->rank()) m_outlet.wire->post(rank, parcel);
+  }
+  return number;
+}
+
+uint64_t ReduceGroup::deposit(int32_t member, std::span<const float> values, int64_t entryNs) {
+  const auto index = static_cast<size_t>(member);
   auto lock = m_monitor.lock();
-  const uint64_t number = m_nextOfMember[static_cast<size_t>(member)]++;
+  const uint64_t number = m_nextOfMember[index]++;
   auto found = m_exchanges.find(number);
   if (found == m_exchanges.end()) found = m_exchanges.emplace(number, takeSpare()).first;
   Exchange& exchange = found->second;
   // A member's own slot is nobody else's business until it counts as entered.
   lock.unlock();
-  exchange.values[static_cast<size_t>(member)].assign(values.begin(), values.end());
+  exchange.values[index].assign(values.begin(), values.end());
   lock.lock();
+  exchange.hasEntered[index] = true;
   exchange.lastEntryNs = std::max(exchange.lastEntryNs, entryNs);
-  if (++exchange.entered == m_members) {
+  if (++exchange.entered == members()) {
     const auto bytes = static_cast<int64_t>(values.size_bytes());
     const int64_t begin = std::max(exchange.lastEntryNs, m_linkFreeNs);
-    exchange.transfer = {begin, begin + transferNs(m_link, ringAllReduceBytes(bytes, m_members))};
+    exchange.transfer = {begin, begin + transferNs(m_link, ringAllReduceBytes(bytes, members()))};
     m_linkFreeNs = exchange.transfer.endNs;
     m_monitor.notify();
   }
   return number;
 }
 
+std::string ReduceGroup::missing(const Exchange& exchange, uint64_t number) const {
+  std::vector<int32_t> absent;
+  for (size_t member = 0; member < m_group.ranks.size(); ++member) {
+    if (!exchange.hasEntered[member]) absent.push_back(m_group.ranks[member]);
+  }
+  return fmt::format("the {} link of ranks {} stalled: rank {} did not come to collective {} and",
+                     m_group.name, fmt::join(m_group.ranks, ", "), fmt::join(absent, ", "), number);
+}
+
 Result<Transfer> ReduceGroup::collect(uint64_t number, std::span<float> sum) {
   auto lock = m_monitor.lock();
   Exchange& exchange = m_exchanges.at(number);
-  CARACAL_CHECK_OK(m_monitor.wait(lock, [&] { return exchange.entered == m_members; }));
+  CARACAL_CHECK_OK(m_monitor.wait(
+      lock, [&] { return exchange.entered == members(); },
+      [&] { return missing(exchange, number); }));
   const Transfer transfer = exchange.transfer;
   lock.unlock();
 
@@ -49,7 +91,7 @@ Result<Transfer> ReduceGroup::collect(uint64_t number, std::span<float> sum) {
   }
 
   lock.lock();
-  if (++exchange.collected == m_members) {
+  if (++exchange.collected == m_membersHere) {
     m_spares.push_back(std::move(exchange));
     m_exchanges.erase(number);
   }

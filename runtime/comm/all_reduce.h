@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/base/result.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/wire.h"
 
 namespace caracal::comm {
 
@@ -23,39 +25,55 @@ struct Transfer {
   int64_t endNs = 0;
 };
 
+// Who meets in a group, and what messages call its link.
+struct Group {
+  std::string name;            // "tensor-parallel"
+  std::vector<int32_t> ranks;  // by member
+  int32_t members() const { return static_cast<int32_t>(ranks.size()); }
+};
+
+// Where a process finds the others: no wire when all ranks are its threads.
+struct Outlet {
+  Wire* wire = nullptr;
+  uint32_t port = 0;
+};
+
 class ReduceGroup {
  public:
-  ReduceGroup(Monitor& monitor, int32_t members, Link link)
-      : m_monitor(monitor),
-        m_members(members),
-        m_link(link),
-        m_nextOfMember(static_cast<size_t>(members)) {}
+  ReduceGroup(Monitor& monitor, Group group, Link link, Outlet outlet = {});
+  ReduceGroup(const ReduceGroup&) = delete;
+  ReduceGroup& operator=(const ReduceGroup&) = delete;
 
-  int32_t members() const { return m_members; }
+  int32_t members() const { return m_group.members(); }
 
-  // Hands in a member's values, which are copied, at time `entryNs` of its clock. Does not block.
-  // Returns the number of the collective, to collect it with.
+  // Hands in a member's values, which are copied, at time `entryNs` of its clock. Does not wait for
+  // the other members. Returns the number of the collective, to collect it with.
   uint64_t enter(int32_t member, std::span<const float> values, int64_t entryNs);
 
   // Blocks until every member has entered collective `number`, then writes the sum to `sum`. The
   // transfer itself is not waited for: that is for the member's clock to do, until Transfer::endNs.
-  // REQUIRES one call per member and number.
+  // REQUIRES one call per member of this process and number.
   Result<Transfer> collect(uint64_t number, std::span<float> sum);
 
  private:
   struct Exchange {
     std::vector<std::vector<float>>
-        values;  // of each member; not written any more once all have entered
+        values;                    // of each member; not written any more once all have entered
+    std::vector<bool> hasEntered;  // by member
     int32_t entered = 0;
     int32_t collected = 0;
     int64_t lastEntryNs = 0;
     Transfer transfer;
   };
   Exchange takeSpare();
+  uint64_t deposit(int32_t member, std::span<const float> values, int64_t entryNs);
+  std::string missing(const Exchange& exchange, uint64_t number) const;
 
   Monitor& m_monitor;
-  int32_t m_members;
+  Group m_group;
   Link m_link;
+  Outlet m_outlet;
+  int32_t m_membersHere;  // whose threads are in this process
   // Guarded by m_monitor:
   std::vector<uint64_t> m_nextOfMember;
   std::map<uint64_t, Exchange> m_exchanges;  // nodes stay where they are while others come and go

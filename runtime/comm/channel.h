@@ -27,11 +27,18 @@ struct MessageKey {
   }
 };
 
+// The ranks at the ends of a channel.
+struct Ends {
+  int32_t from = 0, to = 1;
+};
+
 class Channel {
  public:
-  Channel(Monitor& monitor, Link link) : m_monitor(monitor), m_link(link) {}
+  Channel(Monitor& monitor, Ends ends, Link link, Outlet outlet = {});
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
 
-  // Copies `values` onto the wire at time `nowNs`; returns when they travel. REQUIRES that no
+  // Copies `values` onto the link at time `nowNs`; returns when they travel. REQUIRES that no
   // message of that name is on it.
   Transfer send(const MessageKey& key, std::span<const float> values, int64_t nowNs);
 
@@ -44,8 +51,12 @@ class Channel {
     std::vector<float> values;
     Transfer transfer;
   };
+  void deliver(const MessageKey& key, std::span<const float> values, Transfer transfer);
+
   Monitor& m_monitor;
+  Ends m_ends;
   Link m_link;
+  Outlet m_outlet;
   std::map<MessageKey, Message> m_messages;  // guarded by m_monitor
   std::vector<std::vector<float>> m_spares;  // guarded by m_monitor; memory that is used again
 };

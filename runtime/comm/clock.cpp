@@ -1,5 +1,6 @@
 #include "runtime/comm/clock.h"
 
+#include <sys/file.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@ namespace caracal::comm {
 namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kTokenPatienceNs = 60 * kNsPerSecond;
 
 int64_t readClock(clockid_t id) {
   timespec time{};
@@ -23,10 +25,25 @@ std::string_view name(ClockKind kind) {
   return kind == ClockKind::kWall ? "wall" : "virtual";
 }
 
-RunClock::RunClock(ClockKind kind) : m_kind(kind), m_originNs(readClock(CLOCK_MONOTONIC)) {}
+int64_t monotonicNs() {
+  return readClock(CLOCK_MONOTONIC);
+}
+
+void Token::lock() {
+  constexpr timespec kPause{0, 50'000};
+  m_mutex.lock();
+  const int64_t deadline = monotonicNs() + kTokenPatienceNs;
+  while (m_file >= 0 && flock(m_file, LOCK_EX | LOCK_NB) != 0 && monotonicNs() < deadline)
+    nanosleep(&kPause, nullptr);
+}
+
+void Token::unlock() {
+  if (m_file >= 0) flock(m_file, LOCK_UN);
+  m_mutex.unlock();
+}
 
 int64_t RunClock::wallNowNs() const {
-  return readClock(CLOCK_MONOTONIC) - m_originNs - m_excludedNs;
+  return monotonicNs() - m_originNs - m_excludedNs;
 }
 
 int64_t RankClock::threadCpuNs() {

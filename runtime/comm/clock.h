@@ -21,10 +21,29 @@ namespace caracal::comm {
 enum class ClockKind : uint8_t { kWall, kVirtual };
 std::string_view name(ClockKind kind);  // "wall", "virtual"
 
+int64_t monotonicNs();  // CLOCK_MONOTONIC: one clock for all processes of a machine
+
+// Held by the rank whose operator is running, on a virtual clock: a mutex for the threads of a
+// process, and a file lock where ranks are processes, which a killed process gives back. Nobody
+// waits for ever for one that stands still with the token: after a minute it counts as free.
+class Token {
+ public:
+  // `file`: open while the token lives, the same file in all processes, opened by each; -1: none.
+  explicit Token(int file = -1) : m_file(file) {}
+  void lock();
+  void unlock();
+
+ private:
+  std::mutex m_mutex;
+  int m_file;
+};
+
 // What the ranks of a run share: zero of the clock, pauses, and the token.
 class RunClock {
  public:
-  explicit RunClock(ClockKind kind);
+  // `originNs`: zero of the wall clock, of CLOCK_MONOTONIC.
+  explicit RunClock(ClockKind kind, int64_t originNs = monotonicNs(), int tokenFile = -1)
+      : m_kind(kind), m_originNs(originNs), m_token(tokenFile) {}
 
   ClockKind kind() const { return m_kind; }
   // Wall time since the run began, pauses left out.
@@ -34,13 +53,13 @@ class RunClock {
   void excludeNs(int64_t ns) { m_excludedNs += ns; }
   // The time of CLOCK_MONOTONIC at which wallNowNs() will be `ns`.
   int64_t monotonicOf(int64_t ns) const { return ns + m_originNs + m_excludedNs; }
-  std::mutex& token() { return m_token; }
+  Token& token() { return m_token; }
 
  private:
   ClockKind m_kind;
-  int64_t m_originNs = 0;
+  int64_t m_originNs;
   int64_t m_excludedNs = 0;
-  std::mutex m_token;  // held by the rank whose operator is running; kVirtual only
+  Token m_token;
 };
 
 // The clock of one rank; used by that rank's thread alone.

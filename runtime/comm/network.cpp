@@ -2,18 +2,35 @@
 
 namespace caracal::comm {
 
-Network::Network(Monitor& monitor, const profile::ParallelShape& parallel, const LinkSpeeds& speeds)
+Network::Network(Monitor& monitor, const profile::ParallelShape& parallel, const LinkSpeeds& speeds,
+                 Wire* wire)
     : m_parallel(parallel) {
+  uint32_t port = kFirstPort;
+  const auto ranksFrom = [](int32_t first, int32_t count, int32_t stride) {
+    std::vector<int32_t> ranks;
+    for (int32_t i = 0; i < count; ++i) ranks.push_back(first + i * stride);
+    return ranks;
+  };
+  const int32_t replica = parallel.tensor, stage = parallel.tensor * parallel.data;  // in ranks
   for (int32_t i = 0; i < parallel.pipeline * parallel.data; ++i) {
-    m_tensorGroups.push_back(
-        std::make_unique<ReduceGroup>(monitor, parallel.tensor, speeds.tensor));
+    m_tensorGroups.push_back(std::make_unique<ReduceGroup>(
+        monitor, Group{"tensor-parallel", ranksFrom(i * replica, parallel.tensor, 1)},
+        speeds.tensor, Outlet{wire, port++}));
   }
   for (int32_t i = 0; i < parallel.pipeline * parallel.tensor; ++i) {
-    m_dataGroups.push_back(std::make_unique<ReduceGroup>(monitor, parallel.data, speeds.data));
+    const int32_t first = i / parallel.tensor * stage + i % parallel.tensor;
+    m_dataGroups.push_back(std::make_unique<ReduceGroup>(
+        monitor, Group{"data-parallel", ranksFrom(first, parallel.data, replica)}, speeds.data,
+        Outlet{wire, port++}));
   }
-  const int32_t pairs = parallel.pipeline * parallel.pipeline;
-  for (int32_t i = 0; i < pairs * parallel.data * parallel.tensor; ++i)
-    m_channels.push_back(std::make_unique<Channel>(monitor, speeds.pipeline));
+  for (int32_t pair = 0; pair < parallel.pipeline * parallel.pipeline; ++pair) {
+    for (int32_t column = 0; column < stage; ++column) {
+      const Ends ends{pair / parallel.pipeline * stage + column,
+                      pair % parallel.pipeline * stage + column};
+      m_channels.push_back(
+          std::make_unique<Channel>(monitor, ends, speeds.pipeline, Outlet{wire, port++}));
+    }
+  }
 }
 
 Channel* Network::channel(int32_t from, int32_t to, const Position& position) const {

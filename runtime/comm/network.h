@@ -29,7 +29,11 @@ struct RankLinks {
 
 class Network {
  public:
-  Network(Monitor& monitor, const profile::ParallelShape& parallel, const LinkSpeeds& speeds);
+  // `wire`: to the processes of the other ranks; nullptr when all ranks are threads of this one.
+  // Takes the wire's ports from kFirstPort on.
+  Network(Monitor& monitor, const profile::ParallelShape& parallel, const LinkSpeeds& speeds,
+          Wire* wire = nullptr);
+  static constexpr uint32_t kFirstPort = 2;
   RankLinks linksOf(const Position& position) const;
 
  private:

@@ -1,7 +1,6 @@
 #include "runtime/command/command.h"
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -9,10 +8,13 @@
 
 #include "core/base/files.h"
 #include "core/base/format.h"
+#include "core/base/hash.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
+#include "runtime/comm/launcher.h"
 #include "runtime/command/command_line.h"
 #include "runtime/command/progress.h"
+#include "runtime/command/signal_watch.h"
 #include "runtime/executor/meta.h"
 
 namespace caracal::command {
@@ -22,25 +24,7 @@ constexpr int kOk = 0;
 constexpr int kFailed = 1;
 constexpr const char* kDefaultModel = "demo-gpt";
 
-// Set by SIGINT and SIGTERM, looked at between steps.
-std::atomic<bool> g_interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free,
-              "a signal handler may only touch lock-free atomics");
-
-void interrupt(int) {
-  g_interrupted = true;
-}
-
-void watchSignals() {
-  struct sigaction action {};
-  action.sa_handler = interrupt;
-  // A second Ctrl-C ends the process at once; what was committed to the recording stays readable.
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  // A reader of stdout that went away is reported by the write.
-  std::signal(SIGPIPE, SIG_IGN);
-}
+constexpr int kSignalled = 128;  // and the number of the signal, as shells report it
 
 Result<void> checkProfile(const plan::Plan& plan, const std::string& profilePath) {
   if (profilePath.empty()) return {};
@@ -101,6 +85,8 @@ executor::RunOptions optionsOf(const CommandLine& line, int32_t ranks,
   options.checkpointPath = line.checkpointPath;
   options.checkpointEvery = line.checkpointEvery;
   options.optimizer.learningRate = line.learningRate;
+  options.linkTimeout = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::chrono::duration<double>(line.linkTimeoutSeconds));
   options.clock = line.clock.value_or(ranks <= coresOfThisMachine() ? comm::ClockKind::kWall
                                                                     : comm::ClockKind::kVirtual);
   return options;
@@ -119,40 +105,76 @@ Result<void> warnOfSharedCores(const executor::RunOptions& options, int32_t rank
       ranks, cores));
 }
 
-Result<void> train(const CommandLine& line) {
+// The ranks that a launcher started as processes; none when they are to be threads.
+Result<std::optional<comm::Processes>> joinLaunched(const comm::LaunchedRank& launched,
+                                                    const std::map<std::string, std::string>& meta,
+                                                    const executor::RunOptions& options) {
+  if (launched.world == 1) return std::nullopt;
+  const int32_t ranks = std::stoi(meta.at("ranks"));
+  if (launched.world != ranks) {
+    return fail(ErrorCode::kInvalidInput,
+                "{} started {} processes, but the model has {} ranks; start as many, or one alone, "
+                "whose threads are the ranks then",
+                comm::name(launched.source), launched.world, ranks);
+  }
+  CARACAL_TRY(book, comm::mpiPhoneBook());
+  if (book->rank != launched.rank) {
+    return fail(ErrorCode::kUnsupported,
+                "MPI calls this process rank {}, {} calls it rank {}; start ranks of the CPU "
+                "backend with mpirun",
+                book->rank, comm::name(launched.source), launched.rank);
+  }
+  std::string agreed = fmt::format("{}", options.optimizer.learningRate);
+  for (const auto& [key, value] : meta) {
+    if (key != "runId") agreed += key + value + "\n";
+  }
+  CARACAL_TRY(processes, comm::joinProcesses(*book, hash64(agreed), options.linkTimeout));
+  return std::move(processes);
+}
+
+Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
+                  const comm::StopRequest& stop, std::optional<comm::Processes>& processes) {
   auto job = line.planPath.empty() ? loadModelJob(line) : loadPlannedJob(line);
   if (!job) return tl::unexpected(job.error());
   CARACAL_CHECK_OK(executor::checkBudgets(*job));
   CARACAL_CHECK_OK(executor::checkMemory(*job));
   CARACAL_TRY(checkpoint, loadCheckpoint(line));
-  const executor::RunOptions options = optionsOf(line, job->model.parallel.ranks(), checkpoint);
+  executor::RunOptions options = optionsOf(line, job->model.parallel.ranks(), checkpoint);
   CARACAL_TRY(text, loadText(line, *job));
-  const auto meta = executor::metaOf(*job, options, text.name());
+  auto meta = executor::metaOf(*job, options, text.name());
+  CARACAL_TRY(joined, joinLaunched(launched, meta, options));
+  processes = std::move(joined);
+  options.processes = processes ? &*processes : nullptr;
+  options.stop = &stop;
+  options.returnsWeights = false;
+  const bool speaks = launched.rank == 0;  // for all ranks
 
   std::optional<recording::RecordingWriter> writer;
-  if (!line.recordPath.empty()) {
+  if (speaks && !line.recordPath.empty()) {
     CARACAL_TRY(created, recording::RecordingWriter::create(
                              line.recordPath, meta, executor::rankRowsOf(job->model.parallel)));
     writer.emplace(std::move(created));
   }
-  CARACAL_CHECK_OK(announceStart(*job, options, meta, line.recordPath));
-  CARACAL_CHECK_OK(warnOfSharedCores(options, job->model.parallel.ranks()));
-
+  if (speaks) {
+    CARACAL_CHECK_OK(announceStart(*job, options, meta, line.recordPath));
+    CARACAL_CHECK_OK(warnOfSharedCores(options, job->model.parallel.ranks()));
+  }
   const auto observe = [&](const executor::StepReport& step,
                            const recording::StepRecords& records) -> Result<executor::Continue> {
     if (writer) CARACAL_CHECK_OK(writer->append(records));
     CARACAL_CHECK_OK(announceStep(step, records));
-    return g_interrupted ? executor::Continue::kNo : executor::Continue::kYes;
+    return executor::Continue::kYes;
   };
   CARACAL_TRY(
       summary,
       executor::run(*job, options, std::make_shared<model::TextSource>(std::move(text)), observe));
-  const bool early = static_cast<int32_t>(summary.steps.size()) < options.steps;
+  if (!speaks) return summary.signal == 0 ? kOk : kSignalled + summary.signal;
   if (writer) {
-    CARACAL_CHECK_OK(writer->setMeta("ended", early ? "signal" : "allSteps"));
+    CARACAL_CHECK_OK(writer->setMeta("ended", summary.signal != 0 ? "signal" : "allSteps"));
     CARACAL_CHECK_OK(writer->close());
   }
-  return announceEnd(options, summary, early ? Stopped::kSignal : Stopped::kAllSteps);
+  CARACAL_CHECK_OK(announceEnd(options, summary));
+  return summary.signal == 0 ? kOk : kSignalled + summary.signal;
 }
 
 }  // namespace
@@ -160,11 +182,23 @@ Result<void> train(const CommandLine& line) {
 int caracalRun(int argc, const char* const* argv) {
   const ParsedCommandLine parsed = parseCommandLine(argc, argv);
   if (parsed.exitCode) return *parsed.exitCode;
-  watchSignals();
-  const auto done = train(parsed.line);
-  if (done) return kOk;
-  announceError(done.error());
-  return kFailed;
+  // A reader of stdout that went away, and a limit on the size of files, are reported by the write.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const SignalWatch signals;
+  const auto launched = comm::launchedRank(comm::processEnvironment());
+  if (!launched) {
+    announceError(launched.error());
+    return kFailed;
+  }
+  std::optional<comm::Processes> processes;
+  const auto exitCode = train(parsed.line, *launched, signals.request(), processes);
+  if (exitCode) return *exitCode;
+  // Why all failed is said once; alone, a rank speaks for itself.
+  if (!processes || processes->wire->isLowest()) announceError(exitCode.error());
+  const int signal = signals.request().signal;
+  return signal != 0 && exitCode.error().code == ErrorCode::kCancelled ? kSignalled + signal
+                                                                       : kFailed;
 }
 
 }  // namespace caracal::command

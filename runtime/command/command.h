@@ -3,7 +3,8 @@
 
 namespace caracal::command {
 
-// Returns the exit code: 0 done (or ended by a signal after a step), 1 failed, 2 usage.
+// Returns the exit code: 0 done, 1 failed, 2 usage, 130 or 143 when SIGINT or SIGTERM ended the
+// run.
 int caracalRun(int argc, const char* const* argv);
 
 }  // namespace caracal::command

@@ -95,7 +95,8 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   CommandLine& line = parsed.line;
   CLI::App app{
       "Trains a GPT on the CPU with tensor, pipeline and data parallelism, executing a plan.\n"
-      "Progress is written to stdout as JSON lines. Ctrl-C ends the run after the step.",
+      "Ranks are threads, or processes under mpirun. Progress is written to stdout as JSON lines.\n"
+      "Ctrl-C ends the run after the step, a second one at once.",
       "caracal-run"};
   app.set_version_flag("--version", std::string("caracal-run ") + CARACAL_VERSION);
   addModel(app, line);
@@ -110,6 +111,11 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   addLink(app, "--link-tensor", "Emulated link inside a tensor-parallel group", line.links.tensor);
   addLink(app, "--link-pipeline", "Emulated link between stages", line.links.pipeline);
   addLink(app, "--link-data", "Emulated link between data-parallel replicas", line.links.data);
+  app.add_option("--link-timeout", line.linkTimeoutSeconds,
+                 "Longest wait for other ranks; after it the run ends and says who did not come")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.1, 1e6))
+      ->default_str("600");
   try {
     app.parse(argc, argv);
     line.clock = clocks().at(clock);

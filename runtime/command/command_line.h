@@ -27,6 +27,7 @@ struct CommandLine {
   std::optional<comm::ClockKind>
       clock;  // empty: wall when every rank can have a core, else virtual
   comm::LinkSpeeds links;
+  double linkTimeoutSeconds = 600;
 };
 
 // Either a command line, or an exit code after help, version or a usage error was printed.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
@@ -116,17 +117,20 @@ Result<void> announceWarning(const std::string& message) {
   return writeLine({{"event", "warning"}, {"message", message}});
 }
 
-Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary,
-                         Stopped stopped) {
+Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary) {
   Json ranks = Json::array();
   for (const executor::RankSummary& rank : summary.ranks) ranks.push_back(rankJson(rank));
   Json event{{"event", "end"},
              {"steps", summary.steps.size()},
-             {"stopped", stopped == Stopped::kSignal ? "signal" : "allSteps"},
+             {"stopped", summary.signal != 0 ? "signal" : "allSteps"},
              {"loss", summary.steps.back().loss},
              {"stepNs", medianStepNs(summary.steps)},
              {"peakBytes", summary.steps.back().peakBytes},
              {"ranks", std::move(ranks)}};
+  if (summary.signal != 0) {
+    event["signal"] = fmt::format("SIG{}", sigabbrev_np(summary.signal));
+    event["signalledRank"] = options.processes != nullptr ? summary.signalledRank : -1;
+  }
   if (options.clock == comm::ClockKind::kWall) event["links"] = linksJson(summary.ranks);
   return writeLine(event);
 }

@@ -27,11 +27,10 @@ Result<void> announceStep(const executor::StepReport& step, const recording::Ste
 Result<void> announceWarning(const std::string& message);
 
 // {"event":"end", "steps", "stopped", "loss", "stepNs", "peakBytes", "ranks":[...], "links":{...}}
-// stepNs is the median, without the first step where there are several. `links` says how late
-// emulated transfers ended, on the wall clock only.
-enum class Stopped : uint8_t { kAllSteps, kSignal };
-Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary,
-                         Stopped stopped);
+// `stopped` is "allSteps" or "signal", then with "signal":"SIGTERM" and "signalledRank" (-1: ranks
+// are threads of one process). stepNs is the median, without the first step where there are
+// several. `links` says how late emulated transfers ended, on the wall clock only.
+Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary);
 
 // {"event":"error", "code", "message"} on stdout, and the words on stderr.
 void announceError(const Error& error);

@@ -40,22 +40,20 @@ uint64_t checksumOf(std::string_view content) {
   return checksum64(std::as_bytes(std::span(content)));
 }
 
-// The arrays of a parameter in the order of the file.
-template <class Store>
-auto arraysOf(Store& store, const model::ParameterSpec& spec) {
-  const auto begin = static_cast<size_t>(spec.offset), count = static_cast<size_t>(spec.count());
-  return std::array{store.weights().subspan(begin, count), store.moments1().subspan(begin, count),
-                    store.moments2().subspan(begin, count)};
+constexpr int64_t kArrays = 3;  // of a parameter: weights, first and second moments
+
+template <class Values>
+auto partOf(Values values, const model::ParameterSpec& spec) {
+  return values.subspan(static_cast<size_t>(spec.offset), static_cast<size_t>(spec.count()));
 }
-constexpr int64_t kArrays = 3;
 
 }  // namespace
 
 Result<void> writeCheckpoint(const std::string& path, const Progressed& progressed,
-                             std::span<const model::ParameterStore* const> ranks) {
+                             std::span<const StoredParameters> ranks) {
   json parameters = json::array();
-  for (const model::ParameterStore* rank : ranks) {
-    for (const model::ParameterSpec& spec : rank->specs()) {
+  for (const StoredParameters& rank : ranks) {
+    for (const model::ParameterSpec& spec : rank.specs) {
       parameters.push_back({{"name", spec.name},
                             {"shard", spec.shard},
                             {"shards", spec.shards},
@@ -71,9 +69,11 @@ Result<void> writeCheckpoint(const std::string& path, const Progressed& progress
   std::string content(kMagic);
   append(content, header.size());
   content += header;
-  for (const model::ParameterStore* rank : ranks) {
-    for (const model::ParameterSpec& spec : rank->specs())
-      for (const std::span<const float> values : arraysOf(*rank, spec)) append(content, values);
+  for (const StoredParameters& rank : ranks) {
+    for (const model::ParameterSpec& spec : rank.specs) {
+      for (const auto& array : {rank.weights, rank.moments1, rank.moments2})
+        append(content, partOf(array, spec));
+    }
   }
   append(content, checksumOf(content));
   return writeTextFile(path, content);
@@ -128,7 +128,8 @@ Result<void> Checkpoint::restore(model::ParameterStore& parameters) const {
           m_path});
     }
     size_t next = found->second.offset;
-    for (const std::span<float> values : arraysOf(parameters, spec)) {
+    for (const auto& array : {parameters.weights(), parameters.moments1(), parameters.moments2()}) {
+      const std::span<float> values = partOf(array, spec);
       std::memcpy(values.data(), m_content.data() + next, values.size_bytes());
       next += values.size_bytes();
     }

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/result.h"
 #include "runtime/model/parameters.h"
@@ -25,10 +26,16 @@ struct Progressed {
   uint64_t seed = 1;
 };
 
+// Of one rank, each array as in model::ParameterStore.
+struct StoredParameters {
+  std::vector<model::ParameterSpec> specs;
+  std::span<const float> weights, moments1, moments2;
+};
+
 // Writes beside `path` and renames, so that a checkpoint is whole or the one before it. `ranks`:
-// the stores of one replica, gradients at zero.
+// those of one replica.
 Result<void> writeCheckpoint(const std::string& path, const Progressed& progressed,
-                             std::span<const model::ParameterStore* const> ranks);
+                             std::span<const StoredParameters> ranks);
 
 class Checkpoint {
  public:

@@ -74,6 +74,7 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   meta["schedule"] = job.plan.schedule;
   meta["partition"] = joined(job.plan.partition());
   meta["model"] = profile::modelToJson(job.model);
+  meta["ranks"] = std::to_string(parallel.ranks());
   meta["tp"] = std::to_string(parallel.tensor);
   meta["pp"] = std::to_string(parallel.pipeline);
   meta["dp"] = std::to_string(parallel.data);

@@ -6,8 +6,10 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/comm/float_bytes.h"
 #include "runtime/comm/step_barrier.h"
 #include "runtime/executor/cpu_device.h"
+#include "runtime/executor/rank_messages.h"
 #include "runtime/executor/records.h"
 #include "runtime/executor/stage_executor.h"
 #include "runtime/kernels/gemm.h"
@@ -15,12 +17,12 @@
 namespace caracal::executor {
 namespace {
 
-// What one rank hands to the barrier after a step.
-struct RankOutcome {
-  RankStep step;
-  int64_t endNs = 0;
-  double lossSum = 0;
-  int64_t peakBytes = 0;
+// What a rank has to say once, after its last step.
+struct RankFigures {
+  comm::Position position;
+  int64_t staticBytes = 0, workspaceBytes = 0;
+  int64_t peakBytes = 0, reservedBytes = 0;
+  comm::RankClock::Overshoot overshoot;
 };
 
 class Run {
@@ -32,11 +34,13 @@ class Run {
         m_text(std::move(text)),
         m_observer(observer),
         m_ranks(job.model.parallel.ranks()),
-        m_network(m_monitor, job.model.parallel, options.links),
-        m_barrier(m_monitor, m_ranks),
-        m_clock(options.clock),
-        m_outcomes(static_cast<size_t>(m_ranks)),
-        m_devices(static_cast<size_t>(m_ranks)),
+        m_wire(options.processes != nullptr ? options.processes->wire.get() : nullptr),
+        m_monitor({options.linkTimeout, options.stop}),
+        m_network(m_monitor, job.model.parallel, options.links, m_wire),
+        m_barrier(m_monitor, m_ranks, m_wire),
+        m_clock(m_wire == nullptr ? comm::RunClock(options.clock)
+                                  : comm::RunClock(options.clock, options.processes->originNs,
+                                                   options.processes->tokenFile.get())),
         m_firstStep(options.resumeFrom != nullptr ? options.resumeFrom->progressed().stepsDone
                                                   : 0) {
     m_summary.ranks.resize(static_cast<size_t>(m_ranks));
@@ -44,7 +48,13 @@ class Run {
 
   Result<RunSummary> run() {
     kernels::useOneBlasThread();
-    startAndJoin();
+    if (m_wire == nullptr) {
+      startAndJoin();
+    } else {
+      m_wire->start(m_monitor);
+      enter(m_wire->rank());
+      m_wire->finish();
+    }
     if (const auto failure = m_monitor.failure()) return tl::unexpected(*failure);
     return std::move(m_summary);
   }
@@ -76,10 +86,11 @@ class Run {
       outcome =
           fail(ErrorCode::kOutOfMemory, "out of memory; make the model or the micro-batch smaller");
     }
-    if (outcome || m_monitor.failure()) return;
-    m_monitor.fail(
+    if (outcome) return;
+    m_monitor.fail(  // unless it has failed already
         at(outcome.error(), fmt::format("rank {} (stage {}, tensor {}, data {})", rank,
                                         position.stage, position.tensor, position.data)));
+    if (m_wire != nullptr) m_wire->tellFailure(*m_monitor.failure());
   }
 
   RankOptions rankOptions(const comm::Position& position) const {
@@ -104,19 +115,23 @@ class Run {
     Backend& backend = m_options.backend != nullptr ? *m_options.backend : m_cpu;
     CARACAL_TRY(made, backend.makeDevice(rankOptions(position), m_text, m_clock));
     TrainingDevice& device = *made;
-    m_devices[static_cast<size_t>(position.rank)] = &device;
     if (m_options.resumeFrom != nullptr) CARACAL_CHECK_OK(resume(device));
     const plan::StageProgram& program = m_job.program.stages[static_cast<size_t>(position.stage)];
-    StageExecutor executor(m_job, program, device);
+    StageExecutor executor(m_job, program, device, &m_monitor);
     // Weights are made and memory is touched before the clock of the first step starts.
-    CARACAL_CHECK_OK(m_barrier.arrive([this] { return startClock(); }));
-    for (int32_t step = m_firstStep; step < m_firstStep + m_options.steps; ++step) {
-      device.waitUntil(m_stepBeginNs);
+    CARACAL_TRY(next, meet(position.rank, {}, [this](const auto&) { return startClock(); }));
+    for (int32_t step = m_firstStep; step < m_firstStep + m_options.steps && !next.stops; ++step) {
+      device.waitUntil(next.stepBeginNs);
       CARACAL_CHECK_OK(executor.runStep(step));
       CARACAL_CHECK_OK(device.finishStep());
-      CARACAL_CHECK_OK(report(position, step, device, executor));
-      CARACAL_CHECK_OK(m_barrier.arrive([this, step] { return endStep(step); }));
-      if (m_stop) break;
+      CARACAL_TRY(outcome, outcomeOf(position, step, device, executor));
+      CARACAL_TRY(decided, meet(position.rank, toBytes(outcome), [&](const auto& handedIn) {
+                    return endStep(step, next.stepBeginNs, handedIn);
+                  }));
+      next = decided;
+      if (!next.writesCheckpoint) continue;
+      CARACAL_TRY(resumed, meetForCheckpoint(position, step, next, device));
+      next = resumed;
     }
     return summarize(position, device, executor);
   }
@@ -127,78 +142,133 @@ class Run {
     return device.storeParameters();
   }
 
-  Result<void> startClock() {
-    m_stepBeginNs = m_clock.kind() == comm::ClockKind::kWall ? m_clock.wallNowNs() : 0;
-    return {};
+  // All ranks hand something in, one decides, and all go on with that.
+  template <class Decide>
+  Result<Decision> meet(int32_t rank, comm::Bytes own, Decide decide) {
+    const auto decideAsBytes =
+        [&](const std::vector<comm::Bytes>& handedIn) -> Result<comm::Bytes> {
+      CARACAL_TRY(decision, decide(handedIn));
+      m_clock.excludeNs(decision.pauseNs);
+      return bytesOf(decision);
+    };
+    CARACAL_TRY(bytes, m_barrier.arrive(rank, std::move(own), decideAsBytes));
+    const auto decision = valueOf<Decision>(bytes);
+    const bool decidedElsewhere = m_wire != nullptr && rank != 0;
+    if (decidedElsewhere) m_clock.excludeNs(decision.pauseNs);
+    return decision;
   }
 
-  Result<void> report(const comm::Position& position, int32_t step, TrainingDevice& device,
-                      StageExecutor& executor) {
-    RankOutcome& outcome = m_outcomes[static_cast<size_t>(position.rank)];
+  Result<Decision> startClock() const {
+    Decision decision;
+    if (m_clock.kind() == comm::ClockKind::kWall) decision.stepBeginNs = m_clock.wallNowNs();
+    return decision;
+  }
+
+  Result<RankOutcome> outcomeOf(const comm::Position& position, int32_t step,
+                                TrainingDevice& device, StageExecutor& executor) const {
+    RankOutcome outcome;
     outcome.step = {position, device.takeTimings(), executor.takeMemory()};
     outcome.endNs = device.nowNs();
     outcome.lossSum = device.takeLossSum();
     outcome.peakBytes = executor.peakBytes();
+    outcome.signal = m_options.stop != nullptr ? m_options.stop->signal.load() : 0;
     if (!std::isfinite(outcome.lossSum)) {
       return fail(ErrorCode::kInvalidInput, "the loss of step {} is not finite; use a smaller --lr",
                   step);
     }
-    return {};
+    return outcome;
   }
 
-  // Run by the last rank to arrive, alone.
-  Result<void> endStep(int32_t step) {
+  // Run for all ranks, while they stand still.
+  Result<Decision> endStep(int32_t step, int64_t beginNs,
+                           const std::vector<comm::Bytes>& handedIn) {
     StepReport report;
     report.step = step;
-    report.span = {m_stepBeginNs, m_stepBeginNs};
+    report.span = {beginNs, beginNs};
     std::vector<RankStep> ranks;
-    for (RankOutcome& outcome : m_outcomes) {
+    for (const comm::Bytes& bytes : handedIn) {
+      RankOutcome outcome = outcomeFrom(bytes);
       report.span.endNs = std::max(report.span.endNs, outcome.endNs);
       report.peakBytes = std::max(report.peakBytes, outcome.peakBytes);
       if (outcome.step.position.tensor == 0) report.loss += outcome.lossSum;
+      if (outcome.signal != 0 && m_summary.signal == 0) {
+        m_summary.signal = outcome.signal;
+        m_summary.signalledRank = outcome.step.position.rank;
+      }
       ranks.push_back(std::move(outcome.step));
     }
     const profile::ParallelShape& parallel = m_job.model.parallel;
     report.loss /= static_cast<double>(parallel.microBatches) * parallel.data;
     m_summary.steps.push_back(report);
+    Decision decision;
+    decision.stepBeginNs = report.span.endNs;
+    decision.stops = m_summary.signal != 0;
     if (m_observer) {
       const StepFrame frame{step, report.span, report.loss, report.peakBytes};
       CARACAL_TRY(go, m_observer(report, recordsOf(m_job.profile, m_job.program, frame, ranks)));
-      m_stop = go == Continue::kNo;
+      decision.stops = decision.stops || go == Continue::kNo;
     }
-    CARACAL_CHECK_OK(writeCheckpointAfter(step));
-    m_stepBeginNs = report.span.endNs;
-    if (m_clock.kind() == comm::ClockKind::kWall)
-      m_clock.excludeNs(m_clock.wallNowNs() - m_stepBeginNs);
-    return {};
+    decision.writesCheckpoint = checkpointIsDue(step, decision.stops);
+    if (!decision.writesCheckpoint) decision.pauseNs = pauseSince(decision.stepBeginNs);
+    return decision;
   }
 
-  Result<void> writeCheckpointAfter(int32_t step) const {
-    if (m_options.checkpointPath.empty()) return {};
+  int64_t pauseSince(int64_t stepEndNs) const {
+    return m_clock.kind() == comm::ClockKind::kWall ? m_clock.wallNowNs() - stepEndNs : 0;
+  }
+
+  bool checkpointIsDue(int32_t step, bool stops) const {
+    if (m_options.checkpointPath.empty()) return false;
     const int32_t done = step + 1;
-    const bool last = m_stop || done == m_firstStep + m_options.steps;
-    const bool due = m_options.checkpointEvery > 0 && done % m_options.checkpointEvery == 0;
-    if (!last && !due) return {};
-    std::vector<const model::ParameterStore*> replica;
-    for (const RankOutcome& outcome : m_outcomes) {
-      const comm::Position position = outcome.step.position;
-      if (position.data != 0) continue;
-      CARACAL_TRY(parameters, m_devices[static_cast<size_t>(position.rank)]->fetchParameters());
-      replica.push_back(parameters);
-    }
-    return writeCheckpoint(m_options.checkpointPath, {done, m_options.seed}, replica);
+    const bool last = stops || done == m_firstStep + m_options.steps;
+    return last || (m_options.checkpointEvery > 0 && done % m_options.checkpointEvery == 0);
   }
 
+  // One replica hands in its parameters, and they are written.
+  Result<Decision> meetForCheckpoint(const comm::Position& position, int32_t step,
+                                     Decision decision, TrainingDevice& device) {
+    comm::Bytes own;
+    if (position.data == 0) {
+      CARACAL_TRY(parameters, device.fetchParameters());
+      own = toBytes(*parameters);
+    }
+    return meet(position.rank, std::move(own),
+                [&](const std::vector<comm::Bytes>& handedIn) -> Result<Decision> {
+                  CARACAL_CHECK_OK(writeCheckpointOf(handedIn, step));
+                  decision.writesCheckpoint = false;
+                  decision.pauseNs = pauseSince(decision.stepBeginNs);
+                  return decision;
+                });
+  }
+
+  Result<void> writeCheckpointOf(const std::vector<comm::Bytes>& handedIn, int32_t step) const {
+    std::vector<StoredParameters> replica;
+    for (int32_t rank = 0; rank < m_ranks; ++rank) {
+      const comm::Position position = comm::positionOf(m_job.model.parallel, rank);
+      if (position.data != 0) continue;
+      const auto shape = model::rankShape(m_job.model.shape, m_job.model.parallel, position.tensor);
+      const std::span values = comm::floatsOf(handedIn[static_cast<size_t>(rank)]);
+      const size_t each = values.size() / 3;
+      replica.push_back({model::parameterSpecs(shape, layersOf(m_job, position.stage)),
+                         values.subspan(0, each), values.subspan(each, each),
+                         values.subspan(2 * each)});
+    }
+    return writeCheckpoint(m_options.checkpointPath, {step + 1, m_options.seed}, replica);
+  }
+
+  // Where ranks are processes, the summary of rank 0 alone is whole, but for weights of others.
   Result<void> summarize(const comm::Position& position, TrainingDevice& device,
                          const StageExecutor& executor) {
-    RankSummary& summary = m_summary.ranks[static_cast<size_t>(position.rank)];
-    summary.position = position;
-    summary.staticBytes = device.staticBytes();
-    summary.workspaceBytes = device.workspaceBytes();
-    summary.peakBytes = executor.peakBytes();
-    summary.reservedBytes = executor.reservedBytes();
-    summary.overshoot = device.overshoot();
+    const RankFigures own{position,
+                          device.staticBytes(),
+                          device.workspaceBytes(),
+                          executor.peakBytes(),
+                          executor.reservedBytes(),
+                          device.overshoot()};
+    CARACAL_CHECK_OK(meet(position.rank, bytesOf(own),
+                          [&](const auto& handedIn) { return takeFigures(handedIn); }));
     if (!m_options.returnsWeights) return {};
+    RankSummary& summary = m_summary.ranks[static_cast<size_t>(position.rank)];
     CARACAL_TRY(parameters, device.fetchParameters());
     summary.parameters = parameters->specs();
     const std::span<const float> weights = parameters->weights();
@@ -206,24 +276,33 @@ class Run {
     return {};
   }
 
+  Result<Decision> takeFigures(const std::vector<comm::Bytes>& handedIn) {
+    for (size_t rank = 0; rank < handedIn.size(); ++rank) {
+      const auto figures = valueOf<RankFigures>(handedIn[rank]);
+      RankSummary& summary = m_summary.ranks[rank];
+      summary.position = figures.position;
+      summary.staticBytes = figures.staticBytes;
+      summary.workspaceBytes = figures.workspaceBytes;
+      summary.peakBytes = figures.peakBytes;
+      summary.reservedBytes = figures.reservedBytes;
+      summary.overshoot = figures.overshoot;
+    }
+    return Decision{};
+  }
+
   const Job& m_job;
   const RunOptions& m_options;
   std::shared_ptr<const model::TextSource> m_text;
   const StepObserver& m_observer;
   int32_t m_ranks;
+  comm::SocketWire* m_wire;  // nullptr: all ranks are threads
   comm::Monitor m_monitor;
   comm::Network m_network;
   comm::StepBarrier m_barrier;
   comm::RunClock m_clock;
-  // Each rank writes its own entry; read and cleared by whoever runs endStep().
-  std::vector<RankOutcome> m_outcomes;
-  std::vector<TrainingDevice*> m_devices;
   CpuBackend m_cpu;
-  // Written by endStep() alone, read by all ranks after the barrier.
-  RunSummary m_summary;
+  RunSummary m_summary;  // `ranks`: each rank writes its own; the rest by whoever decides
   int32_t m_firstStep;
-  int64_t m_stepBeginNs = 0;
-  bool m_stop = false;
 };
 
 }  // namespace

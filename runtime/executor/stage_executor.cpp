@@ -20,12 +20,14 @@ bool samePass(const Item& a, const Item& b) {
 
 }  // namespace
 
-StageExecutor::StageExecutor(const Job& job, const plan::StageProgram& program, Device& device)
+StageExecutor::StageExecutor(const Job& job, const plan::StageProgram& program, Device& device,
+                             const comm::Monitor* monitor)
     : m_table(job.table),
       m_program(program),
       m_graphs(job.profile),
       m_shape(plan::deviceShape(job.profile, m_graphs, job.plan, program)),
       m_device(device),
+      m_monitor(monitor),
       m_fixedBytes(device.staticBytes() + device.workspaceBytes()),
       m_pool(device),
       m_hostPool(device.host()),
@@ -36,6 +38,7 @@ Result<void> StageExecutor::runStep(int32_t step) {
   sampleMemory();
   for (size_t i = 0; i < m_program.items.size(); ++i) {
     const Item& item = m_program.items[i];
+    if (m_monitor != nullptr) CARACAL_CHECK_OK(m_monitor->check());
     CARACAL_CHECK_OK(continueBackward(i));
     CARACAL_CHECK_OK(run(item, static_cast<Label>(i), step));
     CARACAL_CHECK_OK(releaseAfter(item));

@@ -8,6 +8,7 @@
 
 #include "core/plan/program.h"
 #include "core/plan/stage_shape.h"
+#include "runtime/comm/monitor.h"
 #include "runtime/executor/device.h"
 #include "runtime/executor/job.h"
 #include "runtime/executor/live_tensors.h"
@@ -25,7 +26,9 @@ class StageExecutor {
  public:
   // The references must outlive the executor. `program` is that of one of the job's stages, or a
   // part of it.
-  StageExecutor(const Job& job, const plan::StageProgram& program, Device& device);
+  // `monitor`: asked before each item whether the run goes on; nullptr: it always does.
+  StageExecutor(const Job& job, const plan::StageProgram& program, Device& device,
+                const comm::Monitor* monitor = nullptr);
 
   // Every item of the program once. Labels of the device's calls are indices of items.
   Result<void> runStep(int32_t step);
@@ -66,6 +69,7 @@ class StageExecutor {
   plan::ProfileGraphs m_graphs;
   plan::DeviceShape m_shape;
   Device& m_device;
+  const comm::Monitor* m_monitor;
   int64_t m_fixedBytes;
   TensorPool m_pool, m_hostPool;
   LiveTensors m_tensors, m_hostTensors;

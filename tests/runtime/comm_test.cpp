@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <thread>
 #include <vector>
 
@@ -27,7 +28,7 @@ TEST(Link, takesLatencyPlusBytesOverBandwidth) {
 
 TEST(ReduceGroup, sumsInMemberOrderForEverybody) {
   Monitor monitor;
-  ReduceGroup group(monitor, 3, {});
+  ReduceGroup group(monitor, {"tensor-parallel", {0, 1, 2}}, {});
   // In member order (1e8 + 1) - 1e8 is 0 in fp32; any other order would leave the 1.
   const std::array<float, 3> values{1e8F, 1.0F, -1e8F};
   std::array<uint64_t, 3> numbers{};
@@ -44,7 +45,7 @@ TEST(ReduceGroup, sumsInMemberOrderForEverybody) {
 
 TEST(ReduceGroup, transferStartsWithTheLastMemberAndFollowsThePreviousOne) {
   Monitor monitor;
-  ReduceGroup group(monitor, 2, {1 * kMs, 1e9});
+  ReduceGroup group(monitor, {"tensor-parallel", {0, 1}}, {1 * kMs, 1e9});
   const std::vector<float> values(250'000);  // 1 MB: 1 ms on the wire besides 1 ms latency
   std::vector<float> sum(values.size());
   const auto transferAfter = [&](int64_t firstEntry, int64_t secondEntry) {
@@ -64,7 +65,7 @@ TEST(ReduceGroup, transferStartsWithTheLastMemberAndFollowsThePreviousOne) {
 
 TEST(ReduceGroup, aFailedRunWakesThoseWhoWait) {
   Monitor monitor;
-  ReduceGroup group(monitor, 2, {});
+  ReduceGroup group(monitor, {"tensor-parallel", {0, 1}}, {});
   const std::vector<float> values(4);
   const uint64_t number = group.enter(0, values, 0);
   std::jthread failing([&] { monitor.fail({ErrorCode::kIo, "rank 1 is gone", {}}); });
@@ -76,7 +77,7 @@ TEST(ReduceGroup, aFailedRunWakesThoseWhoWait) {
 
 TEST(Channel, handsOutMessagesByNameAndSaysWhenTheyTravel) {
   Monitor monitor;
-  Channel channel(monitor, {kMs, 4e6});
+  Channel channel(monitor, {0, 1}, {kMs, 4e6});
   const std::array<float, 1> a{1};
   const std::array<float, 1> b{2};
   channel.send({false, 1, 0}, a, 100);
@@ -91,46 +92,85 @@ TEST(Channel, handsOutMessagesByNameAndSaysWhenTheyTravel) {
   EXPECT_EQ(first->endNs, 100 + kMs + 1000);  // 4 bytes at 4 MB/s
 }
 
-TEST(StepBarrier, theLastToArriveActsForAll) {
+TEST(StepBarrier, theLastToArriveDecidesForAll) {
   Monitor monitor;
   StepBarrier barrier(monitor, 3);
-  int acted = 0;  // written only while all others wait
   std::atomic<int> seen{0};
+  const auto decide = [](const std::vector<Bytes>& handedIn) -> Result<Bytes> {
+    Bytes all;
+    for (const Bytes& bytes : handedIn) all.insert(all.end(), bytes.begin(), bytes.end());
+    return all;
+  };
   {
     std::vector<std::jthread> ranks;
-    for (int rank = 0; rank < 3; ++rank) {
-      ranks.emplace_back([&] {
-        for (int round = 1; round <= 50; ++round) {
-          const auto arrived = barrier.arrive([&]() -> Result<void> {
-            ++acted;
-            return {};
-          });
-          if (arrived && acted == round) ++seen;
-          // The next round must not start acting while somebody still compares.
-          static_cast<void>(barrier.arrive([]() -> Result<void> { return {}; }));
+    for (int32_t rank = 0; rank < 3; ++rank) {
+      ranks.emplace_back([&, rank] {
+        for (int round = 0; round < 50; ++round) {
+          const auto value = [round](int32_t of) { return std::byte(3 * round + of); };
+          const auto decided = barrier.arrive(rank, {value(rank)}, decide);
+          if (decided && *decided == Bytes{value(0), value(1), value(2)}) ++seen;
         }
       });
     }
   }
-  EXPECT_EQ(acted, 50);
   EXPECT_EQ(seen, 150);
 }
 
-TEST(StepBarrier, failureOfTheActionReachesAllRanks) {
+TEST(StepBarrier, failureOfTheDecisionReachesAllRanks) {
   Monitor monitor;
   StepBarrier barrier(monitor, 2);
   std::atomic<int> failures{0};
   {
     std::vector<std::jthread> ranks;
-    for (int rank = 0; rank < 2; ++rank) {
-      ranks.emplace_back([&] {
-        const auto arrived =
-            barrier.arrive([]() -> Result<void> { return fail(ErrorCode::kIo, "disk full"); });
+    for (int32_t rank = 0; rank < 2; ++rank) {
+      ranks.emplace_back([&, rank] {
+        const auto arrived = barrier.arrive(rank, {}, [](const auto&) -> Result<Bytes> {
+          return fail(ErrorCode::kIo, "disk full");
+        });
         if (!arrived && arrived.error().message == "disk full") ++failures;
       });
     }
   }
   EXPECT_EQ(failures, 2);
+}
+
+TEST(Monitor, aWaitEndsWithTheTimeoutAndNamesWhoDidNotCome) {
+  Monitor monitor({std::chrono::milliseconds(20), nullptr});
+  ReduceGroup group(monitor, {"tensor-parallel", {4, 5, 6}}, {});
+  std::vector<float> values(1);
+  group.enter(2, values, 0);
+  const auto sum = group.collect(group.enter(0, values, 0), values);
+  ASSERT_FALSE(sum);
+  EXPECT_EQ(sum.error().message,
+            "the tensor-parallel link of ranks 4, 5, 6 stalled: rank 5 did not come to collective "
+            "0 and did nothing for 0.02 s; if they only are slow, give a longer --link-timeout");
+  Channel channel(monitor, {2, 3}, {});
+  const auto message = channel.receive({true, 1, 7}, values);
+  ASSERT_FALSE(message);
+  EXPECT_NE(message.error().message.find("from rank 2 stalled"), std::string::npos);
+  EXPECT_NE(message.error().message.find("gradient of micro-batch 7"), std::string::npos);
+  StepBarrier barrier(monitor, 2);
+  const auto met = barrier.arrive(1, {}, nullptr);
+  ASSERT_FALSE(met);
+  EXPECT_NE(met.error().message.find("rank 0 did not come to the end of the step"),
+            std::string::npos);
+}
+
+TEST(Monitor, aStopRequestEndsWaitsAndWork) {
+  StopRequest request;
+  Monitor monitor({std::chrono::minutes(10), &request});
+  EXPECT_TRUE(monitor.check());
+  Channel channel(monitor, {0, 1}, {});
+  std::jthread stopping([&] {
+    request.signal = SIGTERM;
+    request.atOnce = true;
+  });
+  std::vector<float> values(1);
+  const auto message = channel.receive({}, values);
+  ASSERT_FALSE(message);
+  EXPECT_EQ(message.error().code, ErrorCode::kCancelled);
+  EXPECT_NE(message.error().message.find("Terminated"), std::string::npos);
+  EXPECT_FALSE(monitor.check());
 }
 
 // Two stages, two micro-batches, a link of 3 ms; forward 10 ms on both, backward 20 ms on both:
@@ -140,8 +180,8 @@ TEST(StepBarrier, failureOfTheActionReachesAllRanks) {
 TEST(VirtualClock, playsASmallScheduleAsByHand) {
   Monitor monitor;
   RunClock run(ClockKind::kVirtual);
-  Channel activations(monitor, {3 * kMs, 0});
-  Channel gradients(monitor, {3 * kMs, 0});
+  Channel activations(monitor, {0, 1}, {3 * kMs, 0});
+  Channel gradients(monitor, {1, 0}, {3 * kMs, 0});
   std::vector<Span> first;
   std::vector<Span> second;
   const auto receive = [](Channel& channel, int m, RankClock& clock) {

@@ -1,109 +1,10 @@
-// caracal-run as its callers see it: a process with arguments, exit code, output and a recording.
-#include <fcntl.h>
+// caracal-run with ranks as threads.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sqlite3.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
-#include <string>
-#include <vector>
+#include "tests/runtime/run_process.h"
 
+namespace caracal::test {
 namespace {
-
-using Json = nlohmann::json;
-
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "caracal_run_XXXXXX").string();
-    m_path = mkdtemp(pattern.data());
-  }
-  ~Folder() { std::filesystem::remove_all(m_path); }
-  std::string file(const std::string& name) const { return (m_path / name).string(); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(file(name)) << content;
-    return file(name);
-  }
-
- private:
-  std::filesystem::path m_path;
-};
-
-// A running caracal-run, its output in files of a folder.
-class Process {
- public:
-  Process(const Folder& folder, std::vector<std::string> arguments)
-      : m_out(folder.file("stdout")), m_err(folder.file("stderr")) {
-    arguments.insert(arguments.begin(), CARACAL_RUN_PATH);
-    m_pid = fork();
-    if (m_pid != 0) return;
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    dup2(open(m_out.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), STDOUT_FILENO);
-    dup2(open(m_err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600), STDERR_FILENO);
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-
-  int wait() {
-    int status = 0;
-    waitpid(m_pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-  void send(int signal) const { kill(m_pid, signal); }
-
-  // Blocks until a progress line of the kind has been written.
-  void waitForEvent(const std::string& event, size_t count = 1) const {
-    for (int tries = 0; tries < 6000 && events(event).size() < count; ++tries) usleep(10'000);
-    ASSERT_GE(events(event).size(), count) << err();
-  }
-  std::vector<Json> events(const std::string& event) const {
-    std::vector<Json> found;
-    std::istringstream lines(read(m_out));
-    for (std::string line; std::getline(lines, line) && !lines.eof();) {
-      const Json json = Json::parse(line);
-      if (json.at("event") == event) found.push_back(json);
-    }
-    return found;
-  }
-  std::string err() const { return read(m_err); }
-
- private:
-  static std::string read(const std::string& path) {
-    std::ostringstream content;
-    content << std::ifstream(path).rdbuf();
-    return content.str();
-  }
-  std::string m_out, m_err;
-  pid_t m_pid = -1;
-};
-
-const char* const kModel =
-    R"({"layers": 4, "hidden": 32, "heads": 4, "sequence": 16, "vocabulary": 256,
-  "microBatchSize": 2, "bytesPerElement": 4, "dropout": 0.1, "tp": 2, "pp": 2, "microBatches": 4})";
-
-// The first column of the first row, or -1.
-int64_t query(const std::string& path, const std::string& sql) {
-  sqlite3* database = nullptr;
-  int64_t value = -1;
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK &&
-      sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK &&
-      sqlite3_step(statement) == SQLITE_ROW) {
-    value = sqlite3_column_int64(statement, 0);
-  }
-  sqlite3_finalize(statement);
-  sqlite3_close(database);
-  return value;
-}
 
 TEST(CaracalRun, reportsEveryStepAndRecordsIt) {
   const Folder folder;
@@ -146,9 +47,10 @@ TEST(CaracalRun, interruptEndsAfterTheStepAndKeepsTheRecording) {
                          record});
     run.waitForEvent("step");
     run.send(signal);
-    ASSERT_EQ(run.wait(), 0) << run.err();
+    ASSERT_EQ(run.wait(), 128 + signal) << run.err();
     const Json end = run.events("end").at(0);
     EXPECT_EQ(end["stopped"], "signal");
+    EXPECT_EQ(end["signal"], signal == SIGINT ? "SIGINT" : "SIGTERM");
     EXPECT_EQ(query(record, "SELECT count(*) FROM CARACAL_STEP"), end["steps"].get<int64_t>());
   }
 }
@@ -160,7 +62,7 @@ TEST(CaracalRun, goesOnFromTheCheckpointOfAnInterruptedRun) {
                 {"--model", model, "--steps", "100000", "--seed", "7", "--checkpoint", checkpoint});
   first.waitForEvent("step");
   first.send(SIGTERM);
-  ASSERT_EQ(first.wait(), 0) << first.err();
+  ASSERT_EQ(first.wait(), 128 + SIGTERM) << first.err();
   const auto done = first.events("end").at(0)["steps"].get<int64_t>();
 
   Process rest(folder, {"--model", model, "--steps", "2", "--resume", checkpoint});
@@ -249,4 +151,48 @@ TEST(CaracalRun, helpSaysHowToUseIt) {
   EXPECT_EQ(run.wait(), 0);
 }
 
+// Collectives of this run take 1 s each, so its step takes minutes.
+TEST(CaracalRun, aSecondSignalEndsItInsideAStep) {
+  const Folder folder;
+  Process run(folder, {"--model", folder.write("m.json", kModel), "--steps", "2", "--clock", "wall",
+                       "--link-tensor", "1s,1GB/s"});
+  run.waitForEvent("start");
+  run.send(SIGTERM);
+  usleep(300'000);  // or the two would be one
+  run.send(SIGTERM);
+  EXPECT_EQ(run.wait(), 128 + SIGTERM) << run.err();
+  EXPECT_NE(run.err().find("ended inside a step by Terminated"), std::string::npos) << run.err();
+}
+
+// A process that may not write more than this into a file, as on a disk that is full.
+TEST(CaracalRun, aFullDiskEndsTheRunAndLeavesWhatWasRecorded) {
+  const Folder folder;
+  const std::string record = folder.file("run.sqlite");
+  Process run(folder,
+              {"--model", folder.write("m.json", kModel), "--steps", "100000", "--record", record},
+              {"sh", "-c", "ulimit -f 2000; exec \"$@\"", "sh"});
+  EXPECT_EQ(run.wait(), 1) << run.err();
+  EXPECT_EQ(run.events("error").size(), 1U);
+  EXPECT_NE(run.err().find("run.sqlite"), std::string::npos) << run.err();
+  EXPECT_GT(query(record, "SELECT count(*) FROM CARACAL_STEP"), 0);
+  EXPECT_EQ(
+      query(record, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+}
+
+// A machine that gives the process less memory than the model needs.
+TEST(CaracalRun, aRankWithoutMemoryIsNamed) {
+  const Folder folder;
+  const std::string model = R"({"layers": 2, "hidden": 1024, "heads": 8, "sequence": 128,
+    "vocabulary": 256, "microBatchSize": 4, "bytesPerElement": 4, "tp": 1, "pp": 2,
+    "microBatches": 2})";
+  Process run(folder, {"--model", folder.write("m.json", model), "--steps", "1"},
+              {"sh", "-c", "ulimit -v 400000; exec \"$@\"", "sh"});
+  EXPECT_EQ(run.wait(), 1) << run.err();
+  const auto errors = run.events("error");
+  ASSERT_EQ(errors.size(), 1U) << run.err();
+  EXPECT_EQ(errors[0]["code"], "outOfMemory");
+  EXPECT_EQ(errors[0]["message"].get<std::string>().find("rank "), 0U) << errors[0];
+}
+
 }  // namespace
+}  // namespace caracal::test

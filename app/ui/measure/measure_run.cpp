@@ -60,7 +60,7 @@ void MeasureRun::take(const QByteArray& line) {
 void MeasureRun::finish(const ChildEnd& end) {
   RunOutcome outcome;
   outcome.steps = m_steps;
-  if (end.stopped && (end.clean() ? m_early : end.killed || end.signal == SIGINT)) {
+  if (end.stopped && (m_early || end.killed || end.signal == SIGINT)) {
     outcome.kind = RunOutcome::Kind::kStopped;
     outcome.words = end.killed ? tr("The step that ran was not finished in time and was cut off.")
                                : tr("Stopped early.");
