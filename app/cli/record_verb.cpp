@@ -13,7 +13,7 @@
 #include "app/cli/observed_command.h"
 #include "app/cli/recorded_logs.h"
 #include "app/cli/verbs.h"
-#include "core/device/devices.h"
+#include "app/runs/record_job.h"
 #include "core/recorder/options.h"
 
 namespace caracal::cli {
@@ -61,26 +61,6 @@ Result<RecordOptions> recordOptions(const Options& options) {
   return record;
 }
 
-// The recorder's library, where this build has one and this machine has a CUPTI for it.
-Result<std::string> usableRecorder(const RecordOptions& record) {
-  if (!record.cupti.empty()) ::setenv("CARACAL_CUPTI", record.cupti.c_str(), 1);
-  auto report = device::queryRecorder();
-  if (!report) {
-    Error error = report.error();
-    error.code = ErrorCode::kUnsupported;
-    error.message = "this build cannot record: " + error.message;
-    return tl::unexpected(std::move(error));
-  }
-  const bool needsCupti = (record.kinds & ~recorder::kKindNvtx) != 0;
-  if (needsCupti && !report->problem.empty()) {
-    return fail(ErrorCode::kCannotAnswer,
-                "nothing of the GPU can be recorded here: {}; `--kinds nvtx` records NVTX ranges "
-                "alone",
-                report->problem);
-  }
-  return fs::absolute(report->path).string();
-}
-
 Result<void> prepareFolder(const Options& options, const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -110,7 +90,8 @@ void warnOfOtherTools(const std::string& library, Console& console) {
 
 Result<ExitCode> runRecord(const Options& options, Console& console) {
   CARACAL_TRY(record, recordOptions(options));
-  CARACAL_TRY(library, usableRecorder(record));
+  if (!record.cupti.empty()) ::setenv("CARACAL_CUPTI", record.cupti.c_str(), 1);
+  CARACAL_TRY(library, runs::usableRecorder(device::queryRecorder(), record.kinds));
   CARACAL_CHECK_OK(prepareFolder(options, record.folder));
   warnOfOtherTools(library, console);
   auto environment = recorder::environmentFor(record);

@@ -3,8 +3,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <QProcessEnvironment>
-
 namespace caracal::ui {
 namespace {
 
@@ -54,12 +52,6 @@ void ChildProcess::start(const ChildCall& call) {
   m_killed = false;
   m_pid = 0;
   m_errorTail.clear();
-  QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
-  for (const QString& entry : call.environment) {
-    const qsizetype equals = entry.indexOf(QLatin1Char('='));
-    if (equals > 0) environment.insert(entry.left(equals), entry.mid(equals + 1));
-  }
-  m_process.setProcessEnvironment(environment);
   m_process.start(call.program, call.arguments, QIODevice::ReadOnly);
 }
 

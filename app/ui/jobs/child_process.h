@@ -13,7 +13,6 @@ namespace caracal::ui {
 struct ChildCall {
   QString program;
   QStringList arguments;
-  QStringList environment;  // "NAME=value", added to this process's
 };
 
 struct ChildEnd {

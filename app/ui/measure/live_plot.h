@@ -1,5 +1,5 @@
 // Step times, loss and memory of a run while it goes on, each beside what was predicted of it.
-// Painted by hand; a run of a million steps costs a column of pixels as much as a short one.
+// Painted by hand; where several steps share a column of pixels it shows their extremes.
 #pragma once
 
 #include <QWidget>

@@ -10,6 +10,7 @@
 #include <QSpinBox>
 #include <QStandardItemModel>
 #include <QToolButton>
+#include <algorithm>
 #include <thread>
 
 #include "core/device/devices.h"
@@ -138,6 +139,7 @@ void MeasureForm::setProfile(const profile::Profile* profile) {
   showLink(m_tensor, profile->tensorLink, profile->parallel.tensor);
   showLink(m_pipeline, profile->pipelineLink, profile->parallel.pipeline);
   showLink(m_data, profile->dataLink, profile->parallel.data);
+  fitHints();
 }
 
 void MeasureForm::showRanks(const profile::Profile& profile) {
@@ -171,6 +173,17 @@ void MeasureForm::showEvent(QShowEvent* event) {
   lookForGpus();
 }
 
+void MeasureForm::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  fitHints();
+}
+
+// A form layout gives wrapped text the height of its unwrapped width.
+void MeasureForm::fitHints() {
+  for (QLabel* label : {m_gpus, m_clockHint, m_ranks})
+    label->setMinimumHeight(std::max(0, label->heightForWidth(label->width())));
+}
+
 // Asking the driver may take a while.
 void MeasureForm::lookForGpus() {
   if (m_askedForGpus) return;
@@ -186,6 +199,7 @@ void MeasureForm::showGpus(const QString& whyNot) {
   item->setEnabled(whyNot.isEmpty());
   item->setToolTip(whyNot);
   m_gpus->setText(tr("CUDA is not possible here: %1").arg(whyNot));
+  fitHints();
 }
 
 }  // namespace caracal::ui

@@ -29,9 +29,11 @@ class MeasureForm : public QWidget {
 
  protected:
   void showEvent(QShowEvent* event) override;
+  void resizeEvent(QResizeEvent* event) override;
 
  private:
   void makeRows();
+  void fitHints();
   QLineEdit* linkRow(const QString& title);
   void showRanks(const profile::Profile& profile);
   void showLink(QLineEdit* edit, const profile::Link& link, int32_t members);

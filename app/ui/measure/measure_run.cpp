@@ -39,7 +39,7 @@ void MeasureRun::start(const QString& program, const QStringList& arguments) {
   m_error.clear();
   m_steps = 0;
   m_early = false;
-  m_child.start({program, arguments, {}});
+  m_child.start({program, arguments});
 }
 
 void MeasureRun::take(const QByteArray& line) {

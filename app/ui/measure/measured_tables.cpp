@@ -61,7 +61,7 @@ FigureTable measuredTable(const runs::Measurement& measurement, const Theme& the
   if (measured.tag != trace::Tag::kMeasured) table.header[3] = tagText(measured.tag).trimmed();
   for (const analysis::FigurePair& pair : analysis::figurePairs(predicted, measured)) {
     const bool whole = pair.stage < 0;
-    Cell of = word(whole ? tr("step") : tr("stage %1").arg(pair.stage));
+    Cell of = word(whole ? tr("whole step") : tr("stage %1").arg(pair.stage));
     Cell error = errorCell(pair.first, pair.second, theme);
     of.strong = error.strong = whole;
     table.rows.push_back({of, word(fromView(pair.label)), figureCell(pair.unit, pair.first),
@@ -73,7 +73,7 @@ FigureTable measuredTable(const runs::Measurement& measurement, const Theme& the
                                                                 : QStringLiteral("\u2212"))
                  .arg(std::abs(predicted.bubblePct - measured.bubblePct), 0, 'f', 2)
                  .arg(tr("points")));
-  table.rows.push_back({word(tr("step")), word(tr("bubbles")), percent(predicted.bubblePct),
+  table.rows.push_back({word(tr("whole step")), word(tr("bubbles")), percent(predicted.bubblePct),
                         percent(measured.bubblePct), points});
   return table;
 }

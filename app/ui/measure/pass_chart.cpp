@@ -175,7 +175,7 @@ void PassChart::paintEvent(QPaintEvent*) {
         tr("After a measurement its passes are here, predicted above measured."));
   painter.drawText(
       QRect(kMargin, 0, width() - 2 * kMargin, kHeader), Qt::AlignVCenter,
-      tr("medians of one pipeline window, %1 long; above %2, below %3")
+      tr("medians over %1; above %2, below %3")
           .arg(durationText(static_cast<int64_t>(layout.nsPerPixel * layout.area.width())),
                tagText(m_passes.predictedTag), tagText(m_passes.measuredTag)));
   for (size_t s = 0; s < layout.stages.size(); ++s) {

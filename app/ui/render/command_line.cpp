@@ -29,7 +29,8 @@ struct Options {
   QCommandLineOption view{QStringLiteral("view"), tr("timeline, folded, window, plan or compare."),
                           tr("view"), QStringLiteral("timeline")};
   QCommandLineOption panel{QStringLiteral("panel"),
-                           tr("The panel in front of --view window: collectives, clocks, ..."),
+                           tr("The panel in front of --view window: collectives, clocks, measure, "
+                              "...; record: that dialog"),
                            tr("name")};
   QCommandLineOption theme{QStringLiteral("theme"), tr("light or dark."), tr("theme")};
 

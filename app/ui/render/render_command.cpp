@@ -5,6 +5,7 @@
 #include <QTemporaryDir>
 #include <QTimer>
 
+#include "app/ui/record/record_dialog.h"
 #include "app/ui/window/error_bar.h"
 #include "app/ui/window/main_window.h"
 #include "app/ui/window/panel_docks.h"
@@ -29,6 +30,18 @@ void waitUntilIdle(const JobBoard& jobs) {
   loop.exec();
 }
 
+Result<void> savePicture(QWidget& widget, const QString& path) {
+  if (widget.grab().save(path, "PNG")) return {};
+  return fail(ErrorCode::kIo, "{} could not be written; is the folder there and writable?",
+              path.toStdString());
+}
+
+Result<void> grabRecordDialog(MainWindow& window, const RenderCommand& command) {
+  RecordDialog& dialog = window.showRecord();
+  waitUntilIdle(window.jobs());
+  return savePicture(dialog, command.output);
+}
+
 Result<void> grabWindow(MainWindow& window, const RenderCommand& command) {
   if (!command.output.endsWith(QLatin1String(".png"), Qt::CaseInsensitive)) {
     return fail(ErrorCode::kInvalidInput, "pictures of the window are written as .png, not {}",
@@ -47,17 +60,16 @@ Result<void> grabWindow(MainWindow& window, const RenderCommand& command) {
   window.showLayout(plan      ? QStringLiteral("plan")
                     : compare ? QStringLiteral("compare")
                               : QStringLiteral("analyse"));
+  if (command.panel == QLatin1String("record")) return grabRecordDialog(window, command);
+  // Panels with a layout of their own get its room.
+  if (command.panel == QLatin1String("measure")) window.showLayout(command.panel);
   if (!command.panel.isEmpty() && !window.docks().raise(command.panel)) {
     return fail(ErrorCode::kInvalidInput, "there is no panel '{}'; there are {}",
                 command.panel.toStdString(),
                 window.docks().ids().join(QStringLiteral(", ")).toStdString());
   }
   waitUntilIdle(window.jobs());
-  if (!window.grab().save(command.output, "PNG")) {
-    return fail(ErrorCode::kIo, "{} could not be written; is the folder there and writable?",
-                command.output.toStdString());
-  }
-  return {};
+  return savePicture(window, command.output);
 }
 
 }  // namespace

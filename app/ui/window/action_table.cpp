@@ -80,6 +80,7 @@ const std::vector<ActionSpec>& actionTable() {
       {"layout.compare", QT_TRANSLATE_NOOP("Actions", "Layout: compare"), "Ctrl+3", kWin},
       {"measure.start", QT_TRANSLATE_NOOP("Actions", "Measure the plan"), "Ctrl+M", kWin},
       {"measure.stop", QT_TRANSLATE_NOOP("Actions", "Stop measuring"), "Ctrl+Shift+M", kWin},
+      {"measure.record", QT_TRANSLATE_NOOP("Actions", "Record a CUDA job..."), "Ctrl+R", kWin},
       {"help.palette", QT_TRANSLATE_NOOP("Actions", "Command palette"), "Ctrl+Shift+P", kWin},
       {"help.keys", QT_TRANSLATE_NOOP("Actions", "Keys and gestures"), "?", kTime},
       {"help.about", QT_TRANSLATE_NOOP("Actions", "About Caracal"), "", kWin},

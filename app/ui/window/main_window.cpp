@@ -25,6 +25,7 @@
 #include "app/ui/panels/step_strip.h"
 #include "app/ui/plan/export_dialog.h"
 #include "app/ui/plan/plan_panel.h"
+#include "app/ui/record/record_dialog.h"
 #include "app/ui/render/render_timeline.h"
 #include "app/ui/theme/app_theme.h"
 #include "app/ui/timeline/timeline_widget.h"
@@ -44,7 +45,6 @@ namespace {
 constexpr int kNoticeMs = 15000;
 const auto kGeometryKey = QStringLiteral("window/geometry");
 const auto kDocksKey = QStringLiteral("window/docks");
-const auto kMeasureKey = QStringLiteral("measure");
 
 }  // namespace
 
@@ -67,6 +67,7 @@ MainWindow::MainWindow(std::unique_ptr<QSettings> settings, QWidget* parent)
   connectActions();
   connectPieces();
   connectMeasuring();
+  connectRecording();
   restore();
   showRuns();
 }
@@ -169,6 +170,7 @@ void MainWindow::connectActions() {
   on("layout.compare", [this] { showLayout(QStringLiteral("compare")); });
   on("measure.start", [this] { measure(); });
   on("measure.stop", [this] { m_docks->measure().session().stop(); });
+  on("measure.record", [this] { showRecord(); });
   on("help.palette", [this] { CommandPalette(*m_actions, this).exec(); });
   on("help.keys", [this] {
     KeysDialog dialog(*m_actions, this);
@@ -235,25 +237,52 @@ void MainWindow::connectMeasuring() {
             m_opener.keepMeasurement(recording, plan);
             m_opener.open({recording}, Workspace::OpenMode::kAdd);
           });
-  connect(&session, &MeasureSession::settingsChanged, this, &MainWindow::keepMeasureSettings);
+  connect(&session, &MeasureSession::compared, this, [this, &session] {
+    const runs::Measurement& measurement = session.comparison()->measurement;
+    // The plan's own prediction speaks of another machine: this one belongs below the run.
+    if (!measurement.note.empty())
+      m_workspace.setPrediction(tr("predicted for this run: %1")
+                                    .arg(QString::fromStdString(measurement.predicted.name))
+                                    .toStdString(),
+                                measurement.predictedTrace);
+  });
+  connect(&session, &MeasureSession::settingsChanged, this,
+          [this, &session] { keepState(kMeasureState, toJson(session.settings())); });
   connect(&session, &MeasureSession::stateChanged, this, [this, &session] {
     (*m_actions)["measure.start"]->setEnabled(!session.running());
     (*m_actions)["measure.stop"]->setEnabled(session.running());
   });
   (*m_actions)["measure.stop"]->setEnabled(false);
   connect(&m_opener, &Opener::projectOpened, this, [this, &session](const LoadedProject& project) {
-    const auto stored = project.state.find(kMeasureState);
-    if (stored != project.state.end())
-      session.setSettings(measureSettingsFromJson(QString::fromStdString(stored->second)));
+    for (const auto& [key, value] : project.state) {
+      const QString text = QString::fromStdString(value);
+      if (key == kMeasureState) session.setSettings(measureSettingsFromJson(text));
+      if (key == kRecordState) m_record->setSettings(recordSettingsFromJson(text));
+    }
   });
   connect(&m_docks->measure(), &MeasurePanel::modelChosen, &m_opener, &Opener::openModelOn);
 }
 
+void MainWindow::connectRecording() {
+  m_record = new RecordDialog(m_jobs, this);
+  connect(m_record, &RecordDialog::settingsChanged, this,
+          [this] { keepState(kRecordState, toJson(m_record->settings())); });
+  connect(m_record, &RecordDialog::openRequested, this,
+          [this](const QString& folder) { m_opener.open({folder}, Workspace::OpenMode::kAdd); });
+  connect(&m_docks->measure(), &MeasurePanel::recordRequested, this, [this] { showRecord(); });
+}
+
+RecordDialog& MainWindow::showRecord() {
+  m_record->show();
+  m_record->raise();
+  m_record->activateWindow();
+  return *m_record;
+}
+
 // In the project where there is one, else in the user's settings, at once: a crash loses nothing.
-void MainWindow::keepMeasureSettings() {
-  const QString text = toJson(m_docks->measure().session().settings());
-  if (!m_opener.keepState(kMeasureState, text.toStdString()))
-    m_settings->setValue(kMeasureKey, text);
+void MainWindow::keepState(const char* key, const QString& value) {
+  if (!m_opener.keepState(key, value.toStdString()))
+    m_settings->setValue(QLatin1String(key), value);
 }
 
 void MainWindow::measure() {
@@ -354,6 +383,7 @@ void MainWindow::setTheme(ThemeKind kind) {
   m_steps->setTheme(kind);
   m_minimap->setTheme(kind);
   m_docks->setTheme(kind);
+  m_record->setTheme(kind);
   (*m_actions)["view.theme"]->setChecked(kind == ThemeKind::kDark);
 }
 
@@ -374,7 +404,9 @@ void MainWindow::fillRecent() {
 void MainWindow::restore() {
   fillRecent();
   m_docks->measure().session().setSettings(
-      measureSettingsFromJson(m_settings->value(kMeasureKey).toString()));
+      measureSettingsFromJson(m_settings->value(QLatin1String(kMeasureState)).toString()));
+  m_record->setSettings(
+      recordSettingsFromJson(m_settings->value(QLatin1String(kRecordState)).toString()));
   restoreGeometry(m_settings->value(kGeometryKey).toByteArray());
   restoreState(m_settings->value(kDocksKey).toByteArray());
   setTheme(themeSetting(*m_settings, desktopTheme()));

@@ -25,6 +25,7 @@ class ErrorBar;
 class Legend;
 class Minimap;
 class PanelDocks;
+class RecordDialog;
 class SearchBar;
 class StepStrip;
 class TimelineWidget;
@@ -48,6 +49,7 @@ class MainWindow : public QMainWindow {
   PanelDocks& docks() { return *m_docks; }
   // Folds the chosen steps, or all; shows the whole run again when they are folded.
   void foldSteps();
+  RecordDialog& showRecord();
   // Raises the docks of a named layout: "analyse", "plan", "measure", "compare".
   void showLayout(const QString& name);
 
@@ -68,7 +70,8 @@ class MainWindow : public QMainWindow {
   void savePicture();
   void connectMeasuring();
   void measure();
-  void keepMeasureSettings();
+  void connectRecording();
+  void keepState(const char* key, const QString& value);
   void showExport();
   void showRuns();
   void showPrediction();
@@ -96,6 +99,7 @@ class MainWindow : public QMainWindow {
   StepStrip* m_steps = nullptr;
   Minimap* m_minimap = nullptr;
   PanelDocks* m_docks = nullptr;
+  RecordDialog* m_record = nullptr;
   QMenu* m_recentMenu = nullptr;
   QLabel* m_status = nullptr;
   QProgressBar* m_progress = nullptr;

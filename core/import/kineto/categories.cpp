@@ -1,6 +1,7 @@
 #include "core/import/kineto/categories.h"
 
-#include "core/import/kineto/name_table.h"
+#include <array>
+#include <vector>
 
 namespace caracal::import::kineto {
 namespace {
@@ -50,13 +51,27 @@ constexpr Named kCategories[] = {
     {"hardware_counters", {EventKind::kOther, RowKind::kGeneric, true}},
 };
 
-constexpr NameTable<Named, 128> kByName(kCategories, {.first = 1, .last = 17, .length = 3});
+constexpr size_t kLongestName = 32;
+
+// By length, which tells most names apart before any comparison: every event asks.
+using ByLength = std::array<std::vector<Named>, kLongestName>;
+const ByLength& categoriesByLength() {
+  static const ByLength kByLength = [] {
+    ByLength table;
+    for (const Named& named : kCategories) table[named.name.size()].push_back(named);
+    return table;
+  }();
+  return kByLength;
+}
 
 }  // namespace
 
 Category categoryOf(std::string_view text) {
-  const Named* const named = kByName.find(text);
-  return named == nullptr ? Category{} : named->category;
+  if (text.size() >= kLongestName) return {};
+  for (const Named& named : categoriesByLength()[text.size()]) {
+    if (named.name.back() == text.back() && named.name == text) return named.category;
+  }
+  return {};
 }
 
 FlowCategory flowCategoryOf(std::string_view text) {

@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/ui/measure/measure_panel.h"
+#include "app/ui/measure/pass_chart.h"
 #include "app/ui/panels/table_panel.h"
 #include "app/ui/panels/table_places.h"
 #include "app/ui/render/render_command.h"
@@ -23,7 +25,9 @@
 #include "app/ui/window/settings.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
+#include "core/project/project.h"
 #include "tests/app/ui/demo_profile.h"
+#include "tests/app/ui/tiny_profile.h"
 
 namespace caracal::ui {
 namespace {
@@ -79,25 +83,6 @@ TEST_F(Window, opensATraceAndRemembersIt) {
   m_window.close();
   settings->sync();
   EXPECT_EQ(recentFiles(*settings).value(0), QStringList{path});
-}
-
-TEST_F(Window, saysWhenAFileHasAnotherContentThanTheCachedRun) {
-  const QString path = write("rank0.json", kKinetoJson);
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  const auto time = std::filesystem::last_write_time(path.toStdString());
-  std::string changed = kKinetoJson;
-  changed.replace(changed.find("gemm"), 4, "conv");
-  write("rank0.json", changed);
-  std::filesystem::last_write_time(path.toStdString(), time);
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("another content")))
-      << m_window.errorBar().words().toStdString();
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  const trace::Trace& trace = *m_window.workspace().runs().back()->trace;
-  EXPECT_NE(trace.names().find("conv"), trace::StringTable::kAbsent);
 }
 
 TEST_F(Window, aFileThatCannotBeReadIsReportedInTheWindow) {
@@ -262,6 +247,79 @@ TEST_F(Window, stepsAreFoldedAndUnfolded) {
   m_window.foldSteps();
   EXPECT_FALSE(m_window.timeline().scene().folded);
   EXPECT_EQ(m_window.timeline().scene().rows.size(), rows);
+}
+
+TEST_F(Window, whatWasChosenForMeasuringIsInTheProjectAtOnce) {
+  const std::string path = m_folder.filePath(QStringLiteral("a.caracal")).toStdString();
+  {
+    auto project = project::Project::open(path);
+    ASSERT_TRUE(project);
+    ASSERT_TRUE(
+        project->add(project::ItemKind::kProfile, "p", profile::toJson(*test::demoProfile())));
+  }
+  m_window.open({QString::fromStdString(path)});
+  ASSERT_TRUE(opened());
+  MeasureSettings settings = m_window.docks().measure().session().settings();
+  for (const int steps : {7, 8, 9}) {
+    settings.steps = steps;
+    m_window.docks().measure().session().setSettings(settings);
+  }
+  ASSERT_TRUE(opened());
+  // The first window never closes: another one sees what was committed.
+  MainWindow other{openSettings(m_folder.filePath(QStringLiteral("other.ini")))};
+  other.open({QString::fromStdString(path)});
+  ASSERT_TRUE(waitFor([&] { return !other.jobs().busy(); }));
+  EXPECT_EQ(other.docks().measure().session().settings(), settings);
+}
+
+// As a user goes: a project, a plan, a measurement, the comparison.
+TEST_F(Window, theLoopClosesFromAProjectToAMeasurementKeptInIt) {
+  const std::string path = m_folder.filePath(QStringLiteral("loop.caracal")).toStdString();
+  {
+    auto project = project::Project::open(path);
+    ASSERT_TRUE(project);
+    ASSERT_TRUE(
+        project->add(project::ItemKind::kProfile, "tiny", profile::toJson(*test::tinyProfile())));
+  }
+  m_window.show();
+  m_window.open({QString::fromStdString(path)});
+  ASSERT_TRUE(opened());
+  planner::PlanRequest request;
+  request.policy = "full";
+  m_window.plan().requestPlan(request);
+  ASSERT_TRUE(opened());
+  EXPECT_EQ(m_window.plan().plan().policy, "full");
+
+  MeasureSession& session = m_window.docks().measure().session();
+  MeasureSettings settings = session.settings();
+  settings.steps = 6;
+  settings.clock = QStringLiteral("virtual");
+  settings.folder = m_folder.filePath(QStringLiteral("runs"));
+  session.setSettings(settings);
+  int steps = 0;
+  QObject::connect(&session, &MeasureSession::stepped, &m_window, [&] { ++steps; });
+  m_window.findChild<QAction*>(QStringLiteral("measure.start"))->trigger();
+  ASSERT_TRUE(waitFor([&] { return session.comparison() != nullptr; }))
+      << m_window.errorBar().words().toStdString();
+  ASSERT_TRUE(opened());
+  EXPECT_EQ(steps, 6);
+  ASSERT_EQ(m_window.workspace().runs().size(), 1U);
+  EXPECT_TRUE(m_window.workspace().prediction());
+  EXPECT_EQ(m_window.workspace().prediction()->trace,
+            session.comparison()->measurement.predictedTrace)
+      << "the plan's own prediction is for another machine";
+  // A chosen pass is brought into view.
+  auto* chart = m_window.findChild<PassChart*>();
+  ASSERT_NE(chart, nullptr);
+  chart->choose(1);
+  EXPECT_TRUE(m_window.timeline().selected().valid());
+
+  auto project = project::Project::open(path, project::OpenMode::kReadOnly);
+  ASSERT_TRUE(project);
+  const auto items = project->items();
+  ASSERT_TRUE(items);
+  EXPECT_EQ(items->back().kind, project::ItemKind::kMeasurement);
+  EXPECT_EQ(project->resolve(items->back()), session.comparison()->recording.toStdString());
 }
 
 TEST_F(Window, picturesAreWrittenWithoutADisplay) {

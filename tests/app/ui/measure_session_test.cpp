@@ -5,9 +5,9 @@
 
 #include <QApplication>
 #include <QDeadlineTimer>
+#include <QDir>
 #include <QFile>
 #include <QFileInfo>
-#include <QProcess>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 
@@ -27,6 +27,19 @@ bool waitFor(const std::function<bool()>& condition) {
   while (!condition() && !deadline.hasExpired())
     QApplication::processEvents(QEventLoop::AllEvents, 10);
   return condition();
+}
+
+// Processes with this text among their arguments.
+std::vector<pid_t> processesNaming(const QString& text) {
+  std::vector<pid_t> found;
+  for (const QString& name : QDir(QStringLiteral("/proc")).entryList(QDir::Dirs)) {
+    bool isPid = false;
+    const auto pid = static_cast<pid_t>(name.toLongLong(&isPid));
+    QFile file(QStringLiteral("/proc/%1/cmdline").arg(name));
+    if (isPid && file.open(QIODevice::ReadOnly) && file.readAll().contains(text.toUtf8()))
+      found.push_back(pid);
+  }
+  return found;
 }
 
 // The real caracal-run on a tiny job.
@@ -136,16 +149,11 @@ TEST_F(Measuring, aStoppedRunKeepsItsStepsAndOpens) {
 
 TEST_F(Measuring, ofAKilledRunWhatWasRecordedOpensAndTheSignalIsNamed) {
   setSteps(100000);
-  QObject::connect(
-      &m_session, &MeasureSession::stepped, &m_session, [this](const runs::RunStep& s) {
-        if (s.step != 2) return;
-        // Found by the test's folder, which no other process names.
-        QProcess find;
-        find.start(QStringLiteral("pgrep"), {QStringLiteral("-f"), m_folder.path()});
-        find.waitForFinished();
-        for (const QByteArray& pid : find.readAllStandardOutput().trimmed().split('\n'))
-          ::kill(static_cast<pid_t>(pid.toLongLong()), SIGKILL);
-      });
+  QObject::connect(&m_session, &MeasureSession::stepped, &m_session,
+                   [this](const runs::RunStep& s) {
+                     if (s.step != 2) return;
+                     for (const pid_t pid : processesNaming(m_folder.path())) ::kill(pid, SIGKILL);
+                   });
   m_session.measure();
   ASSERT_TRUE(compared()) << m_problem.toStdString();
   EXPECT_EQ(m_outcome->kind, Kind::kFailed);

@@ -1,0 +1,303 @@
+#include "app/ui/record/record_dialog.h"
+
+#include <QCheckBox>
+#include <QDialogButtonBox>
+#include <QDir>
+#include <QDoubleSpinBox>
+#include <QFileDialog>
+#include <QFontDatabase>
+#include <QFormLayout>
+#include <QGridLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSignalBlocker>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include "app/runs/program.h"
+#include "app/runs/shell_words.h"
+#include "app/ui/measure/command_line_box.h"
+#include "core/recorder/log_format.h"
+
+namespace caracal::ui {
+namespace {
+
+constexpr std::chrono::milliseconds kGrace{15000};  // logs become recordings in it
+constexpr int kOutputLines = 20000;
+constexpr int kKindColumns = 5;
+
+QString toQt(const std::string& text) {
+  return QString::fromStdString(text);
+}
+
+QPlainTextEdit* plainText(QWidget* parent) {
+  auto* edit = new QPlainTextEdit(parent);
+  edit->setTabChangesFocus(true);
+  edit->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+  return edit;
+}
+
+}  // namespace
+
+RecordDialog::RecordDialog(JobBoard& jobs, QWidget* parent)
+    : QDialog(parent),
+      m_jobs(jobs),
+      m_recorderJob(jobs),
+      m_child(kGrace),
+      m_command(new QLineEdit(this)),
+      m_folder(new QLineEdit(this)),
+      m_steps(new QLineEdit(this)),
+      m_seconds(new QDoubleSpinBox(this)),
+      m_environment(plainText(this)),
+      m_words(new QLabel(this)),
+      m_line(new CommandLineBox(this)),
+      m_output(plainText(this)) {
+  setWindowTitle(tr("Record a CUDA job"));
+  resize(900, 680);
+  m_words->setWordWrap(true);
+  m_words->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  m_output->setReadOnly(true);
+  m_output->setMaximumBlockCount(kOutputLines);
+  m_output->setAccessibleName(tr("Output of the command"));
+  m_output->setPlaceholderText(tr("What the command prints appears here."));
+  makeForm();
+  makeButtons();
+  connect(&m_child, &ChildProcess::line, this,
+          [this](const QByteArray& text) { m_output->appendPlainText(QString::fromUtf8(text)); });
+  connect(&m_child, &ChildProcess::errorLine, this,
+          [this](const QByteArray& text) { m_output->appendPlainText(QString::fromUtf8(text)); });
+  connect(&m_child, &ChildProcess::ended, this, &RecordDialog::finish);
+  setSettings({});
+}
+
+void RecordDialog::makeForm() {
+  m_command->setPlaceholderText(tr("torchrun --nproc-per-node 8 train.py"));
+  auto* browse = new QToolButton(this);
+  browse->setText(tr("..."));
+  browse->setToolTip(tr("Choose the folder"));
+  connect(browse, &QToolButton::clicked, this, [this] {
+    const QString folder =
+        QFileDialog::getExistingDirectory(this, tr("Folder for the recording"), m_folder->text());
+    if (!folder.isEmpty()) m_folder->setText(folder);
+  });
+  auto* folder = new QHBoxLayout;
+  folder->addWidget(m_folder, 1);
+  folder->addWidget(browse);
+  m_steps->setPlaceholderText(tr("all; or the first and the last, as in 10-13"));
+  m_seconds->setRange(0, 1e6);
+  m_seconds->setSuffix(tr(" s"));
+  m_seconds->setSpecialValueText(tr("until the command ends"));
+  m_environment->setPlaceholderText(tr("NAME=value, one a line"));
+  m_environment->setFixedHeight(3 * m_environment->fontMetrics().lineSpacing() + 12);
+  auto* form = new QFormLayout;
+  const auto addRow = [form](const QString& title, QWidget* field) {
+    form->addRow(title, field);
+    field->setAccessibleName(title);
+  };
+  addRow(tr("Command"), m_command);
+  form->addRow(tr("Folder"), folder);
+  m_folder->setAccessibleName(tr("Folder"));
+  form->addRow(tr("Kinds"), makeKinds());
+  addRow(tr("Steps"), m_steps);
+  addRow(tr("Duration"), m_seconds);
+  addRow(tr("Environment"), m_environment);
+  auto* layout = new QVBoxLayout(this);
+  layout->addLayout(form);
+  layout->addWidget(m_words);
+  layout->addWidget(m_line);
+  layout->addWidget(m_output, 1);
+  const auto changed = [this] {
+    showState();
+    emit settingsChanged();
+  };
+  for (QLineEdit* edit : {m_command, m_folder, m_steps})
+    connect(edit, &QLineEdit::textChanged, this, changed);
+  connect(m_seconds, &QDoubleSpinBox::valueChanged, this, changed);
+  connect(m_environment, &QPlainTextEdit::textChanged, this, changed);
+  for (const auto& [kind, box] : m_kinds) connect(box, &QCheckBox::toggled, this, changed);
+}
+
+QGridLayout* RecordDialog::makeKinds() {
+  auto* grid = new QGridLayout;
+  for (uint32_t kind = 1; !recorder::kindsText(kind).empty(); kind <<= 1) {
+    auto* box = new QCheckBox(toQt(recorder::kindsText(kind)), this);
+    if (kind == recorder::kKindRuntime || kind == recorder::kKindDriver)
+      box->setToolTip(tr("Host calls: launch delays; costs the most"));
+    if (kind == recorder::kKindGraph)
+      box->setToolTip(tr("CUDA graphs whole instead of kernel by kernel"));
+    const int at = static_cast<int>(m_kinds.size());
+    grid->addWidget(box, at / kKindColumns, at % kKindColumns);
+    m_kinds.emplace_back(kind, box);
+  }
+  return grid;
+}
+
+void RecordDialog::makeButtons() {
+  auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
+  m_record = buttons->addButton(tr("Record"), QDialogButtonBox::ActionRole);
+  m_stop = buttons->addButton(tr("Stop"), QDialogButtonBox::ActionRole);
+  m_open = buttons->addButton(tr("Open the recording"), QDialogButtonBox::ActionRole);
+  m_record->setDefault(true);
+  connect(m_record, &QPushButton::clicked, this, &RecordDialog::record);
+  connect(m_stop, &QPushButton::clicked, this, &RecordDialog::stop);
+  connect(m_open, &QPushButton::clicked, this, [this] { emit openRequested(m_recorded); });
+  connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::hide);
+  layout()->addWidget(buttons);
+}
+
+void RecordDialog::setSettings(const RecordSettings& settings) {
+  const QSignalBlocker quiet(this);
+  m_command->setText(settings.command);
+  m_folder->setText(settings.folder);
+  for (const auto& [kind, box] : m_kinds) box->setChecked((settings.kinds & kind) != 0);
+  m_steps->setText(settings.steps);
+  m_seconds->setValue(settings.seconds);
+  m_environment->setPlainText(settings.environment);
+  showState();
+}
+
+RecordSettings RecordDialog::settings() const {
+  RecordSettings settings;
+  settings.command = m_command->text().trimmed();
+  settings.folder = m_folder->text().trimmed();
+  settings.kinds = 0;
+  for (const auto& [kind, box] : m_kinds) settings.kinds |= box->isChecked() ? kind : 0;
+  settings.steps = m_steps->text().trimmed();
+  settings.seconds = m_seconds->value();
+  settings.environment = m_environment->toPlainText();
+  return settings;
+}
+
+void RecordDialog::setProgram(const QString& path) {
+  m_program = path;
+  showState();
+}
+
+void RecordDialog::setRecorder(Result<device::RecorderReport> report) {
+  m_recorder = std::move(report);
+  showState();
+}
+
+void RecordDialog::setTheme(ThemeKind kind) {
+  m_theme = kind;
+  say(m_words->text(), m_isProblem);
+}
+
+void RecordDialog::showEvent(QShowEvent* event) {
+  QDialog::showEvent(event);
+  lookForRecorder();
+}
+
+// Loading CUPTI may take a while.
+void RecordDialog::lookForRecorder() {
+  if (m_recorder || m_recorderJob.running()) return;
+  m_recorderJob.start<device::RecorderReport>(
+      tr("Look for the recorder"),
+      [](std::stop_token, const Progress&) { return device::queryRecorder(); },
+      [this](Result<device::RecorderReport> report) { setRecorder(std::move(report)); });
+}
+
+Result<std::vector<std::string>> RecordDialog::next() const {
+  std::string program = m_program.toStdString();
+  if (program.empty()) {
+    CARACAL_TRY(found, runs::findProgram("caracal"));
+    program = found;
+  }
+  return recordWords(settings(), toQt(program));
+}
+
+QString RecordDialog::command() const {
+  return m_line->command();
+}
+
+QString RecordDialog::words() const {
+  return m_words->text();
+}
+
+void RecordDialog::showState() {
+  const bool isRunning = running();
+  m_stop->setEnabled(isRunning);
+  m_stop->setText(m_child.stopping() ? tr("End at once") : tr("Stop"));
+  m_open->setEnabled(!isRunning && !m_recorded.isEmpty());
+  m_folder->setPlaceholderText(nextRecordFolder());
+  if (isRunning) {
+    m_record->setEnabled(false);
+    return m_line->setCommand(toQt(runs::shellText(m_running)));
+  }
+  const auto words = next();
+  if (words) {
+    m_line->setCommand(toQt(runs::shellText(*words)));
+  } else {
+    m_line->setProblem(toQt(words.error().text()));
+  }
+  if (!m_recorder) {
+    m_record->setEnabled(false);
+    return say(tr("Looking for the recorder."), false);
+  }
+  const auto usable = runs::usableRecorder(*m_recorder, settings().kinds);
+  m_record->setEnabled(words && usable);
+  if (!usable) return say(toQt(usable.error().text()), true);
+  if (m_recorded.isEmpty())
+    say(tr("Every process of the command that uses CUDA or NVTX is recorded."), false);
+}
+
+void RecordDialog::record() {
+  if (running()) return;
+  const auto words = next();
+  if (!words) return say(toQt(words.error().text()), true);
+  m_running = *words;
+  m_runFolder = settings().folder.isEmpty() ? nextRecordFolder() : settings().folder;
+  m_recorded.clear();
+  m_output->setPlainText(QStringLiteral("$ ") + toQt(runs::shellText(m_running)));
+  QStringList arguments;
+  for (size_t w = 1; w < m_running.size(); ++w) arguments << toQt(m_running[w]);
+  m_row =
+      std::make_unique<JobRow>(m_jobs, tr("Record %1").arg(m_command->text()), [this] { stop(); });
+  say(tr("Recording."), false);
+  m_child.start({toQt(m_running.front()), arguments});
+  if (running()) showState();
+}
+
+void RecordDialog::stop() {
+  if (!running()) return;
+  m_child.stop();
+  say(tr("The command was asked to end; it is killed in %1 s.")
+          .arg(std::chrono::duration<double>(m_child.grace()).count()),
+      false);
+  showState();
+}
+
+void RecordDialog::finish(const ChildEnd& end) {
+  m_row.reset();
+  const QStringList endings{QStringLiteral("*.sqlite"),
+                            QStringLiteral("*") + QLatin1String(recorder::kLogSuffix)};
+  const bool recorded = !QDir(m_runFolder).entryList(endings, QDir::Files).isEmpty();
+  if (recorded) m_recorded = m_runFolder;
+  showState();
+  QString words;
+  if (!end.started) {
+    words = end.errorText;
+  } else if (end.killed) {
+    words = tr("The command did not end in time and was killed.");
+  } else if (end.signal != 0) {
+    words = tr("It was ended by signal %1.").arg(end.signal);
+  } else if (end.clean()) {
+    words = tr("The command has ended.");
+  } else {
+    words = tr("It ended with exit status %1; the output says why.").arg(end.exitCode);
+  }
+  words +=
+      recorded ? tr(" The recording is in %1.").arg(m_runFolder) : tr(" Nothing was recorded.");
+  say(words, !recorded);
+  emit ended();
+}
+
+void RecordDialog::say(const QString& words, bool isProblem) {
+  m_isProblem = isProblem;
+  m_words->setText(words);
+  m_words->setStyleSheet(isProblem ? QStringLiteral("color: %1").arg(theme(m_theme).error.name())
+                                   : QString());
+}
+
+}  // namespace caracal::ui
