@@ -13,10 +13,7 @@
 namespace caracal::planner {
 
 struct ReplayError {
-  int64_t observedNs = 0;  // Policies whose plan is the same whatever the budget.
-  bool ignoresBudget(const std::string& policy);
-
-  // step that the run showed
+  int64_t observedNs = 0;   // step that the run showed
   int64_t simulatedNs = 0;  // step that its plan is predicted to take
   double percent = 0;       // of the observed step; negative: predicted too fast
 };

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/base/format.h"
 #include "core/base/statistics.h"
 #include "core/profile/kernel_layers.h"
 
@@ -31,12 +32,25 @@ struct LayerTimes {
   size_t collectives = 0;  // of one layer
 };
 
-// How many layers one repetition holds; 0: the numbers contradict. A first or last layer that
-// differs is outside of the repetitions.
-size_t layersPerRepetition(size_t repetitions, int32_t layers) {
+constexpr double kLeastOfLayer = 0.25;   // of a layer's time, for a layer that differs to be there
+constexpr double kSizeTolerance = 0.02;  // small products beside a layer's own, padding
+
+// How the layers of a stage lie in what repeats.
+struct LayerCount {
+  size_t perRepetition = 0;  // 0: the numbers contradict
+  int64_t differing = 0;     // layers outside of the repetitions
+};
+
+LayerCount countLayers(const PassLayers& pass, int32_t layers) {
   const auto held = static_cast<size_t>(layers);
-  if (repetitions == held || repetitions + 1 == held) return 1;
-  return repetitions < held && held % repetitions == 0 ? held / repetitions : 0;
+  if (pass.repetitions > held) return {};
+  if (held % pass.repetitions == 0) return {held / pass.repetitions, 0};
+  const auto differing = static_cast<int64_t>(held - pass.repetitions);
+  const int64_t outsideNs = pass.beforeNs + pass.betweenNs + pass.afterNs;
+  const auto leastNs = kLeastOfLayer * static_cast<double>(differing * sumOf(pass.layerNs));
+  const bool most = 3 * pass.repetitions >= 2 * held;
+  return most && static_cast<double>(outsideNs) >= leastNs ? LayerCount{1, differing}
+                                                           : LayerCount{};
 }
 
 Result<LayerTimes> layerTimes(const std::vector<StageLayers>& stages, PassLayers StageLayers::*pass,
@@ -44,7 +58,7 @@ Result<LayerTimes> layerTimes(const std::vector<StageLayers>& stages, PassLayers
   LayerTimes times;
   for (size_t stage = 0; stage < stages.size(); ++stage) {
     const PassLayers& of = stages[stage].*pass;
-    const size_t held = layersPerRepetition(of.repetitions, layers[stage]);
+    const size_t held = countLayers(of, layers[stage]).perRepetition;
     if (held == 0) {
       return fail(ErrorCode::kInvalidInput,
                   "the kernels of stage {} repeat {} times in {} passes, but it should hold {} "
@@ -131,18 +145,45 @@ void fitEnd(ModelEnd& end, int64_t measuredNs, int64_t Operator::*field) {
   }
 }
 
-// Computation before and after the layers of a pass. A layer that differs from the others lies
-// outside of the repetitions, on the side that takes longer.
+// Computation before and after the layers of a pass. Layers that differ from the others lie between
+// them, else on the side that takes longer.
 struct Ends {
   int64_t beforeNs = 0, afterNs = 0;
 };
 Ends endsOf(const PassLayers& pass, int32_t layers) {
   Ends ends{pass.beforeNs, pass.afterNs};
-  if (pass.repetitions + 1 == static_cast<size_t>(layers)) {
-    int64_t& longer = ends.beforeNs > ends.afterNs ? ends.beforeNs : ends.afterNs;
-    longer = std::max<int64_t>(0, longer - sumOf(pass.layerNs));
-  }
+  const int64_t differingNs = countLayers(pass, layers).differing * sumOf(pass.layerNs);
+  int64_t& longer = ends.beforeNs > ends.afterNs ? ends.beforeNs : ends.afterNs;
+  if (static_cast<double>(pass.betweenNs) < kLeastOfLayer * static_cast<double>(differingNs))
+    longer = std::max<int64_t>(0, longer - differingNs);
   return ends;
+}
+
+// The matrix products of a forward layer make what the description says they make. Sums, because
+// frameworks fuse and split products (q, k and v; gate and fc1).
+Result<void> checkSizes(const LayerKind& kind, const std::vector<StageLayers>& stages,
+                        const std::vector<int32_t>& layers) {
+  const bool fused = kind.indexOf("attn") >= 0;
+  int64_t described = 0;
+  for (const Operator& op : kind.operators) {
+    const bool product =
+        op.kind == OperatorKind::kGemm || (!fused && (op.id == "scores" || op.id == "context"));
+    if (product) described += op.outputBytes;
+  }
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    const PassLayers& forward = stages[stage].forward;
+    if (forward.productBytes < 0) continue;
+    const size_t held = countLayers(forward, layers[stage]).perRepetition;
+    const int64_t recorded = forward.productBytes / static_cast<int64_t>(std::max<size_t>(held, 1));
+    const auto differs = static_cast<double>(std::abs(recorded - described));
+    if (differs <= kSizeTolerance * static_cast<double>(described)) continue;
+    return fail(ErrorCode::kInvalidInput,
+                "the matrix products of a forward layer of stage {} make {} by their recorded "
+                "shapes, by the model description {}: check hidden, ffnHidden, sequence, "
+                "microBatchSize, kvHeads, gatedMlp, bytesPerElement and tp",
+                stage, formatBytes(recorded), formatBytes(described));
+  }
+  return {};
 }
 
 }  // namespace
@@ -158,6 +199,7 @@ Result<void> fitToKernels(Profile& estimate, const std::vector<StageLayers>& sta
   LayerKind& kind = estimate.kinds.front();
   CARACAL_TRY(forward, layerTimes(stages, &StageLayers::forward, layers, "forward"));
   CARACAL_TRY(backward, layerTimes(stages, &StageLayers::backward, layers, "backward"));
+  CARACAL_CHECK_OK(checkSizes(kind, stages, layers));
   CARACAL_CHECK_OK(fitOperators(kind, forward.byClass, &Operator::forwardNs, "forward"));
   CARACAL_CHECK_OK(fitOperators(kind, backward.byClass, &Operator::backwardNs, "backward"));
   CARACAL_CHECK_OK(fitWindows(kind, forward, false));

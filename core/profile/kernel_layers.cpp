@@ -1,180 +1,132 @@
 #include "core/profile/kernel_layers.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <iterator>
+#include <numeric>
 
-#include "core/analysis/collectives.h"
-#include "core/analysis/transfers.h"
-#include "core/analysis/work_kinds.h"
 #include "core/base/statistics.h"
-#include "core/trace/args_of.h"
+#include "core/profile/layer_stretches.h"
+#include "core/profile/pass_work.h"
 
 namespace caracal::profile {
 namespace {
 
-using analysis::WorkKind;
-using trace::EventIndex;
 using trace::Pass;
 using trace::Trace;
 
-constexpr double kLeastCovered = 0.5;   // of a pass's computation
 constexpr double kLeastRepeated = 0.7;  // of a forward layer's kernels, to be its recomputation
 
-// One GPU operation of a pass.
-struct Work {
-  uint32_t symbol = 0;  // name
-  KernelClass kind = KernelClass::kOther;
-  bool collective = false;
-  int64_t ns = 0;  // of a collective: its transfer part
-  int64_t bytes = -1;
-  int64_t beginNs = 0;
-};
-
-KernelClass classOf(WorkKind kind) {
-  if (kind == WorkKind::kGemm) return KernelClass::kMatrix;
-  return kind == WorkKind::kAttention ? KernelClass::kAttention : KernelClass::kOther;
-}
-
-class PassReader {
- public:
-  explicit PassReader(const Trace& trace)
-      : m_trace(trace), m_kinds(trace, m_comm), m_filter(trace, m_comm) {
-    for (const auto& match : analysis::matchCollectives(trace, m_comm).matched) {
-      for (const auto& member : match.members) m_transferNs[member.event] = match.transferNs;
-    }
-  }
-
-  // Computation and collectives of one pass, by begin.
-  std::vector<Work> read(const analysis::StageStep& step, const analysis::PassSpan& pass) {
-    std::vector<Work> works;
-    for (const trace::Track& track : m_trace.tracks()) {
-      if (track.rank != step.rankIndex || track.kind != trace::TrackKind::kGpuStream) continue;
-      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-        const trace::EventArgs args = trace::argsOf(m_trace, e);
-        const bool own = args.pass == pass.pass && args.microBatch == pass.microBatch &&
-                         std::max(args.chunk, 0) == pass.chunk && args.step == step.step;
-        if (own && m_trace.kind(e) == trace::EventKind::kKernel) works.push_back(workOf(e, args));
-      }
-    }
-    std::stable_sort(works.begin(), works.end(),
-                     [](const Work& a, const Work& b) { return a.beginNs < b.beginNs; });
-    return works;
-  }
-
- private:
-  Work workOf(EventIndex e, const trace::EventArgs& args) {
-    Work work{
-        .symbol = m_trace.nameId(e), .ns = m_trace.durationNs(e), .beginNs = m_trace.beginNs(e)};
-    work.collective = m_filter.isCommKernel(e);
-    if (!work.collective) {
-      work.kind = classOf(m_kinds.of(e));
-      return work;
-    }
-    work.bytes = args.bytes;
-    const auto matched = m_transferNs.find(e);
-    if (matched != m_transferNs.end()) work.ns = matched->second;
-    return work;
-  }
-
-  const Trace& m_trace;
-  analysis::CommNames m_comm;
-  analysis::WorkKinds m_kinds;
-  analysis::CommKernelFilter m_filter;
-  std::unordered_map<EventIndex, int64_t> m_transferNs;
-};
-
-std::vector<uint32_t> symbolsOf(const std::vector<Work>& works) {
-  std::vector<uint32_t> symbols;
-  for (const Work& work : works) symbols.push_back(work.symbol);
-  return symbols;
-}
-
-int64_t computationNs(const std::vector<Work>& works, size_t from, size_t to) {
-  int64_t ns = 0;
-  for (size_t i = from; i < to; ++i) ns += works[i].collective ? 0 : works[i].ns;
-  return ns;
-}
-
-// The layers of one pass: where they lie and what they take.
+// One pass: its kernels and where layers lie among them.
 struct Layers {
   std::vector<Work> works;
-  Repetition repetition;
-  const Work& at(size_t layer, size_t position) const {
-    return works[repetition.first + layer * repetition.period + position];
-  }
-  // Medians over the layers, by position inside a period.
-  std::vector<int64_t> times() const {
-    std::vector<int64_t> result;
-    for (size_t position = 0; position < repetition.period; ++position) {
-      std::vector<int64_t> samples;
-      for (size_t layer = 0; layer < repetition.count; ++layer)
-        samples.push_back(at(layer, position).ns);
-      result.push_back(median(std::move(samples)));
-    }
-    return result;
-  }
+  std::vector<Stretch> stretches;
 };
 
-// The positions of a backward layer that repeat the forward layer: the longest run of the same
+// Indices of the computation kernels of a layer.
+std::vector<size_t> computationOf(const Layers& layers, const Stretch& layer) {
+  std::vector<size_t> indices;
+  for (size_t i = layer.begin; i < layer.end; ++i) {
+    if (!layers.works[i].collective) indices.push_back(i);
+  }
+  return indices;
+}
+
+// The kernels of a backward layer that repeat the forward layer: the longest run of the same
 // kernels, if it is most of that layer. Layers follow one another, so both are read round.
-std::vector<bool> recomputedPositions(const Layers& forward, const Layers& backward) {
-  const auto computation = [](const Layers& layers) {
-    std::vector<size_t> positions;
-    for (size_t p = 0; p < layers.repetition.period; ++p) {
-      if (!layers.at(0, p).collective) positions.push_back(p);
-    }
-    return positions;
+std::vector<size_t> recomputedOf(const Layers& forward, const Layers& backward,
+                                 const Stretch& layer) {
+  const std::vector<size_t> f = computationOf(forward, forward.stretches.front());
+  const std::vector<size_t> b = computationOf(backward, layer);
+  const auto same = [&](size_t i, size_t j) {
+    return forward.works[f[i % f.size()]].symbol == backward.works[b[j % b.size()]].symbol;
   };
-  const std::vector<size_t> f = computation(forward);
-  const std::vector<size_t> b = computation(backward);
   size_t longest = 0;
   size_t begin = 0;
   for (size_t j = 0; j < b.size(); ++j) {
     for (size_t i = 0; i < f.size(); ++i) {
       size_t length = 0;
-      while (length < std::min(f.size(), b.size()) &&
-             forward.at(0, f[(i + length) % f.size()]).symbol ==
-                 backward.at(0, b[(j + length) % b.size()]).symbol)
-        ++length;
+      while (length < std::min(f.size(), b.size()) && same(i + length, j + length)) ++length;
       if (length > longest) {
         longest = length;
         begin = j;
       }
     }
   }
-  std::vector<bool> recomputed(backward.repetition.period);
+  std::vector<size_t> recomputed;
   // All of the backward layer would be no backward at all.
   if (static_cast<double>(longest) < kLeastRepeated * static_cast<double>(f.size()) ||
       longest == b.size())
     return recomputed;
-  for (size_t k = 0; k < longest; ++k) recomputed[b[(begin + k) % b.size()]] = true;
+  for (size_t k = 0; k < longest; ++k) recomputed.push_back(b[(begin + k) % b.size()]);
   return recomputed;
 }
 
-PassLayers summarize(const Layers& layers, const std::vector<bool>& recomputed) {
-  const Repetition& r = layers.repetition;
-  PassLayers pass{.repetitions = r.count};
-  const std::vector<int64_t> times = layers.times();
-  int64_t recomputedNs = 0;
-  for (size_t p = 0; p < r.period; ++p) {
-    const Work& work = layers.at(0, p);
-    if (work.collective) {
-      pass.collectiveNs.push_back(times[p]);
-      pass.collectiveBytes.push_back(work.bytes);
-    } else if (recomputed[p]) {
-      recomputedNs += times[p];
-    } else {
-      pass.layerNs[static_cast<size_t>(work.kind)] += times[p];
+// What the collectives of layers take and carry, by their place in a layer; of the layers with the
+// usual number of them.
+void addCollectives(const Layers& layers, PassLayers& pass) {
+  std::vector<std::vector<Work>> ofLayer;
+  std::vector<int64_t> counts;
+  for (const Stretch& layer : layers.stretches) {
+    std::vector<Work>& own = ofLayer.emplace_back();
+    std::copy_if(layers.works.begin() + static_cast<std::ptrdiff_t>(layer.begin),
+                 layers.works.begin() + static_cast<std::ptrdiff_t>(layer.end),
+                 std::back_inserter(own), [](const Work& work) { return work.collective; });
+    counts.push_back(static_cast<int64_t>(own.size()));
+  }
+  const auto usual = static_cast<size_t>(median(counts));
+  for (size_t place = 0; place < usual; ++place) {
+    std::vector<int64_t> ns, bytes;
+    for (const std::vector<Work>& own : ofLayer) {
+      if (own.size() != usual) continue;
+      ns.push_back(own[place].ns);
+      bytes.push_back(own[place].bytes);
     }
+    pass.collectiveNs.push_back(median(std::move(ns)));
+    pass.collectiveBytes.push_back(median(std::move(bytes)));
   }
-  const size_t end = r.first + r.count * r.period;
-  pass.beforeNs = computationNs(layers.works, 0, r.first);
-  pass.afterNs = computationNs(layers.works, end, layers.works.size());
-  const int64_t all = computationNs(layers.works, 0, layers.works.size());
-  if (all > 0) {
-    pass.recomputedShare = static_cast<double>(recomputedNs * static_cast<int64_t>(r.count)) /
-                           static_cast<double>(all);
+}
+
+// Of the first layer; -1 where a product's shapes were not recorded.
+int64_t productBytesOf(const Layers& layers) {
+  int64_t sum = 0;
+  const Stretch& layer = layers.stretches.front();
+  for (size_t i = layer.begin; i < layer.end; ++i) {
+    const Work& work = layers.works[i];
+    if (work.collective || work.kind != KernelClass::kMatrix) continue;
+    if (work.bytes < 0) return -1;
+    sum += work.bytes;
   }
+  return sum;
+}
+
+// `repeats`: the forward pass whose kernels are recomputation here; null in a forward pass.
+PassLayers summarize(const Layers& layers, const Layers* repeats) {
+  PassLayers pass{.repetitions = layers.stretches.size(), .productBytes = productBytesOf(layers)};
+  std::array<std::vector<int64_t>, kKernelClassCount> samples;
+  int64_t recomputedNs = 0;
+  for (const Stretch& layer : layers.stretches) {
+    ClassTimes times{};
+    for (const size_t i : computationOf(layers, layer))
+      times[static_cast<size_t>(layers.works[i].kind)] += layers.works[i].ns;
+    if (repeats != nullptr) {
+      for (const size_t i : recomputedOf(*repeats, layers, layer)) {
+        times[static_cast<size_t>(layers.works[i].kind)] -= layers.works[i].ns;
+        recomputedNs += layers.works[i].ns;
+      }
+    }
+    for (size_t c = 0; c < kKernelClassCount; ++c) samples[c].push_back(times[c]);
+  }
+  for (size_t c = 0; c < kKernelClassCount; ++c) pass.layerNs[c] = median(std::move(samples[c]));
+  addCollectives(layers, pass);
+  const int64_t all = computationNs(layers.works, {0, layers.works.size()});
+  pass.beforeNs = computationNs(layers.works, {0, layers.stretches.front().begin});
+  pass.afterNs = computationNs(layers.works, {layers.stretches.back().end, layers.works.size()});
+  const auto count = static_cast<int64_t>(layers.stretches.size());
+  const int64_t layersNs =
+      count * std::accumulate(pass.layerNs.begin(), pass.layerNs.end(), int64_t{0});
+  pass.betweenNs =
+      std::max<int64_t>(0, all - pass.beforeNs - pass.afterNs - recomputedNs - layersNs);
+  if (all > 0) pass.recomputedShare = static_cast<double>(recomputedNs) / static_cast<double>(all);
   return pass;
 }
 
@@ -199,52 +151,38 @@ Sample sampleOf(const analysis::StepModel& model, int32_t stage, Pass kind) {
   return sample;
 }
 
+// `layers`: how many the pass must hold; 0: as many as it shows.
 Result<Layers> layersOf(PassReader& reader, const analysis::StepModel& model, int32_t stage,
-                        Pass kind) {
+                        Pass kind, size_t layers) {
   const Sample sample = sampleOf(model, stage, kind);
   const std::string_view word = kind == Pass::kForward ? "forward" : "backward";
   if (sample.pass == nullptr)
     return fail(ErrorCode::kCannotAnswer, "stage {} shows no {} pass", stage, word);
-  Layers layers{reader.read(*sample.step, *sample.pass), {}};
-  layers.repetition = findRepetition(symbolsOf(layers.works));
-  const Repetition& r = layers.repetition;
-  const int64_t all = computationNs(layers.works, 0, layers.works.size());
-  const int64_t repeated = computationNs(layers.works, r.first, r.first + r.count * r.period);
-  if (static_cast<double>(repeated) < kLeastCovered * static_cast<double>(all) || repeated == 0) {
+  Layers found{reader.read(*sample.step, *sample.pass), {}};
+  found.stretches = findLayers(found.works, layers);
+  if (found.stretches.empty()) {
     return fail(ErrorCode::kCannotAnswer,
                 "the {} kernels of the {} pass of stage {} show no layers: what repeats takes less "
                 "than half of its time",
-                layers.works.size(), word, stage);
+                found.works.size(), word, stage);
   }
-  return layers;
+  return found;
 }
 
 }  // namespace
 
-Repetition findRepetition(const std::vector<uint32_t>& symbols) {
-  Repetition best;
-  size_t bestLength = 0;
-  for (size_t period = 1; period * 2 <= symbols.size(); ++period) {
-    size_t run = 0;
-    for (size_t i = 0; i + period < symbols.size(); ++i) {
-      run = symbols[i] == symbols[i + period] ? run + 1 : 0;
-      // A run of equal pairs covers itself and one period.
-      const size_t count = (run + period) / period;
-      if (run < period || count * period <= bestLength) continue;
-      bestLength = count * period;
-      best = {i + 1 - run, period, count};
-    }
-  }
-  return best;
+Result<StageLayers> findStageLayers(const Trace& trace, const analysis::StepModel& model,
+                                    int32_t stage, LayerCollectives collectives) {
+  PassReader reader(trace, collectives);
+  CARACAL_TRY(forward, layersOf(reader, model, stage, Pass::kForward, 0));
+  CARACAL_TRY(backward, layersOf(reader, model, stage, Pass::kBackward, forward.stretches.size()));
+  return StageLayers{summarize(forward, nullptr), summarize(backward, &forward)};
 }
 
-Result<StageLayers> findStageLayers(const Trace& trace, const analysis::StepModel& model,
-                                    int32_t stage) {
-  PassReader reader(trace);
-  CARACAL_TRY(forward, layersOf(reader, model, stage, Pass::kForward));
-  CARACAL_TRY(backward, layersOf(reader, model, stage, Pass::kBackward));
-  return StageLayers{summarize(forward, std::vector<bool>(forward.repetition.period)),
-                     summarize(backward, recomputedPositions(forward, backward))};
+std::string observedPlan(const std::vector<StageLayers>& stages) {
+  const auto repeats = [](const StageLayers& s) { return s.backward.recomputedShare > 0; };
+  if (std::none_of(stages.begin(), stages.end(), repeats)) return "none";
+  return std::all_of(stages.begin(), stages.end(), repeats) ? "full" : "unknown";
 }
 
 }  // namespace caracal::profile

@@ -8,6 +8,7 @@
 #include "core/base/statistics.h"
 #include "core/profile/kernel_layers.h"
 #include "core/profile/profile_from_trace.h"
+#include "core/profile/step_ends.h"
 
 namespace caracal::profile {
 namespace {
@@ -258,13 +259,21 @@ class StageProfiler {
   std::vector<StageLayers> m_kernels;
 };
 
+bool showsKernels(const trace::Trace& trace) {
+  return trace.meta().count(analysis::kPassesFromKey) > 0;
+}
+
 // Of a trace of kernels whose layers tell their times by class; empty for traces of stages.
 Result<std::vector<StageLayers>> stageLayers(const trace::Trace& trace,
-                                             const analysis::StepModel& model) {
+                                             const analysis::StepModel& model,
+                                             const Profile& estimate) {
   std::vector<StageLayers> stages;
-  if (trace.meta().count(analysis::kPassesFromKey) == 0) return stages;
+  if (!showsKernels(trace)) return stages;
+  const bool parts = std::any_of(estimate.kinds.begin(), estimate.kinds.end(),
+                                 [](const LayerKind& kind) { return !kind.windows.empty(); });
+  const auto collectives = parts ? LayerCollectives::kParts : LayerCollectives::kLeftOut;
   for (int32_t stage = 0; stage < model.stageCount; ++stage) {
-    CARACAL_TRY(layers, findStageLayers(trace, model, stage));
+    CARACAL_TRY(layers, findStageLayers(trace, model, stage, collectives));
     stages.push_back(std::move(layers));
   }
   return stages;
@@ -279,15 +288,17 @@ Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::Ste
   CARACAL_TRY(partition, checkedPartition(std::move(layersOfStage), job));
   CARACAL_TRY(hardware, loadHardware(job.gpu));
   CARACAL_TRY(estimate, profileFromModel(job, hardware));
-  CARACAL_TRY(kernels, stageLayers(trace, model));
+  CARACAL_TRY(kernels, stageLayers(trace, model, estimate));
   if (!kernels.empty()) CARACAL_CHECK_OK(fitToKernels(estimate, kernels, partition));
+  std::string plan = observedPlan(kernels);
   Profile profile =
       StageProfiler(model, std::move(partition), std::move(estimate), std::move(kernels)).run();
+  if (showsKernels(trace)) fitStepEnds(profile, findStepEnds(trace, model));
   profile.source = trace.ranks().empty() ? "" : trace.ranks().front().file;
   profile.schedule = model.schedule;
   profile.tag = trace::Tag::kEstimated;
   profile.stageTag = trace.tag();
-  profile.observedPlan = "unknown";
+  profile.observedPlan = std::move(plan);
   return profile;
 }
 

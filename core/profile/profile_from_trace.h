@@ -33,7 +33,8 @@ Result<Profile> profileFromRecording(const trace::Trace& trace, const analysis::
 // as the part of a pass that repeats: operators of one class (matrix products, attention, the rest)
 // add up to the kernels of that class, windows are the measured collectives, and what the host did
 // not launch in time lies on all operators. Forward kernels that a backward pass repeats are
-// recomputation and left out of it.
+// recomputation and left out of it. Optimizer and gradient reductions take, together, what the GPU
+// computed and visibly transferred outside of passes.
 // Micro-batches, replicas and stages are taken from the trace. Interleaved traces are refused
 // (kUnsupported): they are shown, not planned.
 Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::StepModel& model,

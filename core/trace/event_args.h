@@ -40,7 +40,8 @@ std::string_view name(CollectiveKind kind);  // "AllReduce", ..., "SendRecv", "G
 // What analysis needs of an event's arguments. One per event that has any; fields that do not apply
 // keep their defaults.
 struct EventArgs {
-  int64_t bytes = -1;         // payload of a copy or a collective (input side), -1 unknown
+  // Payload of a copy or a collective (input side), output of a matrix product; -1: unknown.
+  int64_t bytes = -1;
   int64_t sequence = -1;      // collective sequence number in its group
   uint64_t externalId = 0;    // Kineto "External id", 0 = none
   uint32_t group = kNoIndex;  // index into Trace::processGroups()

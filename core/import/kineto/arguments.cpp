@@ -36,6 +36,8 @@ constexpr Known kKnown[] = {
     {"Seq", &Arguments::sequence},
     {"Global rank start", &Arguments::rankStart},
     {"Global rank stride", &Arguments::rankStride},
+    {"Input Dims", &Arguments::inputDimensions},
+    {"Input type", &Arguments::inputTypes},
     {"Device Type", &Arguments::deviceType},
     {"Device Id", &Arguments::deviceId},
     {"Total Allocated", &Arguments::totalAllocated},

@@ -18,6 +18,8 @@ struct Arguments {
   std::string_view collective, inElements, dtype, groupSize, groupName, groupDescription,
       groupRanks;
   std::string_view sourceRank, destinationRank, sequence, rankStart, rankStride;
+  // Operators: shapes and element types of their inputs.
+  std::string_view inputDimensions, inputTypes;
   // "[memory]" instants.
   std::string_view deviceType, deviceId, totalAllocated, totalReserved;
   // Metadata rows.

@@ -7,6 +7,7 @@
 #include "core/import/kineto/arguments.h"
 #include "core/import/kineto/categories.h"
 #include "core/import/kineto/file_facts.h"
+#include "core/import/kineto/matrix_products.h"
 
 namespace caracal::import::kineto {
 namespace {
@@ -204,12 +205,19 @@ void EventCollector::addKernelArgs(EventIndex kernel, const ChromeEvent& event,
 EventIndex EventCollector::addHost(const ChromeEvent& event, EventTime time, EventKind kind) {
   const TrackIndex row = m_rows.hostRow(event);
   const bool collective = kind == EventKind::kCpuOp && event.name == kCollectiveOp;
-  const Arguments arguments =
-      collective || kind == EventKind::kRuntime ? argumentsOf(event.arguments) : Arguments{};
+  const bool product = kind == EventKind::kCpuOp && isMatrixProduct(event.name);
+  const Arguments arguments = collective || product || kind == EventKind::kRuntime
+                                  ? argumentsOf(event.arguments)
+                                  : Arguments{};
   const uint64_t correlation = idOf(arguments.correlation);
   const EventIndex index =
       m_builder.add({row, kind, nameOf(event), time.beginNs, time.durationNs, correlation});
   if (kind == EventKind::kAnnotation) addStep(index, event.name);
+  if (product) {
+    const auto bytes =
+        matrixProductBytes(event.name, arguments.inputDimensions, arguments.inputTypes);
+    if (bytes) m_builder.setArgs(index, {.bytes = *bytes});
+  }
   if (collective) {
     if (auto args = m_groups.argsOf(arguments, m_builder)) {
       args->externalId = idOf(arguments.externalId);

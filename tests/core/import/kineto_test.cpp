@@ -37,6 +37,28 @@ class KinetoFile : public testing::Test {
   const TemporaryFolder folder;
 };
 
+// With record_shapes: 8192 x 1536 halves, 32 matrices of 2048 x 64 floats behind the added one.
+TEST_F(KinetoFile, matrixProductsSayHowMuchTheyMake) {
+  const auto trace = load(R"json({"traceEvents": [
+      {"ph":"X","cat":"cpu_op","name":"aten::mm","pid":1,"tid":1,"ts":1,"dur":5,
+       "args":{"Input type":["c10::Half","c10::Half"],"Input Dims":[[8192,4096],[4096,1536]]}},
+      {"ph":"X","cat":"cpu_op","name":"aten::baddbmm","pid":1,"tid":1,"ts":11,"dur":5,
+       "args":{"Input Dims":[[32,2048,64],[32,2048,2048],[32,2048,64],[],[]],
+               "Input type":["float","float","float","Scalar","Scalar"]}},
+      {"ph":"X","cat":"cpu_op","name":"aten::bmm","pid":1,"tid":1,"ts":21,"dur":5,
+       "args":{"Input Dims":[[32,2048],[2048,64]],"Input type":["float","float"]}},
+      {"ph":"X","cat":"cpu_op","name":"aten::addmm","pid":1,"tid":1,"ts":31,"dur":5,"args":{"External id":7}}
+    ]})json");
+  const auto bytes = [&](std::string_view name) {
+    return trace->args(find(*trace, name)).value_or(trace::EventArgs{}).bytes;
+  };
+  EXPECT_EQ(bytes("aten::mm"), int64_t{8192} * 1536 * 2);
+  EXPECT_EQ(bytes("aten::baddbmm"), int64_t{32} * 2048 * 64 * 4);
+  // Shapes that are none of a product, or were not recorded.
+  EXPECT_EQ(bytes("aten::bmm"), -1);
+  EXPECT_EQ(bytes("aten::addmm"), -1);
+}
+
 TEST_F(KinetoFile, aLaunchAKernelAndItsOperatorAreWhatTheySay) {
   const auto trace = load(R"json({
     "deviceProperties": [{"id": 3, "name": "NVIDIA H100"}],

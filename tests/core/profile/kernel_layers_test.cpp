@@ -17,16 +17,6 @@ namespace {
 using analysis::fixture::GpuRank;
 using testing::HasSubstr;
 
-TEST(Repetition, isFoundBetweenEndsThatDiffer) {
-  EXPECT_EQ(findRepetition({9, 1, 2, 3, 1, 2, 3, 1, 2, 3, 8}), (Repetition{1, 3, 3}));
-  // Kernels that repeat inside a layer are no layers.
-  EXPECT_EQ(findRepetition({5, 5, 1, 2, 2, 3, 1, 2, 2, 3, 7}), (Repetition{2, 4, 2}));
-  // A first layer that differs, and the begin of a layer that never ends.
-  EXPECT_EQ(findRepetition({1, 7, 3, 1, 2, 3, 1, 2, 3, 1}), (Repetition{2, 3, 2}));
-  EXPECT_EQ(findRepetition({1, 2, 3, 4}), Repetition{});
-  EXPECT_EQ(findRepetition({}), Repetition{});
-}
-
 struct Kernel {
   const char* name;
   int64_t ns;
@@ -48,28 +38,41 @@ Kernels together(Kernels first, const Kernels& second) {
   return first;
 }
 
+Kernels repeated(const Kernels& layer, int32_t times) {
+  Kernels all;
+  for (int32_t l = 0; l < times; ++l) all = together(std::move(all), layer);
+  return all;
+}
+
 // One rank, one micro-batch: an embedding, layers, a loss, and back; no time between kernels but
-// `gapNs`.
-std::shared_ptr<const trace::Trace> runOf(const Kernels& backwardLayer, int64_t gapNs = 0) {
+// `gapNs`. Matrix products have operators with `productBytes`, 0: shapes were not recorded.
+std::shared_ptr<const trace::Trace> runOf(const Kernels& forwardLayers,
+                                          const Kernels& backwardLayers, int64_t gapNs = 0,
+                                          int64_t productBytes = 0) {
   trace::TraceBuilder builder;
   GpuRank gpu(builder, 0);
   int64_t nowNs = 5000;
   int64_t hostNs = 0;
-  const auto pass = [&](const char* name, const Kernels& before, const Kernels& layer,
+  const auto pass = [&](const char* name, const Kernels& before, const Kernels& layers,
                         const Kernels& after) {
     const int64_t beginNs = hostNs;
-    Kernels all = before;
-    for (int32_t l = 0; l < kLayers; ++l) all = together(std::move(all), layer);
-    for (const Kernel& kernel : together(std::move(all), after)) {
+    for (const Kernel& kernel : together(together(before, layers), after)) {
+      if (productBytes > 0 && std::string_view(kernel.name).starts_with("sgemm")) {
+        const auto op = gpu.host(trace::EventKind::kCpuOp, "aten::mm", hostNs + 1, hostNs + 2);
+        builder.setArgs(op, {.bytes = productBytes});
+      }
       gpu.launched(++hostNs, 1, 7, kernel.name, nowNs, nowNs + kernel.ns);
       nowNs += kernel.ns + gapNs;
     }
     gpu.annotation(name, beginNs, ++hostNs);
   };
-  pass("Forward 0", {{"embedding", 33}}, kForward, {{"sgemm_head", 70}, {"cross_entropy", 7}});
-  pass("Backward 0", {{"cross_entropy_bwd", 14}, {"sgemm_head_bwd", 140}}, backwardLayer,
+  pass("Forward 0", {{"embedding", 33}}, forwardLayers, {{"sgemm_head", 70}, {"cross_entropy", 7}});
+  pass("Backward 0", {{"cross_entropy_bwd", 14}, {"sgemm_head_bwd", 140}}, backwardLayers,
        {{"embedding_bwd", 66}});
   return std::move(builder).finish();
+}
+std::shared_ptr<const trace::Trace> runOf(const Kernels& backwardLayer, int64_t gapNs = 0) {
+  return runOf(repeated(kForward, kLayers), repeated(backwardLayer, kLayers), gapNs);
 }
 
 ModelDescription described() {
@@ -150,6 +153,59 @@ TEST(KernelLayers, descriptionsThatTheKernelsContradictAreRefused) {
   ModelDescription parallel = described();
   parallel.parallel.tensor = 2;
   EXPECT_THAT(profileOf(runOf(kBackward), parallel).error().message, HasSubstr("collectives"));
+}
+
+// A layer of compiled kernels: numbers behind names and one kernel more or less tell layers apart,
+// matrix products and attention do not.
+Kernels compiled(const char* fused, bool more) {
+  Kernels layer{{"triton_poi_norm_0", 10}, {"sgemm_qkv", 100}, {"flash_fwd", 50},
+                {"sgemm_proj", 40},        {fused, 20},        {"sgemm_fc1", 120},
+                {"sgemm_fc2", 120}};
+  if (more) layer.insert(layer.begin() + 4, {"triton_poi_gate_7", 15});
+  return layer;
+}
+
+TEST(KernelLayers, areSimilarWhereCompilersFuseTheRestDifferently) {
+  Kernels forward = compiled("triton_poi_add_3", true);
+  for (const bool more : {false, true, false})
+    forward = together(std::move(forward), compiled(more ? "triton_red_a_12" : "cat", more));
+  const auto profile = profileOf(runOf(forward, repeated(kBackward, kLayers)), described());
+  ASSERT_TRUE(profile) << profile.error().text();
+  expectAbout(sumOf(*profile, OperatorKind::kGemm, &Operator::forwardNs), 380);
+  expectAbout(sumOf(*profile, OperatorKind::kAttention, &Operator::forwardNs), 50);
+  expectAbout(profile->first.forwardNs() + kLayers * profile->kinds.front().forwardNs() +
+                  profile->last.forwardNs(),
+              profile->observed.front().forwardNs, 4 * kRounding);
+}
+
+// A layer without attention in the middle counts as equal to the others; ends keep their time.
+TEST(KernelLayers, oneLayerMayDiffer) {
+  const Kernels differs(kForward.begin() + 5, kForward.end());
+  const Kernels forward = together(together(repeated(kForward, 2), differs), repeated(kForward, 2));
+  const Kernels differsBack(kBackward.begin(), kBackward.begin() + 5);
+  const Kernels backward =
+      together(together(repeated(kBackward, 2), differsBack), repeated(kBackward, 2));
+  ModelDescription model = described();
+  model.shape.layers = kLayers + 1;
+  const auto profile = profileOf(runOf(forward, backward), model);
+  ASSERT_TRUE(profile) << profile.error().text();
+  const int64_t actualNs = 110 + kLayers * kForwardLayerNs + 280;
+  const int64_t countedNs = 110 + (kLayers + 1) * kForwardLayerNs;
+  expectAbout(profile->first.forwardNs(), 33 * actualNs / countedNs);
+  expectAbout(profile->kinds.front().forwardNs(), kForwardLayerNs * actualNs / countedNs);
+}
+
+TEST(KernelLayers, recordedShapesThatContradictTheDescriptionAreRefused) {
+  const auto run = [](int64_t bytes) {
+    return runOf(repeated(kForward, kLayers), repeated(kBackward, kLayers), 0, bytes);
+  };
+  // qkv, proj, fc1 and fc2 make 3 + 1 + 4 + 1 times this.
+  const int64_t inputBytes = int64_t{512} * 1024 * 2;
+  EXPECT_TRUE(profileOf(run(9 * inputBytes / 4), described()));
+  const auto refused = profileOf(run(9 * inputBytes / 2), described());
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("18.0 MiB by their recorded shapes"));
+  EXPECT_THAT(refused.error().message, HasSubstr("by the model description 9.00 MiB"));
 }
 
 TEST(KernelLayers, withoutADescriptionItIsSaidThatBytesAreMissing) {
