@@ -89,19 +89,36 @@ void Columns::add(const Lane& lane) {
       },
       [&](size_t index) {
         const Span span = lane.span(index);
-        const int64_t durationNs = span.lengthNs();
         if (span.beginNs >= m_edges.front()) goTo(span.beginNs);
-        const bool inOne = span.beginNs >= m_edges.front() && span.endNs <= m_edges[column + 1];
-        if (!inOne || (fine && durationNs > 0)) return addWide(span, lane.style(index));
-        if (offer(m_columns[column], static_cast<double>(durationNs))) m_largest[column] = index;
+        if (fine && span.lengthNs() > 0) return addWide(span, lane.style(index));
+        addBlock(span, index, column);
       });
   // The style of a column's largest block costs more to find than all else: once, not for every one
-  // that was the largest for a while.
+  // that was the largest for a while, and once for columns that a wide block fills.
+  size_t known = kNoBlock;
+  BlockStyle style;
   for (size_t c = 0; c < m_columns.size(); ++c) {
     if (m_largest[c] == kNoBlock) continue;
-    m_columns[c].style = lane.style(m_largest[c]);
+    if (m_largest[c] != known) style = lane.style(m_largest[c]);
+    known = m_largest[c];
+    m_columns[c].style = style;
     m_largest[c] = kNoBlock;
   }
+}
+
+void Columns::addBlock(Span span, size_t index, size_t column) {
+  const size_t first = column;
+  size_t last = first;
+  int64_t fromNs = std::max(span.beginNs, m_edges.front());
+  for (; column < m_columns.size(); ++column) {
+    const int64_t toNs = std::min(span.endNs, m_edges[column + 1]);
+    if (offer(m_columns[column], static_cast<double>(toNs - fromNs))) m_largest[column] = index;
+    last = column;
+    if (span.endNs <= m_edges[column + 1]) break;
+    fromNs = toNs;
+  }
+  const bool showsBegin = span.beginNs >= m_edges.front();
+  if (showsBegin && last >= first + kLeastEdgePixels) m_columns[first].edge = true;
 }
 
 double Columns::share(const Column& column) const {

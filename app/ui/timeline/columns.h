@@ -37,6 +37,8 @@ class Columns {
 
   void add(size_t column, double ns, BlockStyle style);
   void addWide(Span span, BlockStyle style);
+  // Block `index`, which begins in `column` or before it.
+  void addBlock(Span span, size_t index, size_t column);
   // A node no longer than a column is wide, that begins in `column`: its time is in two at most.
   void addNarrow(const Lane::Node& node, size_t column);
 

@@ -1,8 +1,9 @@
 #include "app/ui/timeline/raster.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <cstring>
+#include <thread>
 
 #include "app/ui/timeline/block_text.h"
 #include "core/base/format.h"
@@ -10,72 +11,35 @@
 namespace caracal::ui {
 namespace {
 
-// A column that anything touches is at least this strong, however short the event.
-constexpr double kFaintest = 0.42;
-constexpr double kBubbleTint = 0.16;  // of the cause's colour behind the hatch
-constexpr int kHatchPeriod = 8;       // device pixels; a power of two
-constexpr int kHatchWidth = 2;
-constexpr int kLeastBubblePixels = 3;  // of a column shared with work
 constexpr double kLeastLabelPixels = 22;
 constexpr int kLabelPadding = 3;
-
-QRgb mixed(QRgb below, QRgb above, double share) {
-  // Whole numbers: a frame mixes some hundred thousand colours.
-  const int of256 = static_cast<int>(share * 256);
-  const auto channel = [of256](int a, int b) { return a + (((b - a) * of256 + 128) >> 8); };
-  return qRgb(channel(qRed(below), qRed(above)), channel(qGreen(below), qGreen(above)),
-              channel(qBlue(below), qBlue(above)));
-}
-
-bool onLine(Hatch hatch, int x, int y) {
-  const auto near = [](int v) { return (v & (kHatchPeriod - 1)) < kHatchWidth; };
-  switch (hatch) {
-    case Hatch::kNone:
-      return false;
-    case Hatch::kRising:
-      return near(x + y);
-    case Hatch::kFalling:
-      return near(x - y);
-    case Hatch::kCross:
-      return near(x + y) || near(x - y);
-    case Hatch::kDots:
-      return (x & 3) < 2 && (y & 3) < 2 && (((x >> 2) + (y >> 2)) & 1) == 0;
-  }
-  return false;
-}
-
-// The part of `view` in device pixels.
-TimeView deviceView(const Frame& frame, int width) {
-  TimeView view = frame.view;
-  view.nsPerPixel /= frame.scale;
-  view.width = width;
-  return view;
-}
+constexpr unsigned kMostPainters = 8;
 
 }  // namespace
 
+struct TimelineRaster::Rows {
+  const Frame& frame;
+  size_t first = 0, last = 0;  // of the layout's rows, those that are visible
+  Pixels pixels;
+};
+
 TimelineRaster::TimelineRaster(const Theme& theme, const QFont& font, double scale)
-    : m_theme(theme), m_scale(scale), m_glyphs([&] {
+    : m_theme(theme),
+      m_scale(scale),
+      m_glyphs([&] {
         QFont scaled = font;
         scaled.setPixelSize(std::max(6, static_cast<int>(std::lround(11 * scale))));
         return scaled;
-      }()) {
-  for (size_t p = 0; p < m_shades.size(); ++p) {
-    const QColor base = theme.paints[p];
-    for (int s = 0; s < 4; ++s) {
-      // Steps away from the background, so that contrast only grows.
-      const QColor shade =
-          theme.kind == ThemeKind::kDark ? base.lighter(100 + 9 * s) : base.darker(100 + 9 * s);
-      m_shades[p][static_cast<size_t>(s)] = shade.rgb();
-    }
-  }
+      }()),
+      m_shades(shadesOf(theme)) {
+  const unsigned painters = std::clamp(std::thread::hardware_concurrency(), 1U, kMostPainters);
+  for (unsigned i = 0; i < painters; ++i)
+    m_painters.push_back(std::make_unique<RowPainter>(theme, m_shades));
+  m_threads.setMaxThreadCount(static_cast<int>(painters) - 1);
 }
 
-void TimelineRaster::prepare(const Frame& frame, int width) {
-  const TimeView view = deviceView(frame, width);
-  m_work.emplace(view);
-  m_idle.emplace(view);
-  m_painted.resize(static_cast<size_t>(width));
+void TimelineRaster::findGridLines(const Frame& frame, int width) {
+  const TimeView view = frame.deviceView(width);
   m_gridLines.clear();
   for (const Tick& tick : ticks(frame.view, kMajorTickPixels)) {
     const auto x = static_cast<int>(std::floor(view.pixelOf(tick.timeNs)));
@@ -83,144 +47,53 @@ void TimelineRaster::prepare(const Frame& frame, int width) {
   }
 }
 
-void TimelineRaster::drawBackground(QRgb background, int top, int bottom, QImage& image) {
-  m_line.assign(static_cast<size_t>(image.width()), background);
-  for (const int x : m_gridLines) m_line[static_cast<size_t>(x)] = m_theme.grid.rgb();
-  copyLine(top, bottom, image);
-}
-
 void TimelineRaster::draw(const Frame& frame, QImage& image) {
-  prepare(frame, image.width());
-  int filledTo = 0;
+  findGridLines(frame, image.width());
   const int bottom = frame.scrollY + static_cast<int>(std::ceil(image.height() / m_scale));
-  for (size_t i = 0; i < frame.layout.rows.size(); ++i) {
-    const PlacedRow& placed = frame.layout.rows[i];
-    if (placed.top + placed.height <= frame.scrollY) continue;
-    if (placed.top >= bottom) break;
-    drawRow(frame, placed, i, image);
-    filledTo = deviceY(frame, placed.top + placed.height);
-  }
-  m_line.assign(static_cast<size_t>(image.width()), m_theme.background.rgb());
-  copyLine(filledTo, image.height(), image);
+  const std::vector<PlacedRow>& rows = frame.layout.rows;
+  const auto isAbove = [](int y) {
+    return [y](const PlacedRow& row) { return row.top + row.height <= y; };
+  };
+  const auto begin = std::partition_point(rows.begin(), rows.end(), isAbove(frame.scrollY));
+  const auto end = std::partition_point(
+      begin, rows.end(), [bottom](const PlacedRow& row) { return row.top < bottom; });
+  const Pixels pixels{reinterpret_cast<QRgb*>(image.bits()),
+                      static_cast<size_t>(image.bytesPerLine()) / sizeof(QRgb), image.width(),
+                      image.height()};
+  paintRows({frame, static_cast<size_t>(begin - rows.begin()),
+             static_cast<size_t>(end - rows.begin()), pixels});
+  for (auto row = begin; row != end; ++row) drawRowLabels(frame, *row, image);
+  const int filledTo =
+      begin == end ? 0 : frame.deviceY(std::prev(end)->top + std::prev(end)->height);
+  for (int y = std::max(0, filledTo); y < image.height(); ++y)
+    std::fill_n(pixels.line(y), pixels.width, m_theme.background.rgb());
 }
 
-int TimelineRaster::deviceY(const Frame& frame, int contentY) const {
-  return static_cast<int>(std::lround((contentY - frame.scrollY) * m_scale));
+// Rows differ much in what they cost, so each thread takes the next one.
+void TimelineRaster::paintRows(const Rows& rows) {
+  std::atomic<size_t> next = rows.first;
+  const auto work = [&](RowPainter& painter) {
+    painter.prepare(rows.frame, rows.pixels.width, m_gridLines);
+    for (size_t row = next++; row < rows.last; row = next++)
+      painter.paint(rows.frame, rows.frame.layout.rows[row], row, rows.pixels);
+  };
+  const size_t painters = std::min(m_painters.size(), rows.last - rows.first);
+  for (size_t i = 1; i < painters; ++i)
+    m_threads.start([&work, painter = m_painters[i].get()] { work(*painter); });
+  work(*m_painters.front());
+  m_threads.waitForDone();
 }
 
-void TimelineRaster::copyLine(int top, int bottom, QImage& image) const {
-  for (int y = std::max(0, top); y < std::min(bottom, image.height()); ++y)
-    std::memcpy(image.scanLine(y), m_line.data(), m_line.size() * sizeof(QRgb));
-}
-
-void TimelineRaster::drawRow(const Frame& frame, const PlacedRow& placed, size_t order,
-                             QImage& image) {
+void TimelineRaster::drawRowLabels(const Frame& frame, const PlacedRow& placed, QImage& image) {
   const Row& row = frame.scene.rows[placed.row];
-  const bool header =
-      row.kind == RowKind::kRun || row.kind == RowKind::kReplica || row.kind == RowKind::kRank;
-  const QRgb background = header           ? m_theme.groupBand.rgb()
-                          : order % 2 == 0 ? m_theme.background.rgb()
-                                           : m_theme.rowAlternate.rgb();
-  const int top = deviceY(frame, placed.top);
-  const int bottom = deviceY(frame, placed.top + placed.height);
-  drawBackground(background, top, bottom, image);
-  if (placed.lanes.empty()) {
-    if (placed.folded) drawUnion(frame, placed, top, bottom - top - 3, background, image);
-    return;
-  }
+  const bool stage = row.kind == RowKind::kStage;
   for (const PlacedLane& lane : placed.lanes) {
-    const int laneTop = deviceY(frame, lane.top);
-    const int laneHeight = deviceY(frame, lane.top + lane.height) - laneTop - 1;
-    if (laneTop + laneHeight <= 0 || laneTop >= image.height()) continue;
-    const Lane& blocks = row.lanes[lane.lane];
-    m_work->clear();
-    m_work->add(blocks);
-    const bool withBubbles = lane.lane == 0 && !row.bubbles.empty();
-    drawBand(withBubbles ? &row : nullptr, laneTop, laneHeight, background, image);
-    const bool stage = row.kind == RowKind::kStage;
-    drawLabels(frame, placed.row, blocks, stage, laneTop, laneHeight, image);
-    if (withBubbles) drawLabels(frame, placed.row, row.bubbles, true, laneTop, laneHeight, image);
-  }
-}
-
-void TimelineRaster::drawUnion(const Frame& frame, const PlacedRow& placed, int top, int height,
-                               QRgb background, QImage& image) {
-  m_work->clear();
-  for (uint32_t r = placed.row + 1; r < frame.scene.subtreeEnd(placed.row); ++r) {
-    if (!frame.scene.rows[r].gpuWork) continue;
-    for (const Lane& lane : frame.scene.rows[r].lanes) m_work->add(lane);
-  }
-  drawBand(nullptr, top, height, background, image);
-}
-
-TimelineRaster::Ink TimelineRaster::inkOf(BlockStyle style, double share, bool edge,
-                                          QRgb background) const {
-  const QRgb full = m_shades[static_cast<size_t>(style.paint)][style.shade & 3U];
-  const Hatch hatch = hatchOf(style.paint);
-  if (isBubble(style.paint)) {
-    return {mixed(background, full, edge ? 0.6 : kBubbleTint), full, hatch};
-  }
-  const QRgb fill = mixed(background, full, kFaintest + (1 - kFaintest) * share);
-  const QRgb edged = edge ? mixed(background, fill, 0.35) : fill;
-  return {edged, hatch == Hatch::kNone ? fill : mixed(fill, background, 0.6), hatch};
-}
-
-void TimelineRaster::drawBand(const Row* bubblesOf, int top, int height, QRgb background,
-                              QImage& image) {
-  const Ink nothing{0, 0, Hatch::kNone};
-  for (size_t x = 0; x < m_painted.size(); ++x) {
-    const Column& c = (*m_work)[x];
-    m_painted[x] = {c.touched ? inkOf(c.style, m_work->share(c), c.edge, background) : nothing,
-                    nothing, height};
-  }
-  if (bubblesOf != nullptr) addBubbles(*bubblesOf, height, background);
-  blit(top, height, image);
-}
-
-void TimelineRaster::addBubbles(const Row& row, int height, QRgb background) {
-  m_idle->clear();
-  m_idle->add(row.bubbles);
-  const auto least = static_cast<int>(kLeastBubblePixels * m_scale);
-  for (size_t x = 0; x < m_painted.size(); ++x) {
-    const Column& c = (*m_idle)[x];
-    if (!c.touched) continue;
-    const bool alone = !(*m_work)[x].touched;
-    const int part = alone ? height : std::max(least, static_cast<int>(m_idle->share(c) * height));
-    m_painted[x].lower = inkOf(c.style, 1.0, c.edge, background);
-    m_painted[x].split = std::max(0, height - part);
-  }
-}
-
-bool TimelineRaster::isPlain(int height) const {
-  return std::all_of(m_painted.begin(), m_painted.end(), [height](const PaintedColumn& c) {
-    return c.split == height && c.upper.hatch == Hatch::kNone;
-  });
-}
-
-void TimelineRaster::blit(int top, int height, QImage& image) {
-  const int first = std::max(0, -top);
-  const int last = std::min(height, image.height() - top);
-  if (first >= last) return;
-  if (isPlain(height)) {
-    auto* pixels = reinterpret_cast<const QRgb*>(image.constScanLine(top + first));
-    m_line.assign(pixels, pixels + m_painted.size());
-    for (size_t x = 0; x < m_painted.size(); ++x) {
-      if (m_painted[x].upper.fill != 0) m_line[x] = m_painted[x].upper.fill;
-    }
-    for (int line = first; line < last; ++line)
-      std::memcpy(image.scanLine(top + line), m_line.data(), m_line.size() * sizeof(QRgb));
-    return;
-  }
-  for (int line = first; line < last; ++line) {
-    auto* pixels = reinterpret_cast<QRgb*>(image.scanLine(top + line));
-    for (size_t x = 0; x < m_painted.size(); ++x) {
-      const PaintedColumn& column = m_painted[x];
-      const Ink& ink = line < column.split ? column.upper : column.lower;
-      if (ink.fill == 0) continue;
-      pixels[x] = ink.hatch != Hatch::kNone && onLine(ink.hatch, static_cast<int>(x), top + line)
-                      ? ink.line
-                      : ink.fill;
-    }
+    const int top = frame.deviceY(lane.top);
+    const int height = frame.deviceY(lane.top + lane.height) - top - 1;
+    if (top + height <= 0 || top >= image.height()) continue;
+    drawLabels(frame, placed.row, row.lanes[lane.lane], stage, top, height, image);
+    if (lane.lane == 0 && !row.bubbles.empty())
+      drawLabels(frame, placed.row, row.bubbles, true, top, height, image);
   }
 }
 
@@ -241,7 +114,7 @@ void TimelineRaster::drawLabels(const Frame& frame, uint32_t row, const Lane& la
 
 void TimelineRaster::drawLabel(const Frame& frame, uint32_t row, const Block& block,
                                bool withDuration, int top, int height, QImage& image) {
-  const TimeView view = deviceView(frame, image.width());
+  const TimeView view = frame.deviceView(image.width());
   const double left = std::max(0.0, view.pixelOf(block.beginNs));
   const double right = std::min<double>(view.width, view.pixelOf(block.endNs));
   const int room = static_cast<int>(right - left) - 2 * kLabelPadding;
