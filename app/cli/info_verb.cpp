@@ -9,6 +9,8 @@
 #include "app/cli/load_options.h"
 #include "app/cli/verbs.h"
 #include "core/analysis/figures.h"
+#include "core/analysis/prepared_run.h"
+#include "core/analysis/rank_tables.h"
 #include "core/base/format.h"
 
 namespace caracal::cli {
@@ -27,6 +29,8 @@ struct Options {
 
 struct Info {
   import::LoadResult loaded;
+  Span range;                      // of the run, all ranks on one clock
+  std::vector<std::string> clock;  // what was found to put them there
   std::vector<DeviceCounts> devices;
   int64_t peakBytes = 0;
 
@@ -58,14 +62,21 @@ ordered_json rankJson(const DeviceCounts& row, const trace::Rank& rank) {
 
 ordered_json toJson(const Info& info) {
   const trace::Trace& trace = info.trace();
-  ordered_json document{
-      {"schema", "caracal.info/1"},        {"format", trace.format()},
-      {"tag", trace::name(trace.tag())},   {"ranks", ordered_json::array()},
-      {"quality", ordered_json::object()}, {"notes", trace.report().notes},
-      {"skipped", ordered_json::array()},  {"meta", trace.meta()},
-      {"events", trace.eventCount()},      {"beginNs", trace.range().beginNs},
-      {"endNs", trace.range().endNs},      {"loadSeconds", info.loaded.seconds},
-      {"peakRssBytes", info.peakBytes},    {"bytesPerEvent", info.bytesPerEvent()}};
+  ordered_json document{{"schema", "caracal.info/1"},
+                        {"format", trace.format()},
+                        {"tag", trace::name(trace.tag())},
+                        {"ranks", ordered_json::array()},
+                        {"quality", ordered_json::object()},
+                        {"notes", trace.report().notes},
+                        {"skipped", ordered_json::array()},
+                        {"meta", trace.meta()},
+                        {"events", trace.eventCount()},
+                        {"beginNs", info.range.beginNs},
+                        {"endNs", info.range.endNs},
+                        {"loadSeconds", info.loaded.seconds},
+                        {"peakRssBytes", info.peakBytes},
+                        {"bytesPerEvent", info.bytesPerEvent()},
+                        {"clock", info.clock}};
   for (const DeviceCounts& row : info.devices) {
     document["ranks"].push_back(rankJson(row, trace.ranks()[row.rankIndex]));
   }
@@ -131,11 +142,12 @@ void print(const Info& info, Console& console) {
   const trace::Trace& trace = info.trace();
   console.out << fmt::format("{} trace, {}: {} ranks, {} events on the timeline over {}\n",
                              trace.format(), trace::name(trace.tag()), trace.ranks().size(),
-                             trace.eventCount(), formatDuration(trace.range().lengthNs()))
+                             trace.eventCount(), formatDuration(info.range.lengthNs()))
               << fmt::format("loaded in {:.2f} s, {} at most, {:.1f} bytes per event\n\n",
                              info.loaded.seconds, formatBytes(info.peakBytes), info.bytesPerEvent())
-              << rankTable(info) << "\ndata quality\n"
-              << qualityText(trace.report());
+              << rankTable(info) << '\n';
+  for (const std::string& sentence : info.clock) console.out << sentence << '\n';
+  console.out << "\ndata quality\n" << qualityText(trace.report());
 }
 
 Result<ExitCode> runInfo(const Options& options, Console& console) {
@@ -143,7 +155,9 @@ Result<ExitCode> runInfo(const Options& options, Console& console) {
   if (!choices) return usageError(console, choices.error().text());
   CARACAL_TRY(loaded, loadRun(options.paths, console, *choices));
   CARACAL_TRY(names, commNames(options.commKernels));
-  Info info{loaded, analysis::deviceCounts(*loaded.trace, names), peakRssBytes()};
+  const analysis::PreparedRun run = analysis::prepareRun(loaded.trace, names, console.stop);
+  Info info{loaded, run.trace->range(), analysis::clockSentences(run.clocks),
+            analysis::deviceCounts(*loaded.trace, names), peakRssBytes()};
   if (options.json) {
     printJson(console, toJson(info));
   } else {

@@ -33,8 +33,12 @@ nlohmann::ordered_json jsonValue(const Cell& cell) {
 
 }  // namespace
 
-std::string toText(const Cell& cell, Unit unit) {
+std::string toText(const DataTable& table, size_t row, size_t column) {
+  const Cell& cell = table.rows[row][column];
+  const Unit unit = table.columns[column].unit;
   if (const auto* number = std::get_if<int64_t>(&cell)) {
+    if (unit == Unit::kTime)
+      return fmt::format("{:.3f} ms", static_cast<double>(*number - table.originNs) * 1e-6);
     if (unit == Unit::kNs) return formatDuration(*number);
     if (unit == Unit::kBytes) return formatBytes(*number);
     return std::to_string(*number);
@@ -50,7 +54,7 @@ std::string toText(const Cell& cell, Unit unit) {
 }
 
 std::string heading(const Column& column) {
-  static const std::string kSuffixes[] = {"", "Ns", "Bytes", "Pct", "GBps"};
+  static const std::string kSuffixes[] = {"", "Ns", "Bytes", "Pct", "GBps", "Ns"};
   const std::string& suffix = kSuffixes[static_cast<size_t>(column.unit)];
   if (suffix.empty() || column.key.size() <= suffix.size() || !column.key.ends_with(suffix))
     return column.key;
@@ -86,10 +90,9 @@ nlohmann::ordered_json toJson(const DataTable& table) {
 TextTable toText(const DataTable& table) {
   TextTable text;
   for (const Column& column : table.columns) text.header.push_back(heading(column));
-  for (const auto& row : table.rows) {
-    std::vector<std::string> cells;
-    for (size_t c = 0; c < row.size(); ++c) cells.push_back(toText(row[c], table.columns[c].unit));
-    text.rows.push_back(std::move(cells));
+  for (size_t row = 0; row < table.rows.size(); ++row) {
+    std::vector<std::string>& cells = text.rows.emplace_back();
+    for (size_t c = 0; c < table.columns.size(); ++c) cells.push_back(toText(table, row, c));
   }
   return text;
 }

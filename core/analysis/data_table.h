@@ -15,7 +15,14 @@ namespace caracal::analysis {
 // std::monostate: not known; an empty cell in text and CSV, null in JSON.
 using Cell = std::variant<std::monostate, int64_t, double, std::string>;
 
-enum class Unit : uint8_t { kNone, kNs, kBytes, kPercent, kGigabytesPerSecond };
+enum class Unit : uint8_t {
+  kNone,
+  kNs,
+  kBytes,
+  kPercent,
+  kGigabytesPerSecond,
+  kTime,  // a point in time, in ns on the run's clock; for people from DataTable::originNs on
+};
 
 struct Column {
   std::string key;  // lowerCamel, with the unit in it: "idleNs"; the key in CSV and JSON
@@ -27,10 +34,11 @@ struct DataTable {
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;  // each as long as columns
   std::vector<std::string> notes;       // what a reader must know; printed below the text
+  int64_t originNs = 0;                 // begin of the run
 };
 
 // A number with its unit, for people: "1.23 ms"; empty when it is not known.
-std::string toText(const Cell& cell, Unit unit);
+std::string toText(const DataTable& table, size_t row, size_t column);
 // "idleNs" -> "idle": the unit stands at each number.
 std::string heading(const Column& column);
 // RFC 4180: a header of keys, fields with commas, quotes or line ends quoted, lines end in CRLF.

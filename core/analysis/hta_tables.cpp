@@ -130,7 +130,11 @@ Result<DataTable> stragglersTable(const TableRequest& request) {
   CARACAL_TRY(stragglers, findStragglers(request.trace(), request.comm));
   DataTable table{
       "stragglers",
-      {{"iteration"}, {"rank"}, {"startNs"}, {"normalizedStart"}, {"potentialStraggler"}},
+      {{"iteration"},
+       {"rank"},
+       {"startNs", Unit::kTime},
+       {"normalizedStart"},
+       {"potentialStraggler"}},
       {},
       {fmt::format("judged by {} on stream {}: the communication kernel whose duration differs "
                    "most between ranks",

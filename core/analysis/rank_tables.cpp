@@ -95,7 +95,7 @@ Result<DataTable> collectiveCallsTable(const TableRequest& request) {
                    {"ordinal"},
                    {"ranks"},
                    {"bytes", Unit::kBytes},
-                   {"lastStartNs"},
+                   {"lastStartNs", Unit::kTime},
                    {"longestWaitNs", Unit::kNs},
                    {"transferNs", Unit::kNs},
                    {"algorithmGBps", Unit::kGigabytesPerSecond},

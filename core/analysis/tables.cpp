@@ -75,7 +75,11 @@ const std::vector<TableKind>& tableKinds() {
 Result<DataTable> makeTable(std::string_view name, const TableRequest& request) {
   std::string known;
   for (const TableKind& kind : tableKinds()) {
-    if (kind.name == name) return kind.make(request);
+    if (kind.name == name) {
+      CARACAL_TRY(table, kind.make(request));
+      table.originNs = request.trace().range().beginNs;
+      return table;
+    }
     known += (known.empty() ? "" : ", ") + std::string(kind.name);
   }
   return fail(ErrorCode::kNotFound, "no table is called \"{}\"; there are: {}", name, known);

@@ -36,7 +36,8 @@ QString toQt(const std::string& text) {
 // Exact times and sizes, where the text is rounded.
 QVariant exactText(const Cell& cell, analysis::Unit unit) {
   const auto* whole = std::get_if<int64_t>(&cell);
-  if (whole != nullptr && unit == analysis::Unit::kNs) return QStringLiteral("%1 ns").arg(*whole);
+  if (whole != nullptr && (unit == analysis::Unit::kNs || unit == analysis::Unit::kTime))
+    return QStringLiteral("%1 ns").arg(*whole);
   if (whole != nullptr && unit == analysis::Unit::kBytes) return QStringLiteral("%1 B").arg(*whole);
   const auto* words = std::get_if<std::string>(&cell);
   return words != nullptr && words->size() > 40 ? QVariant(toQt(*words)) : QVariant();
@@ -80,7 +81,7 @@ QVariant DataTableModel::data(const QModelIndex& index, int role) const {
   const analysis::Unit unit = m_table->columns[column].unit;
   switch (role) {
     case Qt::DisplayRole:
-      return toQt(analysis::toText(cell, unit));
+      return toQt(analysis::toText(*m_table, tableRow(index.row()), column));
     case Qt::ToolTipRole:
       return isKnown(cell) ? exactText(cell, unit) : QVariant(tr("not known"));
     case Qt::TextAlignmentRole: {

@@ -6,6 +6,7 @@
 #include <QHeaderView>
 #include <algorithm>
 
+#include "app/ui/panels/padded_cells.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
@@ -85,6 +86,7 @@ QVariant FigureTableModel::headerData(int section, Qt::Orientation orientation, 
 FigureTableView::FigureTableView(QWidget* parent)
     : QTableView(parent), m_model(new FigureTableModel(this)) {
   setModel(m_model);
+  setItemDelegate(new PaddedCells(this));
   setEditTriggers(QAbstractItemView::NoEditTriggers);
   setAlternatingRowColors(true);
   setShowGrid(false);

@@ -5,6 +5,7 @@
 #include <QTableView>
 #include <QVBoxLayout>
 
+#include "app/ui/panels/padded_cells.h"
 #include "app/ui/timeline/block_text.h"
 #include "app/ui/timeline/timeline_controller.h"
 #include "core/base/format.h"
@@ -101,6 +102,7 @@ HitsPanel::HitsPanel(TimelineController& controller, QWidget* parent)
       m_view(new QTableView(this)),
       m_caption(new QLabel(this)) {
   m_view->setModel(m_model);
+  m_view->setItemDelegate(new PaddedCells(m_view));
   m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_view->setSelectionMode(QAbstractItemView::SingleSelection);
   m_view->setAlternatingRowColors(true);

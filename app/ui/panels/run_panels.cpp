@@ -15,6 +15,7 @@ QLabel* addCaption(QWidget* panel, FigureTableView* table) {
   auto* caption = new QLabel(panel);
   caption->setContentsMargins(6, 4, 6, 2);
   caption->setWordWrap(true);
+  caption->setAlignment(Qt::AlignLeft | Qt::AlignTop);
   caption->setTextInteractionFlags(Qt::TextSelectableByMouse);
   auto* layout = new QVBoxLayout(panel);
   layout->setContentsMargins(0, 0, 0, 0);

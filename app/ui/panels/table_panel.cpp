@@ -11,6 +11,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "app/ui/panels/padded_cells.h"
 #include "app/ui/panels/table_places.h"
 #include "core/analysis/tables.h"
 #include "core/base/files.h"
@@ -73,6 +74,7 @@ void TablePanel::makeWidgets() {
   save->setAutoRaise(true);
   connect(save, &QToolButton::clicked, this, &TablePanel::saveCsv);
   m_view->setModel(m_model);
+  m_view->setItemDelegate(new PaddedCells(m_view));
   m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_view->setEditTriggers(QAbstractItemView::NoEditTriggers);
   m_view->setAlternatingRowColors(true);

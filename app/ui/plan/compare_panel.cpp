@@ -60,9 +60,7 @@ void ComparePanel::setTheme(ThemeKind kind) {
 void ComparePanel::refreshRuns() {
   std::vector<analysis::RunSummary> runs;
   for (const RunPtr& run : m_workspace.runs()) {
-    if (!run->model) continue;
-    runs.push_back(analysis::summarizeRun(*run->trace, *run->model));
-    runs.back().name = run->name;
+    if (run->model) runs.push_back(run->summary);
   }
   const auto& evaluation = m_session.evaluation();
   if (m_session.ready() && evaluation && evaluation->result) {

@@ -8,7 +8,9 @@
 namespace caracal::ui {
 namespace {
 
-constexpr double kHead = 6;         // length of an arrowhead
+constexpr double kHead = 8;  // length of an arrowhead
+constexpr double kLine = 1.8;
+constexpr double kHalo = 4.5;       // around a line, so that it shows on blocks of its own colour
 constexpr double kFarOutside = 50;  // pixels beyond the canvas at which lines are cut
 constexpr size_t kMostArrows = 256;
 
@@ -67,11 +69,13 @@ void paintLinks(QPainter& painter, const OverlayArea& area, const TimelineContro
             : *from;
     const bool out = links[i].from == controller.selected();
     const QColor colour = out ? theme.accent : theme.warning;
-    painter.setPen(QPen(colour, 1.2, styleOf(links[i].kind)));
     painter.setBrush(Qt::NoBrush);
     QPainterPath path(start);
     const double bend = std::max(12.0, std::abs(to->x() - start.x()) / 3);
     path.cubicTo(start + QPointF(bend, 0), *to - QPointF(bend, 0), *to);
+    painter.setPen(QPen(theme.background, kHalo));
+    painter.drawPath(path);
+    painter.setPen(QPen(colour, kLine, styleOf(links[i].kind)));
     painter.drawPath(path);
     painter.setPen(colour);
     painter.setBrush(colour);

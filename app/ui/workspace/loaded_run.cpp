@@ -14,6 +14,8 @@ void understand(LoadedRun& run) {
   run.model = nullptr;
   if (model) {
     run.model = std::make_shared<const analysis::StepModel>(std::move(*model));
+    run.summary = analysis::summarizeRun(*run.trace, *run.model);
+    run.summary.name = run.name;
   } else {
     run.whyNoModel = model.error().message;
   }

@@ -9,6 +9,7 @@
 
 #include "app/ui/timeline/run_links.h"
 #include "core/analysis/prepared_run.h"
+#include "core/analysis/run_summary.h"
 #include "core/analysis/step_model.h"
 #include "core/base/progress.h"
 #include "core/base/result.h"
@@ -22,6 +23,7 @@ struct LoadedRun {
   std::shared_ptr<const trace::Trace> trace;
   std::shared_ptr<const analysis::StepModel> model;  // null: see whyNoModel
   std::string whyNoModel;
+  analysis::RunSummary summary;  // of `model`, under the run's name; without one empty
   // Ranks on one clock, collectives and transfers matched; null until compareRanks() has been here.
   std::shared_ptr<const analysis::PreparedRun> prepared;
   std::shared_ptr<const RunLinks> links;  // of `prepared`

@@ -4,6 +4,7 @@
 
 #include <QAbstractItemModelTester>
 
+#include "app/ui/panels/padded_cells.h"
 #include "app/ui/panels/table_places.h"
 #include "core/trace/trace_builder.h"
 
@@ -85,6 +86,14 @@ TEST(TablePlaces, aRowLeadsToTheEventItNames) {
   EXPECT_EQ(run.trace->name(event), "gemm");
   EXPECT_EQ(eventOfRow(run, path, 1), trace::kNoIndex);
   EXPECT_EQ(eventOfRow(run, path, 2), trace::kNoIndex);
+}
+
+// A number to the right of its column and a word to the left of the next one do not touch.
+TEST(PaddedCells, haveRoomOnBothSides) {
+  const QString shown = PaddedCells().displayText(QStringLiteral("12"), QLocale::c());
+  EXPECT_EQ(shown.trimmed(), QStringLiteral("12"));
+  EXPECT_TRUE(shown.front().isSpace());
+  EXPECT_TRUE(shown.back().isSpace());
 }
 
 }  // namespace

@@ -210,5 +210,13 @@ TEST(DataTables, csvQuotesWhatItMustAndKeepsFullNumbers) {
   EXPECT_THAT(toText(table).render(), HasSubstr("12.50 %"));
 }
 
+TEST(DataTables, pointsInTimeCountFromTheBeginOfTheRunForPeopleOnly) {
+  DataTable table{"t", {{"startNs", Unit::kTime}}, {{int64_t{1'700'000'000'001'500'250}}}, {}};
+  table.originNs = 1'700'000'000'000'000'000;
+  EXPECT_EQ(toText(table, 0, 0), "1.500 ms");
+  EXPECT_EQ(heading(table.columns[0]), "start");
+  EXPECT_EQ(toCsv(table), "startNs\r\n1700000000001500250\r\n");
+}
+
 }  // namespace
 }  // namespace caracal::analysis
