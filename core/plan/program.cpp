@@ -33,10 +33,11 @@ StageProgram emptyProgram(const Schedule& schedule, int32_t device) {
   program.inFlight = 0;
   const PassOrder& order = schedule.orders[static_cast<size_t>(device)];
   program.splitBackward = splitsBackward(order);
+  const std::vector<int32_t> hosted = hostedMicroBatches(order);
   for (const int32_t chunk : schedule.chunksOf[static_cast<size_t>(device)]) {
     program.chunks.push_back({chunk, neighbour(schedule, device, chunk, -1),
                               neighbour(schedule, device, chunk, +1), inFlight(order, chunk),
-                              hostedCount(order, chunk)});
+                              hostedCount(order, hosted, chunk)});
     program.inFlight += program.chunks.back().inFlight;
   }
   return program;

@@ -6,7 +6,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <map>
+#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
@@ -180,26 +180,26 @@ int32_t inFlight(const PassOrder& order, int32_t chunk) {
 
 std::vector<int32_t> hostedMicroBatches(const PassOrder& order) {
   std::vector<int32_t> hosted(order.size(), -1);
-  std::map<int32_t, size_t> latestForward;  // per chunk; gone once it hosts a backward
+  constexpr size_t kNone = std::numeric_limits<size_t>::max();
+  std::vector<size_t> latestForward;  // per chunk; kNone once it hosts a backward
   for (size_t i = 0; i < order.size(); ++i) {
     const ScheduledPass& pass = order[i];
     if (pass.kind == PassKind::kWeightGradient) continue;
+    const auto chunk = static_cast<size_t>(pass.chunk);
+    if (chunk >= latestForward.size()) latestForward.resize(chunk + 1, kNone);
     if (pass.kind == PassKind::kForward) {
-      latestForward[pass.chunk] = i;
+      latestForward[chunk] = i;
       continue;
     }
-    const auto latest = latestForward.find(pass.chunk);
-    if (latest == latestForward.end()) continue;
+    const size_t latest = std::exchange(latestForward[chunk], kNone);
+    if (latest == kNone) continue;
     // A forward of the same micro-batch is the one that the backward undoes: nothing lies between.
-    if (order[latest->second].microBatch != pass.microBatch)
-      hosted[latest->second] = pass.microBatch;
-    latestForward.erase(latest);
+    if (order[latest].microBatch != pass.microBatch) hosted[latest] = pass.microBatch;
   }
   return hosted;
 }
 
-int32_t hostedCount(const PassOrder& order, int32_t chunk) {
-  const std::vector<int32_t> hosted = hostedMicroBatches(order);
+int32_t hostedCount(const PassOrder& order, const std::vector<int32_t>& hosted, int32_t chunk) {
   int32_t count = 0;
   for (size_t i = 0; i < order.size(); ++i) count += order[i].chunk == chunk && hosted[i] >= 0;
   return count;

@@ -92,8 +92,8 @@ int32_t inFlight(const PassOrder& order, int32_t chunk);
 // hide, or -1. It is that of the chunk's first backward after it, when no other forward of the
 // chunk lies between and its own forward lies before. Other passes: -1.
 std::vector<int32_t> hostedMicroBatches(const PassOrder& order);
-// How many of them are of this chunk.
-int32_t hostedCount(const PassOrder& order, int32_t chunk);
+// How many of them, `hosted`, are of this chunk.
+int32_t hostedCount(const PassOrder& order, const std::vector<int32_t>& hosted, int32_t chunk);
 
 // Whether weight gradients are passes of their own.
 bool splitsBackward(const PassOrder& order);
