@@ -148,8 +148,9 @@ Result<ExitCode> runOne(const profile::Profile& profile, const PlanRequest& requ
   std::optional<ProgressLine> line(std::in_place, console);
   CARACAL_TRY(outcome, planner::makePlan(profile, request, console.stop, line->callback()));
   line.reset();
-  CARACAL_TRY(prediction, sim::simulate(profile, outcome.plan, {}, console.stop));
-  CARACAL_TRY(replay, planner::replayError(profile, console.stop));
+  // A search that was interrupted has a plan all the same.
+  CARACAL_TRY(prediction, sim::simulate(profile, outcome.plan));
+  CARACAL_TRY(replay, planner::replayError(profile));
   const Answer answer{profile, outcome, prediction, replay};
   if (written(answer, options)) {
     CARACAL_CHECK_OK(plan::savePlan(outcome.plan, profile, options.output));

@@ -17,9 +17,16 @@ int64_t Candidate::excessBytes(int64_t budgetBytes) const {
   return std::max<int64_t>(0, *std::max_element(peakBytes.begin(), peakBytes.end()) - budgetBytes);
 }
 
-void endedByTimeLimit(Candidate& candidate) {
+void endedEarly(const MixStop& stop, Candidate& candidate) {
   candidate.status = PlanStatus::kTimeLimit;
-  candidate.notes.push_back("the time limit ended the search; another run may end elsewhere");
+  candidate.notes.push_back(stop.token.stop_requested()
+                                ? "the search was stopped; this is the best that it had found"
+                                : "the time limit ended the search; another run may end elsewhere");
+}
+
+tl::unexpected<Error> stoppedWithoutPlan() {
+  return fail(ErrorCode::kCancelled,
+              "planning was stopped before a plan that fits the budget was found");
 }
 
 plan::Plan skeletonPlan(const profile::Profile& profile, const std::vector<int32_t>& layersOfStage,

@@ -8,6 +8,7 @@
 
 #include "core/base/result.h"
 #include "core/plan/plan.h"
+#include "core/planner/mix_stop.h"
 #include "core/planner/policy.h"
 #include "core/profile/profile.h"
 
@@ -29,8 +30,10 @@ struct Candidate {
   int32_t tightestStage() const;
 };
 
-// Says so in status and notes.
-void endedByTimeLimit(Candidate& candidate);
+// Says in status and notes that the search was stopped, or ran out of time.
+void endedEarly(const MixStop& stop, Candidate& candidate);
+// kCancelled: stopped with nothing to show.
+tl::unexpected<Error> stoppedWithoutPlan();
 
 // A plan of this partition without policies for its layers: sizes, the profile's schedule, budgets,
 // hash of the profile.

@@ -47,7 +47,6 @@ class HeuPlanner {
   Result<Candidate> run() {
     m_waiting = optima(Waits::kOfThePipeline);
     m_alone = m_pipeline.nobodyWaits() ? m_waiting : optima(Waits::kNone);
-    if (m_stop.token.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
     if (!m_waiting.found() && m_waiting.complete()) return infeasible();
     Candidate candidate;
     const bool complete = m_waiting.complete() && m_alone.complete();
@@ -56,7 +55,7 @@ class HeuPlanner {
     consider(m_alone, Origin::kOptima);
     considerBaselines();
     if (complete) considerSmallerBudgets();
-    if (m_stop.token.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+    if (m_best.stages.empty() && m_stop.token.stop_requested()) return stoppedWithoutPlan();
     if (m_best.stages.empty()) consider(leastMemory(), Origin::kLeastMemory);
     if (m_best.stages.empty()) return outOfNodes();
     candidate.status = !complete                     ? PlanStatus::kTimeLimit
@@ -199,7 +198,7 @@ class HeuPlanner {
 
   void addNotes(bool complete, Candidate& candidate) const {
     if (m_stop.requested()) {
-      endedByTimeLimit(candidate);
+      endedEarly(m_stop, candidate);
     } else if (!complete) {
       candidate.notes.push_back("the search ended at its node limit; a better policy may exist");
     }

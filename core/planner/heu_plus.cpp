@@ -18,9 +18,8 @@ Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::
     return mix.search(std::move(start));
   };
   MixedPlan mixed = mixStages(pipeline, heu, search, kQuickMix, mixStop);
-  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
   if (mixStop.requested() && mixed.candidate.status != PlanStatus::kTimeLimit)
-    endedByTimeLimit(mixed.candidate);
+    endedEarly(mixStop, mixed.candidate);
   return std::move(mixed.candidate);
 }
 

@@ -225,8 +225,7 @@ Result<Candidate> optCandidate(const profile::Profile& profile, const plan::Plan
   CARACAL_TRY(plus, heuPlusCandidate(profile, skeleton, timeLimitSeconds, stop));
   if (!plus.feasible()) return plus;
   Candidate candidate = OptPlanner(profile, skeleton, mixStop).run(plus);
-  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
-  if (mixStop.requested() && plus.status != PlanStatus::kTimeLimit) endedByTimeLimit(candidate);
+  if (mixStop.requested() && plus.status != PlanStatus::kTimeLimit) endedEarly(mixStop, candidate);
   if (candidate.stepNs == candidate.boundNs) candidate.status = PlanStatus::kOptimal;
   return candidate;
 }

@@ -172,6 +172,11 @@ PartitionValue climb(StageSolver& solver, PartitionValue best) {
   }
 }
 
+// What was found until then is the answer.
+bool wasStopped(const Result<PartitionValue>& value) {
+  return !value && value.error().code == ErrorCode::kCancelled;
+}
+
 }  // namespace
 
 bool PartitionValue::betterThan(const PartitionValue& other) const {
@@ -222,9 +227,11 @@ Result<Partition> greedyPartition(const EvaluatePartition& evaluate, Partition s
     bool moved = false;
     for (size_t i = 0; i < stages.size() && !moved; ++i) {
       if (stages[i] == from || best.layersOfStage[from] == 1) continue;
-      CARACAL_TRY(tried, evaluate(afterMove(best, from, stages[i])));
-      if (!tried.betterThan(best)) continue;
-      best = std::move(tried);
+      auto tried = evaluate(afterMove(best, from, stages[i]));
+      if (wasStopped(tried)) return best.layersOfStage;
+      if (!tried) return tl::unexpected(tried.error());
+      if (!tried->betterThan(best)) continue;
+      best = std::move(*tried);
       moved = true;
     }
     if (!moved) return best.layersOfStage;
@@ -253,8 +260,10 @@ Result<Partition> climbedPartition(const EvaluatePartition& evaluate, Partition 
       if (best.layersOfStage[from] == 1) continue;
       for (size_t fast = 0; fast < std::min(kFew, stages.size()); ++fast) {
         if (stages[fast] == from) continue;
-        CARACAL_TRY(tried, evaluate(afterMove(best, from, stages[fast])));
-        if (tried.betterThan(next)) next = std::move(tried);
+        auto tried = evaluate(afterMove(best, from, stages[fast]));
+        if (wasStopped(tried)) return next.layersOfStage;
+        if (!tried) return tl::unexpected(tried.error());
+        if (tried->betterThan(next)) next = std::move(*tried);
       }
     }
     if (!next.betterThan(best)) return best.layersOfStage;

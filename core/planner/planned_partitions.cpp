@@ -74,7 +74,7 @@ Result<Partitions> stagewiseSearch(const PlanningTask& task, const std::vector<i
     for (const PartitionValue& value : searchPartitions(solver, {dp, greedy, even}, progress))
       partitions.push_back(value.layersOfStage);
   }
-  if (task.stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
+  if (task.stop.stop_requested()) partitions.push_back(even);  // what was found may be unfinished
   return partitions;
 }
 
@@ -98,8 +98,10 @@ Result<Partitions> partitionsFor(const PlanningTask& task, MakeCandidate make,
   }
   CARACAL_TRY(even, evenPartition(layers, stages));
   if (request.partition == PartitionMode::kEven) return Partitions{even};
-  return task.is1F1B() ? stagewiseSearch(task, even, progress)
-                       : simulatedSearch(task, make, even, progress);
+  if (task.is1F1B()) return stagewiseSearch(task, even, progress);
+  Result<Partitions> found = simulatedSearch(task, make, even, progress);
+  if (!found && found.error().code == ErrorCode::kCancelled) return Partitions{even};
+  return found;
 }
 
 }  // namespace caracal::planner

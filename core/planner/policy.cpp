@@ -78,9 +78,21 @@ Result<Candidate> madeWhole(const PlanningTask& task, Result<Candidate> made) {
   const profile::Profile& job = task.profile;
   const bool known = !job.parallel.reducesInBackward() && !job.pipelineLink.shared;
   if (!made || known) return made;
-  CARACAL_TRY(result, sim::simulate(task.profile, made->plan, {}, task.stop));
+  CARACAL_TRY(result, sim::simulate(task.profile, made->plan));
   made->stepNs = result.stepNs;
   return made;
+}
+
+bool wasStopped(const Result<Candidate>& made) {
+  return !made && made.error().code == ErrorCode::kCancelled;
+}
+
+// What an improvement makes of a plan; one that was stopped leaves it as it was.
+Result<Candidate> improvedBy(const PlanningTask& task, Result<Candidate> improvement,
+                             Candidate candidate) {
+  if (!wasStopped(improvement)) return improvement;
+  endedEarly(MixStop{task.stop}, candidate);
+  return candidate;
 }
 
 // REQUIRES at least one partition.
@@ -89,8 +101,10 @@ Result<Candidate> bestOf(const PlanningTask& task, MakeCandidate make, const Par
   std::optional<Candidate> best;
   for (const std::vector<int32_t>& partition : partitions) {
     report(progress, 0.9, "planning the stages");
-    CARACAL_TRY(candidate, madeWhole(task, make(task, skeletonOf(task, partition))));
-    if (!best || better(candidate, *best, task.budgetBytes)) best = std::move(candidate);
+    auto candidate = madeWhole(task, make(task, skeletonOf(task, partition)));
+    if (!candidate && best && wasStopped(candidate)) break;
+    if (!candidate) return candidate;
+    if (!best || better(*candidate, *best, task.budgetBytes)) best = std::move(*candidate);
   }
   return std::move(*best);
 }
@@ -179,11 +193,13 @@ Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest&
   CARACAL_TRY(first, makerOf(manyForOpt ? "heu+" : policy, task));
   CARACAL_TRY(best, bestOf(task, first, partitions, progress));
   if (manyForOpt) {
-    CARACAL_TRY(thorough, make(task, skeletonOf(task, best.plan.partition())));
+    auto made = make(task, skeletonOf(task, best.plan.partition()));
+    CARACAL_TRY(thorough, improvedBy(task, std::move(made), std::move(best)));
     best = std::move(thorough);
   }
   if (request.offload && budgetBytes > 0) {
-    CARACAL_TRY(offloaded, withOffload(task, std::move(best)));
+    auto made = withOffload(task, best);
+    CARACAL_TRY(offloaded, improvedBy(task, std::move(made), std::move(best)));
     best = std::move(offloaded);
   }
   PlanOutcome outcome = outcomeOf(std::move(best), request);

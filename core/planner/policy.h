@@ -71,8 +71,10 @@ struct PlanOutcome {
 // (stepNs - boundNs) / stepNs; nothing without a bound.
 std::optional<double> gapOf(const PlanOutcome& outcome);
 
-// Fails only for bad requests (unknown policy, impossible partition or schedule) and for what
-// cannot be planned (kUnsupported, with what can); "nothing fits" is an outcome. Schedules other
+// `stop` ends the search as a time limit does: with the best plan found until then, its bound and
+// its gap. Fails only for bad requests (unknown policy, impossible partition or schedule), for what
+// cannot be planned (kUnsupported, with what can), and when it is stopped before any plan that fits
+// was found (kCancelled); "nothing fits" is an outcome. Schedules other
 // than 1F1B take every policy but opt, and every partition but dp.
 Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest& request,
                              std::stop_token stop = {}, const Progress& progress = {});

@@ -20,7 +20,7 @@ MixStop stopOf(const PlanningTask& task) {
 
 Result<Candidate> makeBaseline(const PlanningTask& task, plan::Plan skeleton) {
   CARACAL_TRY(baseline, baselineFromName(task.request.policy));
-  return baselineCandidate(task.profile, *baseline, std::move(skeleton), task.stop);
+  return baselineCandidate(task.profile, *baseline, std::move(skeleton));
 }
 
 // One selection for the whole job: the largest fraction under which every device fits, supposing
@@ -30,11 +30,15 @@ Result<Candidate> makeKnapsackByFraction(const PlanningTask& task, plan::Plan sk
   const auto candidateAt = [&](size_t fraction) {
     plan::Plan plan = skeleton;
     applyPolicies(task.profile, knapsack.policiesAt(knapsack.fractions()[fraction]), plan);
-    return simulatedCandidate(task.profile, std::move(plan), task.stop);
+    return simulatedCandidate(task.profile, std::move(plan));
   };
   CARACAL_TRY(best, candidateAt(0));
   size_t fits = 0;
   for (size_t beyond = knapsack.fractions().size(); best.feasible() && beyond - fits > 1;) {
+    if (task.stop.stop_requested()) {
+      endedEarly(stopOf(task), best);
+      break;
+    }
     const size_t middle = fits + (beyond - fits) / 2;
     CARACAL_TRY(tried, candidateAt(middle));
     if (!tried.feasible()) {
@@ -60,8 +64,11 @@ Result<Candidate> makeStagewise(const PlanningTask& task, plan::Plan skeleton) {
   StageSolver solver(task.profile, task.request.policy, skeleton.stages.front().budgetBytes,
                      task.stop);
   std::vector<StageChoice> choices = choicesOf(solver, skeleton);
-  if (task.stop.stop_requested()) return fail(ErrorCode::kCancelled, "planning cancelled");
-  return candidateOf(task.profile, std::move(skeleton), std::move(choices));
+  Candidate candidate = candidateOf(task.profile, std::move(skeleton), std::move(choices));
+  if (!task.stop.stop_requested()) return candidate;
+  if (!candidate.feasible()) return stoppedWithoutPlan();
+  endedEarly(stopOf(task), candidate);
+  return candidate;
 }
 
 Result<Candidate> makeCheckmate(const PlanningTask& task, plan::Plan skeleton) {

@@ -160,18 +160,25 @@ class ScheduledPlanner {
         m_sharing(profile, skeleton, model, m_stop) {}
 
   Result<Candidate> run(ChunkPolicy policy) {
-    CARACAL_TRY(base, m_sharing.shareByCheckmate());
-    keepBetter(std::move(base.candidate));
-    if (policy != ChunkPolicy::kCheckmate && improvable()) CARACAL_CHECK_OK(considerHeu());
-    if (policy == ChunkPolicy::kHeuPlus && improvable()) {
-      CARACAL_CHECK_OK(consider(
-          [&](size_t chunk, int64_t budgetBytes) { return mixedChoice(chunk, budgetBytes); }));
-    }
+    const Result<void> searched = search(policy);
+    const bool stopped = !searched && searched.error().code == ErrorCode::kCancelled;
+    if (!searched && !stopped) return tl::unexpected(searched.error());
     CARACAL_CHECK_OK(considerBaselines());
+    if (stopped && !m_best->feasible()) return stoppedWithoutPlan();
     return finished();
   }
 
  private:
+  // kCancelled: m_best is what was found until then, if anything was.
+  Result<void> search(ChunkPolicy policy) {
+    CARACAL_TRY(base, m_sharing.shareByCheckmate());
+    keepBetter(std::move(base.candidate));
+    if (policy != ChunkPolicy::kCheckmate && improvable()) CARACAL_CHECK_OK(considerHeu());
+    if (policy != ChunkPolicy::kHeuPlus || !improvable()) return {};
+    return consider(
+        [&](size_t chunk, int64_t budgetBytes) { return mixedChoice(chunk, budgetBytes); });
+  }
+
   // Nothing is shorter than a step without recomputation, and time ends.
   bool improvable() const {
     return !m_stop.requested() && m_best->feasible() && m_best->stepNs > m_model.plainStepNs();
@@ -203,8 +210,8 @@ class ScheduledPlanner {
 
   Result<void> considerBaselines() {
     for (const BaselineKind kind : {BaselineKind::kFull, BaselineKind::kSelective}) {
-      CARACAL_TRY(candidate, baselineCandidate(m_profile, {kind}, m_skeleton, m_stop.token));
-      if (m_best->feasible() && candidate.feasible() && candidate.stepNs < m_best->stepNs)
+      CARACAL_TRY(candidate, baselineCandidate(m_profile, {kind}, m_skeleton));
+      if (m_best && m_best->feasible() && candidate.feasible() && candidate.stepNs < m_best->stepNs)
         candidate.notes.push_back("a plain baseline makes the step shorter than what was found");
       keepBetter(std::move(candidate));
     }
@@ -230,7 +237,7 @@ class ScheduledPlanner {
       if (candidate.stepNs == candidate.boundNs)
         candidate.status = PlanStatus::kOptimal;
       else if (m_stop.requested())
-        endedByTimeLimit(candidate);
+        endedEarly(m_stop, candidate);
     } else {
       candidate.notes.push_back(fmt::format(
           "{} is planned chunk by chunk; the smallest budget is one that suffices, less may do",
@@ -251,7 +258,7 @@ class ScheduledPlanner {
 
 Result<Candidate> scheduledCandidate(const profile::Profile& profile, const plan::Plan& skeleton,
                                      ChunkPolicy policy, const MixStop& stop) {
-  CARACAL_TRY(model, ScheduleModel::of(profile, skeleton, stop.token));
+  CARACAL_TRY(model, ScheduleModel::of(profile, skeleton, {}));
   return ScheduledPlanner(profile, skeleton, *model, stop).run(policy);
 }
 

@@ -188,14 +188,34 @@ TEST(Partition, greedyMakesAnInfeasiblePartitionFit) {
   EXPECT_NE(greedy.status, PlanStatus::kInfeasible);
 }
 
-TEST(MakePlan, stopsWhenAsked) {
+TEST(MakePlan, returnsWhatItHasWhenStopped) {
   std::stop_source source;
   source.request_stop();
-  for (const char* policy : {"heu", "heu+", "full"}) {
-    const auto outcome = makePlan(tinyProfile(6, 3, 4), {policy}, source.get_token());
-    ASSERT_FALSE(outcome.has_value());
-    EXPECT_EQ(outcome.error().code, ErrorCode::kCancelled);
+  const auto profile = tinyProfile(6, 3, 4);
+  for (const PartitionMode partition :
+       {PartitionMode::kEven, PartitionMode::kGreedy, PartitionMode::kDp, PartitionMode::kSearch}) {
+    for (const char* policy : {"heu", "heu+", "opt"}) {
+      SCOPED_TRACE(policy);
+      PlanRequest request{policy, 0, partition};
+      const auto outcome = makePlan(profile, request, source.get_token());
+      ASSERT_TRUE(outcome.has_value()) << outcome.error().text();
+      EXPECT_EQ(outcome->status, PlanStatus::kTimeLimit);
+      EXPECT_THAT(outcome->notes, testing::Contains(testing::HasSubstr("stopped")));
+      EXPECT_TRUE(sim::simulate(profile, outcome->plan)->fits);
+      EXPECT_LE(outcome->boundNs, outcome->stepNs);
+      request.budgetBytes = 1;
+      const auto nothing = makePlan(profile, request, source.get_token());
+      ASSERT_FALSE(nothing.has_value());
+      EXPECT_EQ(nothing.error().code, ErrorCode::kCancelled);
+    }
   }
+}
+
+TEST(MakePlan, hasFixedPoliciesThoughItIsStopped) {
+  std::stop_source source;
+  source.request_stop();
+  for (const char* policy : {"none", "full", "selective", "uniform:2", "block:1"})
+    EXPECT_TRUE(makePlan(tinyProfile(6, 3, 4), {policy}, source.get_token()).has_value());
 }
 
 TEST(MakePlan, endsAtItsTimeLimitWithAPlanThatFitsAndSaysSo) {

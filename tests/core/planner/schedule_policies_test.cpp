@@ -160,10 +160,13 @@ TEST(OtherSchedules, areRefusedInWordsByThePolicyThatCountsOn1F1B) {
 TEST(OtherSchedules, stopWhenAsked) {
   std::stop_source source;
   source.request_stop();
-  const auto outcome =
-      makePlan(sixteenLayers(), requestFor("zb-v", "heu+", 1000), source.get_token());
-  ASSERT_FALSE(outcome.has_value());
+  const auto outcome = makePlan(sixteenLayers(), requestFor("zb-v", "heu+", 1), source.get_token());
+  ASSERT_FALSE(outcome.has_value()) << "nothing fits into so little";
   EXPECT_EQ(outcome.error().code, ErrorCode::kCancelled);
+  const auto some = makePlan(sixteenLayers(), requestFor("zb-v", "heu+"), source.get_token());
+  ASSERT_TRUE(some.has_value()) << some.error().text();
+  EXPECT_EQ(some->status, PlanStatus::kTimeLimit);
+  EXPECT_TRUE(sim::simulate(sixteenLayers(), some->plan)->fits);
 }
 
 TEST(OtherSchedules, searchPartitions) {
