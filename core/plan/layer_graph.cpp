@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace caracal::plan {
@@ -55,24 +56,60 @@ LayerGraph linkOperators(const std::vector<Operator>& operators, const IndexOf& 
   return graph;
 }
 
-void linkWindow(const profile::Window& window, int8_t index, int16_t op, LayerGraph& graph) {
-  const auto host = [&](WindowId id) {
-    int8_t& slot = graph.hosts[static_cast<size_t>(id)];
-    if (slot < 0) slot = index;
-  };
-  if (window.id.starts_with("fwd.")) {
-    graph.operators[op].forwardWindow = index;
-    if (window.id == name(WindowId::kFwdAttn)) host(WindowId::kFwdAttn);
-    if (window.id == name(WindowId::kFwdMlp)) host(WindowId::kFwdMlp);
-  } else {
-    graph.operators[op].backwardWindow = index;
-    if (window.id == "bwd.attn") host(WindowId::kPrevBwdAttn);
-    if (window.id == "bwd.mlp") {
-      host(WindowId::kPrevBwdMlp);
-      host(WindowId::kOwnBwdMlp);
-      graph.mlpBegin = op;
-    }
+// Windows of a pass behind one another: forward by the operators that they follow, backward in
+// reverse.
+void linkWindows(const profile::LayerKind& kind, const IndexOf& indexOf, LayerGraph& graph) {
+  for (size_t w = 0; w < kind.windows.size(); ++w) {
+    const int16_t op = find(indexOf, kind.windows[w].after);
+    if (op < 0) continue;
+    OperatorLinks& links = graph.operators[op];
+    if (kind.windows[w].ofBackward())
+      links.backwardWindow = static_cast<int8_t>(w);
+    else if (links.collective)
+      links.forwardWindow = static_cast<int8_t>(w);
+    if (kind.windows[w].id == "bwd.mlp") graph.mlpBegin = op;
   }
+  for (int16_t op = 0; op < graph.size(); ++op) {
+    const int8_t window = graph.operators[op].forwardWindow;
+    if (window >= 0) graph.forwardWindows.push_back(window);
+  }
+  for (int16_t op = graph.last(); op >= 0; --op) {
+    const int8_t window = graph.operators[op].backwardWindow;
+    if (window >= 0) graph.backwardWindows.push_back(window);
+  }
+}
+
+// The end of the part of `windows` that a placement named like `id` may use: behind it, or 0.
+size_t endOf(const profile::LayerKind& kind, const std::vector<int8_t>& windows,
+             std::string_view id) {
+  const auto named = std::find_if(windows.begin(), windows.end(), [&](int8_t w) {
+    return kind.windows[static_cast<size_t>(w)].id == id;
+  });
+  return named == windows.end() ? 0 : static_cast<size_t>(named - windows.begin()) + 1;
+}
+
+// With no bwd.mlp, a bwd.attn and all behind it are the attention's.
+size_t backwardMlpEnd(const profile::LayerKind& kind, const LayerGraph& graph) {
+  const size_t behindMlp = endOf(kind, graph.backwardWindows, "bwd.mlp");
+  if (behindMlp > 0) return behindMlp;
+  const size_t behindAttn = endOf(kind, graph.backwardWindows, "bwd.attn");
+  return behindAttn > 0 ? behindAttn - 1 : graph.backwardWindows.size();
+}
+
+void linkHosts(const profile::LayerKind& kind, LayerGraph& graph) {
+  const auto host = [&](WindowId id, const std::vector<int8_t>& windows, size_t begin, size_t end) {
+    for (size_t w = begin; w < end; ++w) graph.hosts[static_cast<size_t>(id)].push_back(windows[w]);
+  };
+  const std::vector<int8_t>& forward = graph.forwardWindows;
+  const size_t attnEnd = endOf(kind, forward, "fwd.attn");
+  host(WindowId::kFwdAttn, forward, 0, attnEnd);
+  host(WindowId::kFwdMlp, forward, attnEnd, forward.size());
+  const std::vector<int8_t>& backward = graph.backwardWindows;
+  const size_t mlpEnd = backwardMlpEnd(kind, graph);
+  host(WindowId::kPrevBwdMlp, backward, 0, mlpEnd);
+  host(WindowId::kPrevBwdAttn, backward, mlpEnd, backward.size());
+  if (endOf(kind, backward, "bwd.mlp") > 0)
+    host(WindowId::kOwnBwdMlp, backward, mlpEnd - 1, mlpEnd);
 }
 
 }  // namespace
@@ -84,10 +121,8 @@ LayerGraph graphOf(const profile::LayerKind& kind) {
     const int16_t found = find(indexOf, id);
     if (found >= 0) graph.mlpBegin = graph.mlpBegin > 0 ? std::min(graph.mlpBegin, found) : found;
   }
-  for (size_t w = 0; w < kind.windows.size(); ++w) {
-    const int16_t op = find(indexOf, kind.windows[w].after);
-    if (op >= 0) linkWindow(kind.windows[w], static_cast<int8_t>(w), op, graph);
-  }
+  linkWindows(kind, indexOf, graph);
+  linkHosts(kind, graph);
   return graph;
 }
 

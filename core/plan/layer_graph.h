@@ -33,14 +33,19 @@ struct LayerGraph {
   // [0, mlpBegin) in reverse. It is the operator whose backward bwd.mlp follows; without that
   // window the first of `fc1` and `gate`; without those 0, and all of backward is one segment.
   int16_t mlpBegin = 0;
-  // Index into LayerKind::windows of the collective that hosts a placement; -1: none.
-  // kPrevBwd* and kOwnBwdMlp name bwd.* collectives of *this* layer (kPrevBwd*: hosting the layer
-  // below).
-  std::array<int8_t, kWindowCount> hosts{-1, -1, -1, -1, -1, -1, -1};
+  // Collectives of the passes, as indices into LayerKind::windows in time order.
+  std::vector<int8_t> forwardWindows, backwardWindows;
+  // Those that host a placement, in time order: one of it runs beside one of them
+  // (recompute_hosts.h). kFwdAttn: up to fwd.attn, kFwdMlp: behind it. kPrevBwd* and kOwnBwdMlp
+  // name collectives of *this* layer (kPrevBwd*: hosting the layer below): kPrevBwdMlp those of its
+  // MLP segment, bwd.mlp being the last of them; kPrevBwdAttn those behind; kOwnBwdMlp bwd.mlp
+  // alone.
+  std::array<std::vector<int8_t>, kWindowCount> hosts;
 
   int16_t size() const { return static_cast<int16_t>(operators.size()); }
   int16_t last() const { return static_cast<int16_t>(size() - 1); }
-  bool hasHost(WindowId id) const { return hosts[static_cast<size_t>(id)] >= 0; }
+  const std::vector<int8_t>& hostsOf(WindowId id) const { return hosts[static_cast<size_t>(id)]; }
+  bool hasHost(WindowId id) const { return !hostsOf(id).empty(); }
   bool readInMlpSegment(int16_t op) const { return operators[op].firstReader >= mlpBegin; }
 };
 

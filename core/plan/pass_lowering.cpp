@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/plan/recompute_hosts.h"
+
 namespace caracal::plan {
 namespace {
 
@@ -44,10 +46,15 @@ Result<void> PassLowering::resolveSlots(Hosted hosted) {
   auto& target = hosted == Hosted::kInForward ? m_hostedSlots : m_tailSlots;
   for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
     const LayerGraph& graph = m_shape.graph(layer);
-    const LayerGraph* above = layer < m_shape.topLayer() ? &m_shape.graph(layer + 1) : nullptr;
+    const bool top = layer == m_shape.topLayer();
+    const LayerGraph* above = top ? nullptr : &m_shape.graph(layer + 1);
     const auto slots = recomputeSlots(graph, m_shape.policy(layer).placements,
                                       {hosted == Hosted::kInForward, m_shape.linkedAfter(), above});
-    OperatorsBySlot& bySlot = target.emplace_back();
+    const auto kindAt = [&](int32_t at) {
+      return static_cast<int32_t>(m_shape.profile.layers[static_cast<size_t>(at)]);
+    };
+    Rebuilt& rebuilt = target.emplace_back();
+    rebuilt.hosts = recomputeHosts(m_shape, {kindAt(layer), top ? -1 : kindAt(layer + 1)}, slots);
     for (int16_t op = 0; op < graph.size(); ++op) {
       if (slots[op] == Slot::kNone) continue;
       if (slots[op] >= Slot::kOwnBwdMlp && graph.readInMlpSegment(op)) {
@@ -57,7 +64,7 @@ Result<void> PassLowering::resolveSlots(Hosted hosted) {
                     "move it, or what it is rebuilt from, to an earlier place",
                     m_shape.stage, layer, m_shape.operators(layer)[static_cast<size_t>(op)].id);
       }
-      bySlot[static_cast<size_t>(slots[op])].push_back(op);
+      rebuilt[slots[op]].push_back(op);
     }
   }
   return {};
@@ -79,9 +86,9 @@ void PassLowering::findUnits() {
 // A unit of several layers is rebuilt at once, as one checkpointed function is.
 void PassLowering::rebuildWhole(int32_t layer) {
   for (auto* slots : {&m_hostedSlots, &m_tailSlots}) {
-    auto& bySlot = (*slots)[local(layer)];
-    auto& atStart = bySlot[static_cast<size_t>(Slot::kOnDemandMlp)];
-    auto& later = bySlot[static_cast<size_t>(Slot::kOnDemandAttn)];
+    Rebuilt& rebuilt = (*slots)[local(layer)];
+    auto& atStart = rebuilt[Slot::kOnDemandMlp];
+    auto& later = rebuilt[Slot::kOnDemandAttn];
     atStart.insert(atStart.end(), later.begin(), later.end());
     std::sort(atStart.begin(), atStart.end());
     later.clear();
@@ -100,7 +107,7 @@ void PassLowering::resolveOffloads() {
   for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
     const LayerGraph& graph = m_shape.graph(layer);
     const auto& placements = m_shape.policy(layer).placements;
-    const auto& late = m_tailSlots[local(layer)][static_cast<size_t>(Slot::kOnDemandAttn)];
+    const auto& late = m_tailSlots[local(layer)][Slot::kOnDemandAttn];
     Offloads& offloads = m_offloads.emplace_back();
     for (int16_t op = 0; op < graph.size(); ++op) {
       if (placements[static_cast<size_t>(op)].kind != PlacementKind::kOffload) continue;
@@ -146,10 +153,12 @@ void PassLowering::waitCollective(int32_t layer, int16_t op, int32_t microBatch,
   item.collective = collective;
 }
 
-void PassLowering::recompute(int32_t layer, int32_t microBatch, Slot slot) {
+void PassLowering::recompute(int32_t layer, int32_t microBatch, Slot slot, int8_t host) {
   const LayerGraph& graph = m_shape.graph(layer);
   const auto& slots = m_hosted == Hosted::kInForward ? m_hostedSlots : m_tailSlots;
-  for (int16_t op : slots[local(layer)][static_cast<size_t>(slot)]) {
+  const Rebuilt& rebuilt = slots[local(layer)];
+  for (int16_t op : rebuilt[slot]) {
+    if (host != kAnyHost && rebuilt.hosts[static_cast<size_t>(op)] != host) continue;
     if (graph.operators[op].collective) {
       const uint32_t collective = startCollective(layer, op, microBatch, kRepeatedCollective);
       waitCollective(layer, op, microBatch, kRepeatedCollective, collective);
@@ -200,11 +209,8 @@ void PassLowering::forwardOperator(int32_t layer, int16_t op, int32_t microBatch
 
 void PassLowering::fillForwardWindow(int32_t layer, int8_t window) {
   if (m_hostedMicroBatch < 0) return;
-  const LayerGraph& graph = m_shape.graph(layer);
-  if (graph.hosts[static_cast<size_t>(WindowId::kFwdAttn)] == window)
-    recompute(layer, m_hostedMicroBatch, Slot::kFwdAttn);
-  if (graph.hosts[static_cast<size_t>(WindowId::kFwdMlp)] == window)
-    recompute(layer, m_hostedMicroBatch, Slot::kFwdMlp);
+  for (const Slot slot : {Slot::kFwdAttn, Slot::kFwdMlp})
+    recompute(layer, m_hostedMicroBatch, slot, window);
 }
 
 void PassLowering::forwardLayer(int32_t layer, int32_t microBatch) {
@@ -271,13 +277,12 @@ void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
 }
 
 void PassLowering::backwardCollective(int32_t layer, int8_t window, int32_t microBatch) {
-  const LayerGraph& graph = m_shape.graph(layer);
-  const auto hosts = [&](WindowId id) { return graph.hosts[static_cast<size_t>(id)] == window; };
-  const bool below = layer > m_shape.firstLayer();
   const uint32_t collective = startCollective(layer, -1, microBatch, window);
-  if (hosts(WindowId::kOwnBwdMlp)) recompute(layer, microBatch, Slot::kOwnBwdMlp);
-  if (below && hosts(WindowId::kPrevBwdMlp)) recompute(layer - 1, microBatch, Slot::kPrevBwdMlp);
-  if (below && hosts(WindowId::kPrevBwdAttn)) recompute(layer - 1, microBatch, Slot::kPrevBwdAttn);
+  recompute(layer, microBatch, Slot::kOwnBwdMlp, window);
+  if (layer > m_shape.firstLayer()) {
+    for (const Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn})
+      recompute(layer - 1, microBatch, slot, window);
+  }
   waitCollective(layer, -1, microBatch, window, collective);
 }
 

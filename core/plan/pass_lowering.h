@@ -36,7 +36,16 @@ class PassLowering {
   void weightGradients(int32_t microBatch, Reduce reduce);
 
  private:
-  using OperatorsBySlot = std::array<std::vector<int16_t>, static_cast<size_t>(Slot::kNone)>;
+  // The recomputations of a layer: operators in forward order, and the collective that hosts each
+  // (recompute_hosts.h).
+  struct Rebuilt {
+    std::array<std::vector<int16_t>, static_cast<size_t>(Slot::kNone)> bySlot;
+    std::vector<int8_t> hosts;
+    std::vector<int16_t>& operator[](Slot slot) { return bySlot[static_cast<size_t>(slot)]; }
+    const std::vector<int16_t>& operator[](Slot slot) const {
+      return bySlot[static_cast<size_t>(slot)];
+    }
+  };
 
   size_t local(int32_t layer) const { return static_cast<size_t>(layer - m_shape.firstLayer()); }
   Result<void> resolveSlots(Hosted hosted);
@@ -47,7 +56,9 @@ class PassLowering {
   uint32_t startCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window);
   void waitCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window,
                       uint32_t collective);
-  void recompute(int32_t layer, int32_t microBatch, Slot slot);
+  // What runs beside collective `host`; kAnyHost: all of the slot.
+  static constexpr int8_t kAnyHost = -1;
+  void recompute(int32_t layer, int32_t microBatch, Slot slot, int8_t host = kAnyHost);
 
   void forwardEnd(int32_t end, int32_t microBatch);
   void forwardLayer(int32_t layer, int32_t microBatch);
@@ -71,11 +82,11 @@ class PassLowering {
   void resolveOffloads();
   void addEach(Action action, int32_t layer, const std::vector<int16_t>& tensors);
 
-  // Operators in forward order, per layer of the stage.
-  std::vector<OperatorsBySlot> m_hostedSlots;  // of micro-batches that a forward hosts
-  std::vector<OperatorsBySlot> m_tailSlots;    // of the others
-  std::vector<int32_t> m_unitBegin;            // per layer of the stage
-  std::vector<Offloads> m_offloads;            // per layer of the stage
+  // Per layer of the stage.
+  std::vector<Rebuilt> m_hostedSlots;  // of micro-batches that a forward hosts
+  std::vector<Rebuilt> m_tailSlots;    // of the others
+  std::vector<int32_t> m_unitBegin;
+  std::vector<Offloads> m_offloads;
   // The pass that is being written.
   trace::Pass m_pass = trace::Pass::kForward;
   int32_t m_passMicroBatch = 0;

@@ -6,16 +6,12 @@
 #include <map>
 #include <tuple>
 
+#include "core/planner/chain_interfaces.h"
+
 namespace caracal::planner {
 namespace {
 
 constexpr size_t kMostChains = 24;
-
-// What the layer above must know of a choice; most choices share one with others.
-struct Interface {
-  double mlpNs = 0;
-  HostedBytes bytes;
-};
 
 // Choices of layers 0..l.
 struct Partial {
@@ -44,7 +40,6 @@ class ChainSearch {
               const std::vector<std::vector<LayerChoice>>& choices, const ChainRequest& request,
               const MixStop& stop)
       : m_stage(stage), m_dual(dual), m_request(request), m_stop(stop) {
-    numberOf({});
     for (size_t place = 0; place < stage.places.size(); ++place) {
       m_extensions.push_back(extensionsOf(place, choices[place]));
       int64_t held = std::numeric_limits<int64_t>::max() / 1024, oldest = held;
@@ -71,16 +66,6 @@ class ChainSearch {
   }
 
  private:
-  uint32_t numberOf(const Interface& wanted) {
-    const auto key =
-        std::tuple(wanted.mlpNs, wanted.bytes.mlp.net, wanted.bytes.mlp.peak, wanted.bytes.attn.net,
-                   wanted.bytes.attn.peak, wanted.bytes.outputBytes);
-    const auto [entry, isNew] =
-        m_known.try_emplace(key, static_cast<uint32_t>(m_interfaces.size()));
-    if (isNew) m_interfaces.push_back(wanted);
-    return entry->second;
-  }
-
   std::vector<Extension> extensionsOf(size_t place, const std::vector<LayerChoice>& choices) {
     const LayerTerms& terms = m_stage.places[place];
     std::vector<Extension> extensions;
@@ -88,7 +73,8 @@ class ChainSearch {
       const LayerChoice& choice = choices[index];
       extensions.push_back(
           {&choice, index,
-           numberOf({std::min(choice.prevMlpNs, terms.prevMlp.roomNs), choice.hosted}),
+           m_interfaces.numberOf(
+               {std::min(choice.prevMlpNs, terms.prevMlp.sharedNs), choice.hosted}),
            timeNs(m_dual.prices, choice),
            pricedNs(terms, m_dual.prices, choice) - m_dual.leastNs[place]});
     }
@@ -110,7 +96,7 @@ class ChainSearch {
 
   Partial extended(const Partial& from, const Extension& by, const LayerTerms& terms) const {
     const LayerChoice& choice = *by.choice;
-    const Interface& below = m_interfaces[from.interface];
+    const ChainInterface& below = m_interfaces[from.interface];
     const double full = m_dual.prices.backward * terms.share;
     const double priced = full - m_dual.prices.mlpWindow;
     const double room = terms.ownMlp.roomNs;
@@ -163,7 +149,7 @@ class ChainSearch {
   // How much more a chain with interface b may save in the layer above than one with a; infinite
   // if a's may take more memory there.
   double handicap(uint32_t a, uint32_t b) const {
-    const Interface &first = m_interfaces[a], &second = m_interfaces[b];
+    const ChainInterface &first = m_interfaces[a], &second = m_interfaces[b];
     if (!first.bytes.noMoreThan(second.bytes)) return std::numeric_limits<double>::infinity();
     return m_dual.prices.backward * std::max(0.0, second.mlpNs - first.mlpNs);
   }
@@ -208,10 +194,10 @@ class ChainSearch {
     const int64_t first = low->bytes;
     const int64_t width = 1 + (high->bytes - first) / static_cast<int64_t>(m_request.most);
     const auto keyOf = [&](const Partial& partial) {
-      const Interface& interface = m_interfaces[partial.interface];
+      const ChainInterface& interface = m_interfaces[partial.interface];
       const HostedBytes& bytes = interface.bytes;
-      return std::tuple((partial.bytes - first) / width, interface.mlpNs,
-                        bytes.mlp.net + bytes.attn.net, partial.peak, partial.costNs);
+      return std::tuple((partial.bytes - first) / width, interface.mlpNs, bytes.hostedNet(),
+                        partial.peak, partial.costNs);
     };
     std::stable_sort(level.begin(), level.end(),
                      [&](const Partial& a, const Partial& b) { return keyOf(a) < keyOf(b); });
@@ -247,19 +233,7 @@ class ChainSearch {
     into.excessNs = std::min(into.excessNs, partial.excessNs);
     into.peak = std::min(into.peak, partial.peak);
     if (into.interface != partial.interface)
-      into.interface = easier(into.interface, partial.interface);
-  }
-
-  // An interface that saves as much, and takes as little, as either.
-  uint32_t easier(uint32_t a, uint32_t b) {
-    const Interface &first = m_interfaces[a], &second = m_interfaces[b];
-    const auto least = [](const PhaseBytes& x, const PhaseBytes& y) {
-      return PhaseBytes{std::min(x.peak, y.peak), std::min(x.net, y.net)};
-    };
-    return numberOf(
-        {std::max(first.mlpNs, second.mlpNs),
-         {least(first.bytes.mlp, second.bytes.mlp), least(first.bytes.attn, second.bytes.attn),
-          std::max(first.bytes.outputBytes, second.bytes.outputBytes)}});
+      into.interface = m_interfaces.easier(into.interface, partial.interface);
   }
 
   // With what `pipe` and early work really cost in the stage's waits, not by their prices.
@@ -294,8 +268,7 @@ class ChainSearch {
   const StageDual& m_dual;
   ChainRequest m_request;
   const MixStop& m_stop;
-  std::map<std::tuple<double, int64_t, int64_t, int64_t, int64_t, int64_t>, uint32_t> m_known;
-  std::vector<Interface> m_interfaces;
+  ChainInterfaces m_interfaces;
   std::vector<std::vector<Extension>> m_extensions;  // per place
   std::vector<int64_t> m_leastHeld, m_leastOldest;
   double m_slackNs = 0;

@@ -6,32 +6,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/planner/choice.h"
 #include "core/planner/heu_search.h"
 #include "core/planner/stage_model.h"
 
 namespace caracal::planner {
-
-enum class Choice : uint8_t {
-  kDiscard,
-  kRetain,
-  kFwdAttn,
-  kFwdMlp,
-  kPipe,
-  kPrevBwdMlp,
-  kPrevBwdAttn,
-  kOwnBwdMlp,
-  kOnDemandMlp,
-  kOnDemandAttn,
-  kCount
-};
-inline constexpr size_t kChoiceCount = static_cast<size_t>(Choice::kCount);
-
-constexpr bool isRecompute(Choice choice) {
-  return choice >= Choice::kFwdAttn;
-}
-plan::Slot slotOf(Choice choice);
-plan::Placement placementOf(Choice choice);
-plan::Placement placementOf(plan::Slot slot);  // of what is rebuilt in it
 
 // Moments at which memory is bounded from below: of the first backward, once the stage's top layer,
 // and the one below it, are rebuilt for their MLP and for their attention segment; of the forward

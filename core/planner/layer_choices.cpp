@@ -30,13 +30,6 @@ std::vector<plan::Placement> placementsOf(const std::vector<TensorFate>& fates,
   return placements;
 }
 
-int64_t netOf(const LayerTimeline& timeline, Phase first, Phase last) {
-  int64_t bytes = 0;
-  for (auto phase = static_cast<size_t>(first); phase <= static_cast<size_t>(last); ++phase)
-    bytes += timeline.phases[phase].net;
-  return bytes;
-}
-
 // Highest of the layer's forward pass and, above the top layer, of the model's last end; less what
 // the ends hold later, when the stage's backward begins. Where a stage waits for gradients the
 // early work before its backward holds more.
@@ -44,11 +37,15 @@ int64_t forwardPeak(const LayerTerms& terms, const LayerTimeline& timeline, int6
   const plan::StageShape& shape = terms.model.shape();
   int64_t peak = std::numeric_limits<int64_t>::min(), now = 0;
   if (terms.pipe) return peak;
-  for (const Phase phase :
-       {Phase::kForward0, Phase::kFwdAttn, Phase::kForward1, Phase::kFwdMlp, Phase::kForward2}) {
-    peak = std::max(peak, now + timeline[phase].peak);
-    now += timeline[phase].net;
+  const auto run = [&](const PhaseBytes& phase) {
+    peak = std::max(peak, now + phase.peak);
+    now += phase.net;
+  };
+  for (size_t window = 0; window < timeline.forwardWindows(); ++window) {
+    run(timeline.forward(window));
+    run(timeline.besideForward(window));
   }
+  run(timeline.forward(timeline.forwardWindows()));
   if (!shape.isLast()) return peak;
   const EndTimeline end = lastEndTimeline(shape.profile.last, shape.graphs.last);
   const int64_t later = end.forward.net + end.backward.net;
@@ -58,39 +55,82 @@ int64_t forwardPeak(const LayerTerms& terms, const LayerTimeline& timeline, int6
       {peak, endBytes + end.forward.peak - later, endBytes + end.backward.peak - end.backward.net});
 }
 
-void setBytes(const LayerTerms& terms, LayerChoice& choice) {
+HostedBytes hostedBytes(const LayerTimeline& timeline) {
+  HostedBytes hosted{{}, timeline.outputBytes};
+  for (size_t window = 0; window < timeline.aboveWindows(); ++window)
+    hosted.beside.push_back(timeline.besideAbove(window));
+  while (!hosted.beside.empty() && hosted.beside.back() == PhaseBytes{}) hosted.beside.pop_back();
+  return hosted;
+}
+
+// `now`: when the layer's backward begins; `peak`: highest up to then.
+BackwardBytes backwardBytes(const LayerTimeline& timeline, int64_t now, int64_t peak) {
+  BackwardBytes bytes;
+  bytes.lastBackward = timeline.lastBackward;
+  const auto run = [&](const PhaseBytes& phase) {
+    peak = std::max(peak, now + phase.peak);
+    now += phase.net;
+  };
+  for (size_t piece = 0; piece <= timeline.backwardWindows(); ++piece) {
+    run(timeline.backward(piece));
+    const int64_t piecePeak = std::exchange(peak, std::numeric_limits<int64_t>::min());
+    bytes.pieces.push_back(piecePeak);
+    if (piece == timeline.backwardWindows()) break;
+    if (timeline.ownWindow == piece) run(timeline.own());
+    // Left out where the input may be gone by then.
+    if (timeline.lastBackward != piece) bytes.pieces.back() = std::max(piecePeak, peak);
+    peak = std::numeric_limits<int64_t>::min();
+    bytes.hosts.push_back(now);
+  }
+  return bytes;
+}
+
+void setBytes(const LayerTerms& terms, const LayerVariant& variant, LayerChoice& choice) {
   const StageModel& model = terms.model;
-  const LayerVariant variant =
-      model.variantOf(terms.place.kind, terms.place.above, choice.placements);
   const VariantBytes bytes = model.bytesOf(variant, choice.placements);
   const LayerTimeline& steady = bytes.steady;
-  choice.heldBytes = terms.others * netOf(bytes.tail, Phase::kForward0, Phase::kForward2);
-  choice.oldestBytes = netOf(steady, Phase::kForward0, Phase::kPipe);
-  choice.hosted = {steady[Phase::kPrevBwdMlp], steady[Phase::kPrevBwdAttn], steady.outputBytes};
-  choice.backward.lastBackward = steady.lastBackward;
+  choice.heldBytes = terms.others * bytes.tail.forwardNet();
+  choice.oldestBytes = steady.forwardNet() + steady.earlyNet();
+  choice.hosted = hostedBytes(steady);
   // The layer above has released this one's output, or the stage has sent it.
-  int64_t now =
-      choice.oldestBytes + choice.hosted.mlp.net + choice.hosted.attn.net - steady.outputBytes;
+  const int64_t now = choice.oldestBytes - steady.outputBytes + choice.hosted.hostedNet();
   if (terms.top() && !model.shape().isLast())
     choice.heldBytes -= terms.others * bytes.tail.outputBytes;
-  int64_t peak = std::max(now, forwardPeak(terms, steady, choice.oldestBytes));
-  const auto run = [&](Phase phase) {
-    peak = std::max(peak, now + steady[phase].peak);
-    now += steady[phase].net;
-  };
-  const auto peakSince = [&] { return std::exchange(peak, std::numeric_limits<int64_t>::min()); };
-  run(Phase::kBackwardMlp);
-  choice.backward.beforeMlp = peakSince();
-  run(Phase::kOwnBwdMlp);
-  const int64_t own = peakSince();  // left out where the input may be gone by then
-  if (steady.lastBackward != Phase::kBackwardMlp)
-    choice.backward.beforeMlp = std::max(choice.backward.beforeMlp, own);
-  choice.backward.atMlp = now;
-  run(Phase::kBackwardAttn0);
-  choice.backward.beforeAttn = peakSince();
-  choice.backward.atAttn = now;
-  run(Phase::kBackwardAttn1);
-  choice.backward.after = peakSince();
+  const int64_t peak = std::max(now, forwardPeak(terms, steady, choice.oldestBytes));
+  choice.backward = backwardBytes(steady, now, peak);
+}
+
+// What a layer rebuilds beside one collective of the layer above.
+SlotWork besideAbove(const LayerTerms& terms, const Recomputations& rebuilt, int8_t host) {
+  SlotWork work;
+  for (size_t op = rebuilt.slots.size(); op-- > 0;) {
+    const bool prev =
+        rebuilt.slots[op] == Slot::kPrevBwdMlp || rebuilt.slots[op] == Slot::kPrevBwdAttn;
+    if (prev && rebuilt.hosts[op] == host) work.add(terms.operators[op]);
+  }
+  return work;
+}
+
+// Hides work beside the collectives above: what is in bwd.mlp goes to prevMlpNs, for it may not be
+// free; returns the time saved beside the others.
+double hideAbove(const LayerTerms& terms, const LayerVariant& variant, LayerChoice& choice) {
+  if (terms.top()) return 0;
+  const plan::StageShape& shape = terms.model.shape();
+  const auto above = static_cast<size_t>(terms.place.above);
+  const plan::LayerGraph& graph = shape.graphs.kinds[above];
+  const auto& shared = graph.hostsOf(plan::WindowId::kOwnBwdMlp);
+  double savedNs = 0;
+  for (const int8_t window : graph.backwardWindows) {
+    const double ns = besideAbove(terms, variant.tail, window).operatorsNs;
+    if (!shared.empty() && shared.front() == window) {
+      choice.prevMlpNs = ns;
+    } else {
+      const int64_t capacityNs =
+          shape.windowNs(shape.profile.kinds[above].windows[static_cast<size_t>(window)]);
+      savedNs += terms.share * std::min(ns, static_cast<double>(capacityNs) * terms.roomPerNs);
+    }
+  }
+  return savedNs;
 }
 
 LayerChoice choiceOf(const LayerTerms& terms, const LayerPrices& prices,
@@ -101,16 +141,15 @@ LayerChoice choiceOf(const LayerTerms& terms, const LayerPrices& prices,
     if (fates[i] == TensorFate::kLate && terms.operators[i].collective)
       choice.costNs += prices.backward * terms.operators[i].ns;
   }
+  choice.placements = placementsOf(fates, windows.slots());
+  const LayerVariant variant =
+      terms.model.variantOf(terms.place.kind, terms.place.above, choice.placements);
   choice.pipeNs = windows.pipeNs();
   choice.ownMlpNs = windows.at(Slot::kOwnBwdMlp).operatorsNs;
   choice.closesOwnMlp = windows.at(Slot::kOwnBwdMlp).collectivesNs > 0;
-  choice.prevMlpNs = windows.at(Slot::kPrevBwdMlp).operatorsNs;
   choice.costNs += windows.forwardNs();
-  choice.costNs += prices.backward * (windows.lateNs() -
-                                      terms.prevAttn.savedNs(
-                                          windows.at(Slot::kPrevBwdAttn).operatorsNs, terms.share));
-  choice.placements = placementsOf(fates, windows.slots());
-  setBytes(terms, choice);
+  choice.costNs += prices.backward * (windows.lateNs() - hideAbove(terms, variant, choice));
+  setBytes(terms, variant, choice);
   return choice;
 }
 
@@ -120,8 +159,8 @@ bool makesSuperfluous(const LayerTerms& terms, const LayerPrices& prices, const 
          a.heldBytes + a.oldestBytes <= b.heldBytes + b.oldestBytes &&
          a.closesOwnMlp <= b.closesOwnMlp &&
          std::min(a.ownMlpNs, terms.ownMlp.roomNs) >= std::min(b.ownMlpNs, terms.ownMlp.roomNs) &&
-         std::min(a.prevMlpNs, terms.prevMlp.roomNs) >=
-             std::min(b.prevMlpNs, terms.prevMlp.roomNs) &&
+         std::min(a.prevMlpNs, terms.prevMlp.sharedNs) >=
+             std::min(b.prevMlpNs, terms.prevMlp.sharedNs) &&
          a.backward.noMoreThan(b.backward) && a.hosted.noMoreThan(b.hosted);
 }
 
@@ -158,7 +197,7 @@ double pricedNs(const LayerTerms& terms, const LayerPrices& prices, const LayerC
       choice.heldBytes + (terms.top() ? choice.backward.peakWith({}) : choice.oldestBytes);
   const double ownNs = std::min(choice.ownMlpNs, terms.ownMlp.roomNs);
   return timeNs(prices, choice) + prices.perByte * static_cast<double>(held) -
-         saved * (ownNs + std::min(choice.prevMlpNs, terms.prevMlp.roomNs)) +
+         saved * (ownNs + std::min(choice.prevMlpNs, terms.prevMlp.sharedNs)) +
          prices.mlpWindow * (ownMlpUseNs(terms, choice) - ownNs);
 }
 

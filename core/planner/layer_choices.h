@@ -2,7 +2,10 @@
 // layers needs to know of them (chain_search.h): enumerated under prices up to a limit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <vector>
 
 #include "core/plan/plan.h"
@@ -13,29 +16,47 @@ namespace caracal::planner {
 
 // What a layer does to memory while the layer above runs backward.
 struct HostedBytes {
-  PhaseBytes mlp, attn;     // rebuilt beside that layer's bwd.mlp and bwd.attn
+  // Beside each of that layer's backward collectives; nothing beside the last of them is left out.
+  std::vector<PhaseBytes> beside;
   int64_t outputBytes = 0;  // released when that layer needs its input no more
-  bool noMoreThan(const HostedBytes& o) const {
-    return mlp.net <= o.mlp.net && mlp.peak <= o.mlp.peak && attn.net <= o.attn.net &&
-           attn.peak <= o.attn.peak && outputBytes >= o.outputBytes;
+  int64_t hostedNet() const {
+    return std::accumulate(beside.begin(), beside.end(), int64_t{0},
+                           [](int64_t sum, const PhaseBytes& phase) { return sum + phase.net; });
   }
+  PhaseBytes at(size_t host) const { return host < beside.size() ? beside[host] : PhaseBytes{}; }
+  bool noMoreThan(const HostedBytes& o) const {
+    for (size_t host = 0; host < std::max(beside.size(), o.beside.size()); ++host) {
+      if (at(host).net > o.at(host).net || at(host).peak > o.at(host).peak) return false;
+    }
+    return outputBytes >= o.outputBytes;
+  }
+  bool operator==(const HostedBytes&) const = default;
 };
 
-// Memory while a layer's own backward runs, relative to what the layers below hold: before the work
-// hosted for the layer below beside bwd.mlp, at it, and so on.
+// Memory while a layer's own backward runs, relative to what the layers below hold. Its collectives
+// cut the pass into pieces; beside each of them it may host work for the layer below.
 struct BackwardBytes {
-  int64_t beforeMlp = 0, atMlp = 0, beforeAttn = 0, atAttn = 0, after = 0;
-  Phase lastBackward = Phase::kBackwardAttn1;  // the input is released after it
+  std::vector<int64_t> pieces;  // highest of each
+  std::vector<int64_t> hosts;   // at each collective
+  size_t lastBackward = 0;      // the piece after which the input is released
   int64_t peakWith(const HostedBytes& below) const {
-    const int64_t early = lastBackward == Phase::kBackwardMlp ? below.outputBytes : 0;
-    const int64_t late = lastBackward == Phase::kBackwardAttn1 ? 0 : below.outputBytes;
-    const int64_t mlp = below.mlp.net, both = mlp + below.attn.net;
-    return std::max({beforeMlp, atMlp + below.mlp.peak - early, beforeAttn + mlp - early,
-                     atAttn + mlp + below.attn.peak - late, after + both - late});
+    int64_t hosted = 0, peak = pieces.front();
+    for (size_t host = 0; host < hosts.size(); ++host) {
+      const PhaseBytes beside = below.at(host);
+      if (host == lastBackward) hosted -= below.outputBytes;
+      peak = std::max(peak, hosts[host] + hosted + beside.peak);
+      hosted += beside.net;
+      peak = std::max(peak, pieces[host + 1] + hosted);
+    }
+    return peak;
   }
   bool noMoreThan(const BackwardBytes& o) const {
-    return beforeMlp <= o.beforeMlp && atMlp <= o.atMlp && beforeAttn <= o.beforeAttn &&
-           atAttn <= o.atAttn && after <= o.after && lastBackward <= o.lastBackward;
+    return lastBackward <= o.lastBackward && noMore(pieces, o.pieces) && noMore(hosts, o.hosts);
+  }
+
+ private:
+  static bool noMore(const std::vector<int64_t>& x, const std::vector<int64_t>& y) {
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(), std::less_equal<>());
   }
 };
 
@@ -44,7 +65,7 @@ struct LayerChoice {
   double pipeNs = 0;          // work in `pipe`, per micro-batch with a next forward
   double earlyNs = 0;         // rebuilt early
   double ownMlpNs = 0;        // operators that the layer's own bwd.mlp can hide
-  double prevMlpNs = 0;       // and that of the layer above
+  double prevMlpNs = 0;       // and that of the layer above, as much as is placed there
   bool closesOwnMlp = false;  // repeats a collective in it: nothing that follows is hidden
   int64_t heldBytes = 0;      // by the other micro-batches in flight
   int64_t oldestBytes = 0;    // by the oldest, when the stage's backward begins

@@ -37,12 +37,6 @@ class Front {
   std::map<int64_t, Column> m_points;
 };
 
-int64_t beyond(int64_t ns, int64_t capacityNs) {
-  return std::max<int64_t>(0, ns - capacityNs);
-}
-
-enum class Fate : uint8_t { kAbsent, kKept, kEarly, kLate };
-
 class ColumnSearch {
  public:
   ColumnSearch(const StageModel& model, int32_t kind, LayerRole role, const ColumnPrices& prices,
@@ -57,17 +51,8 @@ class ColumnSearch {
         m_prices(prices),
         m_timeline(role == LayerRole::kTop && topMemory == TopMemory::kTimeline),
         m_nodeLimit(nodeLimit),
-        m_steady(model.steadyCount()),
-        m_all(model.microBatches()),
-        m_fates(m_kind.operators.size(), Fate::kAbsent),
-        m_slots(m_kind.operators.size(), Slot::kNone) {
-    const auto windowNs = [&](WindowId id) { return model.windowNs(kind, id); };
-    m_fwdAttnNs = windowNs(WindowId::kFwdAttn);
-    m_fwdMlpNs = windowNs(WindowId::kFwdMlp);
-    m_bwdMlpNs = windowNs(WindowId::kOwnBwdMlp);
-    m_bwdAttnNs = role == LayerRole::kBelow ? windowNs(WindowId::kPrevBwdAttn) : 0;
-    // At full price it is no better than on demand, which holds memory for less time.
-    m_hasPipe = model.shape().linkedAfter() && prices.pipe + prices.pipeTail < m_all;
+        m_windows(model, kind, role, prices),
+        m_fates(m_kind.operators.size(), ColumnFate::kAbsent) {
     findFullestOperator();
     const plan::StageShape& shape = model.shape();
     if (!shape.isLast()) return;
@@ -114,8 +99,6 @@ class ColumnSearch {
       m_fullest = now;
     }
   }
-  bool hasForward(WindowId id) const { return m_steady > 0 && m_graph.hasHost(id); }
-  bool hasPrev(WindowId id) const { return m_role == LayerRole::kBelow && m_graph.hasHost(id); }
   bool needed(int16_t index) const { return m_graph.operators[index].firstReader >= 0; }
 
   int64_t bytesOf(const Sum& sum) const {
@@ -123,18 +106,13 @@ class ColumnSearch {
     if (m_role == LayerRole::kBelow) return others + sum.oldestBytes;
     const int64_t backward = std::max(sum.topMlpBytes, sum.topAttnBytes);
     // In the forward pass what others rebuild in `pipe` is not there yet.
-    if (m_hasPipe) return others + backward;
+    if (m_windows.hasPipe()) return others + backward;
     return others + std::max({backward, sum.topForwardBytes, sum.topEndBytes + m_endBytes});
   }
 
-  // Bounds of the cost of any windows for so much work: as one pool.
-  int64_t earlyLeast(const Sum& sum) const {
-    const int64_t over = beyond(sum.earlyNs, m_fwdAttnNs + m_fwdMlpNs);
-    const int64_t price = std::min(m_prices.pipe, m_steady);
-    return price * over + m_prices.pipeTail * sum.earlyNs;
-  }
+  // A bound of the cost of any windows for so much work.
   int64_t planLeast(const Sum& sum) const {
-    return earlyLeast(sum) + m_all * (beyond(sum.lateNs, m_bwdAttnNs + m_bwdMlpNs) + sum.chargedNs);
+    return m_windows.leastEarlyNs(sum.earlyNs) + m_windows.leastLateNs(sum.lateNs, sum.chargedNs);
   }
 
   void decide(int16_t index, const Sum& sum) {
@@ -151,29 +129,28 @@ class ColumnSearch {
     bool early = false, late = needed(index);
     bool mlp = needed(index) && m_graph.readInMlpSegment(index);
     for (int16_t consumer : m_graph.operators[index].consumers) {
-      early |= m_fates[consumer] == Fate::kEarly;
-      late |= m_fates[consumer] == Fate::kLate;
-      mlp |= m_fates[consumer] == Fate::kLate && m_lateMlp[static_cast<size_t>(consumer)];
+      early |= m_fates[consumer] == ColumnFate::kEarly;
+      late |= m_fates[consumer] == ColumnFate::kLate;
+      mlp |= m_fates[consumer] == ColumnFate::kLate && m_lateMlp[static_cast<size_t>(consumer)];
     }
     if (!early && !late) {
-      choose(index, Fate::kAbsent, false, sum);
+      choose(index, ColumnFate::kAbsent, false, sum);
       return;
     }
-    choose(index, Fate::kKept, mlp, sum);
+    choose(index, ColumnFate::kKept, mlp, sum);
     // A layer's output is there until its backward: no window rebuilds it.
-    if ((m_hasPipe || hasForward(WindowId::kFwdAttn) || hasForward(WindowId::kFwdMlp)) &&
-        index != m_graph.last())
-      choose(index, Fate::kEarly, mlp, sum);
-    if (!early) choose(index, Fate::kLate, mlp, sum);
+    if (m_windows.mayBeEarly() && index != m_graph.last())
+      choose(index, ColumnFate::kEarly, mlp, sum);
+    if (!early) choose(index, ColumnFate::kLate, mlp, sum);
   }
 
   bool usedLate(int16_t index) const {
     const auto& consumers = m_graph.operators[index].consumers;
     return std::any_of(consumers.begin(), consumers.end(),
-                       [&](int16_t consumer) { return m_fates[consumer] == Fate::kLate; });
+                       [&](int16_t consumer) { return m_fates[consumer] == ColumnFate::kLate; });
   }
 
-  void choose(int16_t index, Fate fate, bool mlp, Sum sum) {
+  void choose(int16_t index, ColumnFate fate, bool mlp, Sum sum) {
     const profile::Operator& tensor = op(index);
     const bool output = index == m_graph.last();
     const int64_t retained = output ? tensor.savedBytes : tensor.retainedBytes();
@@ -184,108 +161,27 @@ class ColumnSearch {
       if (inMlp) sum.topMlpBytes += bytes;
       if (!readInMlp) sum.topAttnBytes += bytes;
     };
-    if (fate == Fate::kKept) {
+    if (fate == ColumnFate::kKept) {
       sum.everyBytes += retained;
       if (read || usedLate(index)) sum.oldestBytes += retained;
       if (read) holdTop(retained, true);
     }
-    if (fate == Fate::kEarly) {
+    if (fate == ColumnFate::kEarly) {
       sum.earlyNs += tensor.forwardNs;
       if (read) sum.oldestBytes += live;
       if (read) holdTop(live, true);
     }
-    if (fate == Fate::kLate) {
+    if (fate == ColumnFate::kLate) {
       (m_graph.operators[index].collective ? sum.chargedNs : sum.lateNs) += tensor.forwardNs;
       if (read) holdTop(live, mlp);
     }
-    const bool alive = fate == Fate::kKept ? index <= m_fullest : aliveAt(index, m_fullest);
+    const bool alive = fate == ColumnFate::kKept ? index <= m_fullest : aliveAt(index, m_fullest);
     if (!output && alive) sum.topForwardBytes += live;
-    if (fate == Fate::kKept) sum.topEndBytes += retained;
+    if (fate == ColumnFate::kKept) sum.topEndBytes += retained;
     m_fates[index] = fate;
     m_lateMlp[static_cast<size_t>(index)] = mlp;
     decide(static_cast<int16_t>(index - 1), sum);
-    m_fates[index] = Fate::kAbsent;
-  }
-
-  // --- windows ---
-
-  struct Windows {
-    int64_t costNs = kNoLimit;
-    int64_t lateness = 0;
-    std::vector<Slot> slots;
-  };
-
-  int64_t ns(Slot slot) const { return m_loads[static_cast<size_t>(slot)].operatorNs; }
-  int64_t collectiveNs(Slot slot) const { return m_loads[static_cast<size_t>(slot)].collectiveNs; }
-
-  int64_t earlyCost() const {
-    return m_steady *
-               (beyond(ns(Slot::kFwdAttn), m_fwdAttnNs) + beyond(ns(Slot::kFwdMlp), m_fwdMlpNs) +
-                collectiveNs(Slot::kFwdAttn) + collectiveNs(Slot::kFwdMlp)) +
-           m_prices.pipe * (ns(Slot::kPipe) + collectiveNs(Slot::kPipe));
-  }
-
-  int64_t lateCost() const {
-    const int64_t mlp = ns(Slot::kPrevBwdMlp) + ns(Slot::kOwnBwdMlp);
-    int64_t demand = 0;
-    for (Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn, Slot::kOwnBwdMlp})
-      demand += collectiveNs(slot);
-    for (Slot slot : {Slot::kOnDemandMlp, Slot::kOnDemandAttn})
-      demand += ns(slot) + collectiveNs(slot);
-    demand += beyond(ns(Slot::kPrevBwdAttn), m_bwdAttnNs);
-    return m_all * (demand + beyond(mlp, m_bwdMlpNs));
-  }
-
-  std::vector<Slot> slotsFor(int16_t index, Fate fate, Slot deadline) const {
-    std::vector<Slot> slots;
-    const auto offer = [&](bool exists, Slot slot) {
-      if (exists && slot <= deadline) slots.push_back(slot);
-    };
-    if (fate == Fate::kEarly) {
-      offer(hasForward(WindowId::kFwdMlp), Slot::kFwdMlp);
-      offer(hasForward(WindowId::kFwdAttn), Slot::kFwdAttn);
-      offer(m_hasPipe, Slot::kPipe);
-      return slots;
-    }
-    const bool window = index != m_graph.last();
-    offer(window && m_graph.hasHost(WindowId::kOwnBwdMlp), Slot::kOwnBwdMlp);
-    offer(window && hasPrev(WindowId::kPrevBwdAttn), Slot::kPrevBwdAttn);
-    offer(window && hasPrev(WindowId::kPrevBwdMlp), Slot::kPrevBwdMlp);
-    offer(true, Slot::kOnDemandAttn);
-    offer(deadline < Slot::kOnDemandAttn, Slot::kOnDemandMlp);
-    return slots;
-  }
-
-  void assign(Fate fate, int16_t index, int64_t lateness, Windows& best) {
-    while (index >= 0 && m_fates[index] != fate) --index;
-    const int64_t costNs = fate == Fate::kEarly ? earlyCost() : lateCost();
-    // Costs only grow; among equals late places hold memory for less time.
-    if (costNs > best.costNs) return;
-    if (index < 0) {
-      if (costNs == best.costNs && lateness <= best.lateness) return;
-      best = {costNs, lateness, m_slots};
-      return;
-    }
-    const auto& links = m_graph.operators[index];
-    Slot deadline = fate == Fate::kEarly ? Slot::kPipe : Slot::kOnDemandAttn;
-    if (fate == Fate::kLate && needed(index) && m_graph.readInMlpSegment(index))
-      deadline = Slot::kOnDemandMlp;
-    for (int16_t consumer : links.consumers) deadline = std::min(deadline, m_slots[consumer]);
-    for (const Slot slot : slotsFor(index, fate, deadline)) {
-      SlotLoad& load = m_loads[static_cast<size_t>(slot)];
-      int64_t& time = links.collective ? load.collectiveNs : load.operatorNs;
-      time += op(index).forwardNs;
-      m_slots[index] = slot;
-      assign(fate, static_cast<int16_t>(index - 1), lateness + static_cast<int64_t>(slot), best);
-      m_slots[index] = Slot::kNone;
-      time -= op(index).forwardNs;
-    }
-  }
-
-  Windows windowsFor(Fate fate) {
-    Windows best;
-    assign(fate, m_graph.last(), 0, best);
-    return best;
+    m_fates[index] = ColumnFate::kAbsent;
   }
 
   // The least over all sets of late work in own.bwd.mlp, `known` if one is as low.
@@ -294,12 +190,12 @@ class ColumnSearch {
     std::vector<size_t> mayBeOwn;
     std::vector<plan::Placement> placements;
     for (size_t index = 0; index < m_fates.size(); ++index) {
-      const bool late = m_fates[index] == Fate::kLate;
+      const bool late = m_fates[index] == ColumnFate::kLate;
       if (late && !m_lateMlp[index] && index + 1 < m_fates.size()) mayBeOwn.push_back(index);
-      placements.push_back(m_fates[index] == Fate::kKept    ? placementOf(Choice::kRetain)
-                           : m_fates[index] == Fate::kEarly ? placementOf(Slot::kPipe)
-                           : late                           ? placementOf(Slot::kOnDemandMlp)
-                                                            : placementOf(Choice::kDiscard));
+      placements.push_back(m_fates[index] == ColumnFate::kKept    ? placementOf(Choice::kRetain)
+                           : m_fates[index] == ColumnFate::kEarly ? placementOf(Slot::kPipe)
+                           : late                                 ? placementOf(Slot::kOnDemandMlp)
+                                                                  : placementOf(Choice::kDiscard));
     }
     if (!m_graph.hasHost(WindowId::kOwnBwdMlp)) mayBeOwn.clear();
     if (mayBeOwn.size() > kMostOwn) return known;
@@ -309,7 +205,7 @@ class ColumnSearch {
         placements[mayBeOwn[bit]] =
             placementOf((set >> bit & 1) != 0 ? Slot::kOwnBwdMlp : Slot::kOnDemandMlp);
       }
-      least = std::min(least, topLayerBytes(m_model, m_kindIndex, m_hasPipe, placements));
+      least = std::min(least, topLayerBytes(m_model, m_kindIndex, m_windows.hasPipe(), placements));
       if (least <= known) return known;
     }
     return least;
@@ -318,7 +214,7 @@ class ColumnSearch {
   void addColumns(const Sum& sum) {
     int64_t bytes = bytesOf(sum);
     if (m_timeline) {
-      std::vector<char> key{m_hasPipe ? 'p' : '-'};
+      std::vector<char> key{m_windows.hasPipe() ? 'p' : '-'};
       for (size_t index = 0; index < m_fates.size(); ++index)
         key.push_back(static_cast<char>(2 * static_cast<int>(m_fates[index]) + m_lateMlp[index]));
       const auto [entry, isNew] = m_known.try_emplace(std::move(key), 0);
@@ -326,20 +222,20 @@ class ColumnSearch {
       bytes = entry->second;
       if (m_plan.dominates(bytes, planLeast(sum))) return;
     }
-    const Windows early = windowsFor(Fate::kEarly);
+    const auto early = m_windows.placesFor(ColumnFate::kEarly, m_fates);
     const int64_t earlyNs = early.costNs + m_prices.pipeTail * sum.earlyNs;
     if (m_plan.dominates(bytes, earlyNs)) return;
-    const Windows late = windowsFor(Fate::kLate);
+    const auto late = m_windows.placesFor(ColumnFate::kLate, m_fates);
     Column column{earlyNs + late.costNs, bytes, {}};
     if (m_plan.dominates(bytes, column.costNs)) return;
     for (size_t index = 0; index < m_fates.size(); ++index) {
       const auto placement = [&]() -> plan::Placement {
         switch (m_fates[index]) {
-          case Fate::kKept:
+          case ColumnFate::kKept:
             return {plan::PlacementKind::kRetained};
-          case Fate::kEarly:
+          case ColumnFate::kEarly:
             return placementOf(early.slots[index]);
-          case Fate::kLate:
+          case ColumnFate::kLate:
             return placementOf(late.slots[index]);
           default:
             return {plan::PlacementKind::kDiscarded};
@@ -360,15 +256,11 @@ class ColumnSearch {
   ColumnPrices m_prices;
   bool m_timeline;
   int64_t m_nodeLimit;
-  int64_t m_steady, m_all;
-  int64_t m_fwdAttnNs = 0, m_fwdMlpNs = 0, m_bwdMlpNs = 0, m_bwdAttnNs = 0;
-  bool m_hasPipe = false;
+  ColumnWindows m_windows;
   int16_t m_fullest = 0;
   int64_t m_endBytes = 0;  // of the model's last end
-  std::vector<Fate> m_fates;
+  std::vector<ColumnFate> m_fates;
   std::vector<char> m_lateMlp = std::vector<char>(m_fates.size(), 0);
-  std::vector<Slot> m_slots;
-  KindLoad m_loads{};
   Front m_plan;
   int64_t m_nodes = 0;
   bool m_stopped = false;

@@ -7,19 +7,11 @@
 #include <map>
 #include <vector>
 
-#include "core/planner/heu_problem.h"
+#include "core/planner/column_windows.h"
 #include "core/planner/mix_stop.h"
 #include "core/planner/stage_model.h"
 
 namespace caracal::planner {
-
-enum class LayerRole : uint8_t { kTop, kBelow };  // the stage's top layer has no prev.* windows
-
-// What shared time costs a layer, per step and nanosecond of work in a micro-batch.
-struct ColumnPrices {
-  int64_t pipe = 0;      // in `pipe`, micro-batches with a next forward
-  int64_t pipeTail = 0;  // early work of the last micro-batches
-};
 
 struct Column {
   int64_t costNs = 0;  // per step

@@ -30,16 +30,16 @@ double LayerFates::earlyCost(double ns) const {
 
 double LayerFates::lateCost(double ns) const {
   const double saved = m_prices.backward * m_terms.share;
-  const double attn = std::min(ns, m_terms.prevAttn.roomNs);
-  const double mlp = std::min(ns - attn, m_terms.prevMlp.roomNs + m_terms.ownMlp.roomNs);
-  return m_prices.backward * ns - saved * attn - (saved - m_prices.mlpWindow) * mlp;
+  const double alone = std::min(ns, m_terms.prevAttn.roomNs + m_terms.prevMlp.unsharedNs());
+  const double mlp = std::min(ns - alone, m_terms.prevMlp.sharedNs + m_terms.ownMlp.roomNs);
+  return m_prices.backward * ns - saved * alone - (saved - m_prices.mlpWindow) * mlp;
 }
 
 // Both costs are convex: a slope touches them at one of the kinks.
 void LayerFates::addSlopes() {
   const double earlyKink = m_terms.fwdAttn.roomNs + m_terms.fwdMlp.roomNs;
-  const double attnKink = m_terms.prevAttn.roomNs;
-  const double lateKink = attnKink + m_terms.prevMlp.roomNs + m_terms.ownMlp.roomNs;
+  const double aloneKink = m_terms.prevAttn.roomNs + m_terms.prevMlp.unsharedNs();
+  const double lateKink = aloneKink + m_terms.prevMlp.sharedNs + m_terms.ownMlp.roomNs;
   const double earlyLow = earlyKink > 0 ? earlyCost(earlyKink) / earlyKink : m_prices.early;
   const double earlyHigh = m_prices.early + m_pastForward;
   const double lateLow = m_prices.backward * (1 - m_terms.share);
@@ -55,7 +55,7 @@ void LayerFates::addSlopes() {
         Slope slope{perEarly, perLate, 0, mlpShare, {}};
         slope.constant = std::min(0.0, earlyCost(earlyKink) - perEarly * earlyKink);
         double late = 0;
-        for (const double kink : {attnKink, lateKink})
+        for (const double kink : {aloneKink, lateKink})
           late = std::min(late, lateCost(kink) - perLate * kink);
         slope.constant += late;
         price(slope);

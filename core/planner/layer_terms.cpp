@@ -31,9 +31,14 @@ LayerTerms::LayerTerms(const StageModel& stage, LayerPlace where)
   const double kappa = static_cast<double>(model.contention().kappaPpm) / 1e6;
   const double rho = static_cast<double>(model.contention().rhoPpm) / 1e6;
   share = std::max(0.0, 1 - kappa * (1 - 1 / rho));
+  roomPerNs = rho / kappa;
+  const auto roomNs = [&](int32_t of, WindowId window) {
+    return static_cast<double>(model.windowNs(of, window)) * roomPerNs;
+  };
   const auto host = [&](bool exists, int32_t of, WindowId window) {
-    const auto ns = static_cast<double>(exists ? model.windowNs(of, window) : 0);
-    return HostWindow{exists, ns * rho / kappa};
+    if (!exists) return HostWindow{};
+    const size_t collectives = shape.graphs.kinds[static_cast<size_t>(of)].hostsOf(window).size();
+    return HostWindow{true, collectives > 1, roomNs(of, window)};
   };
   const bool nextForward = model.steadyCount() > 0;
   fwdAttn = host(nextForward && graph.hasHost(WindowId::kFwdAttn), place.kind, WindowId::kFwdAttn);
@@ -46,6 +51,7 @@ LayerTerms::LayerTerms(const StageModel& stage, LayerPlace where)
   for (auto [window, id] :
        {std::pair{&prevMlp, WindowId::kPrevBwdMlp}, std::pair{&prevAttn, WindowId::kPrevBwdAttn}})
     *window = host(graph.hasHost(id) && above.hasHost(id), place.above, id);
+  if (prevMlp.exists) prevMlp.sharedNs = roomNs(place.above, WindowId::kOwnBwdMlp);
 }
 
 }  // namespace caracal::planner

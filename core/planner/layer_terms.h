@@ -28,11 +28,15 @@ struct LayerPrices {
   double perByte = 0;    // held while the stage's top layer runs backward
 };
 
-// A collective beside which operators run: they save `share` of their time (1 without contention)
-// as long as their sum is at most `roomNs`. The same as sim::OverlapClock, rounding aside.
+// Collectives beside which operators run: they save `share` of their time (1 without contention)
+// as long as their sum is at most `roomNs`. The same as plan::OverlapClock, rounding aside, for one
+// collective; for several, which share out the work (plan/recompute_hosts.h), at least as much.
 struct HostWindow {
   bool exists = false;
-  double roomNs = 0;
+  bool split = false;   // several collectives
+  double roomNs = 0;    // of all
+  double sharedNs = 0;  // of prevMlp: in bwd.mlp, which the layer above may use itself
+  double unsharedNs() const { return roomNs - sharedNs; }
   double savedNs(double workNs, double share) const { return share * std::min(workNs, roomNs); }
 };
 
@@ -57,6 +61,7 @@ struct LayerTerms {
   int64_t others = 0;                    // micro-batches in flight beside the oldest
   int64_t checkpointBytes = 0;           // of the layer's output, by all micro-batches in flight
   double share = 1;                      // of a hosted operator's time that is saved
+  double roomPerNs = 1;                  // of a collective, in operators' time when run alone
   HostWindow fwdAttn, fwdMlp;            // beside the next micro-batch's forward
   HostWindow ownMlp, prevMlp, prevAttn;  // prev*: of the layer above
   bool pipe = false;

@@ -13,10 +13,11 @@ using plan::WindowId;
 constexpr int16_t kNothing = -1;
 
 struct Event {
-  Phase phase = Phase::kForward0;
+  size_t phase = 0;  // index into LayerTimeline
   int16_t makes = kNothing;
   const std::vector<int16_t>* reads;  // may hold kLayerInput, which is not ours
   int16_t alsoReads = kNothing;       // a collective's Wait reads its own output
+  bool inForward = false;
   bool endsForward = false;
   uint16_t releasesEnd = 0;  // [end of the next event's, this): what dies after the event
 };
@@ -25,45 +26,57 @@ struct Event {
 // phase.
 class TimelineBuilder {
  public:
-  explicit TimelineBuilder(const plan::LayerGraph& graph) : m_graph(graph) {
+  TimelineBuilder(const plan::LayerGraph& graph, const LayerTimeline& layout)
+      : m_graph(graph), m_layout(layout) {
     m_events.reserve(static_cast<size_t>(graph.size()) * 4);
   }
 
   void forward() {
-    m_phase = Phase::kForward0;
+    size_t piece = 0;
+    m_inForward = true;
+    m_phase = m_layout.forwardIndex(piece);
     for (int16_t op = 0; op < m_graph.size(); ++op) {
       const plan::OperatorLinks& links = m_graph.operators[op];
       add(op, &links.inputs);
-      if (links.collective) {
-        if (opens(links.forwardWindow, WindowId::kFwdAttn)) m_phase = Phase::kForward1;
-        if (opens(links.forwardWindow, WindowId::kFwdMlp)) m_phase = Phase::kForward2;
-        add(kNothing, &links.inputs).alsoReads = op;
-      }
+      if (!links.collective) continue;
+      if (links.forwardWindow >= 0) m_phase = m_layout.forwardIndex(++piece);
+      add(kNothing, &links.inputs).alsoReads = op;
     }
     if (!m_events.empty()) m_events.back().endsForward = true;
+    m_inForward = false;
   }
 
-  void recompute(const std::vector<Slot>& slots, Slot slot, Phase phase) {
+  // What runs in a slot, beside collective `host` if that is one.
+  void recompute(const Recomputations& rebuilt, Slot slot, size_t phase, int8_t host = -1) {
     m_phase = phase;
     for (int16_t op = 0; op < m_graph.size(); ++op) {
-      if (slots[op] != slot) continue;
+      if (rebuilt.slots[op] != slot || rebuilt.hosts[op] != host) continue;
       const plan::OperatorLinks& links = m_graph.operators[op];
       add(op, &links.inputs);
       if (links.collective) add(kNothing, &links.inputs).alsoReads = op;
     }
   }
 
-  // Backward of the operators [begin, end) in reverse; goes on in `after` behind the bwd.attn
-  // collective.
-  void backward(int16_t begin, int16_t end, Phase phase, Phase after) {
-    m_phase = phase;
-    for (int16_t op = static_cast<int16_t>(end - 1); op >= begin; --op) {
+  // The layer's own backward, with what it rebuilds meanwhile.
+  void backward(const Recomputations& rebuilt) {
+    size_t piece = 0;
+    recompute(rebuilt, Slot::kOnDemandMlp, m_layout.backwardIndex(piece));
+    for (int16_t op = m_graph.last(); op >= 0; --op) {
       const plan::OperatorLinks& links = m_graph.operators[op];
+      m_phase = m_layout.backwardIndex(piece);
       if (!links.collective) {
         add(kNothing, &links.backwardReads);
-        m_lastBackward = m_phase;
+        m_lastBackward = piece;
       }
-      if (opens(links.backwardWindow, WindowId::kPrevBwdAttn)) m_phase = after;
+      if (links.backwardWindow >= 0) {
+        if (opensOwn(links.backwardWindow)) {
+          m_ownWindow = piece;
+          recompute(rebuilt, Slot::kOwnBwdMlp, m_layout.ownIndex(), links.backwardWindow);
+        }
+        ++piece;
+      }
+      if (op == m_graph.mlpBegin)
+        recompute(rebuilt, Slot::kOnDemandAttn, m_layout.backwardIndex(piece));
     }
   }
 
@@ -77,7 +90,7 @@ class TimelineBuilder {
       readLater[tensor] = 1;
     };
     for (auto event = m_events.rbegin(); event != m_events.rend(); ++event) {
-      const bool inForward = event->phase <= Phase::kForward2;
+      const bool inForward = event->inForward;
       const int16_t made = event->makes;
       if (made >= 0) {
         if (!readLater[made] && !(made == kept && inForward)) m_releases.push_back(made);
@@ -89,14 +102,12 @@ class TimelineBuilder {
     }
   }
 
-  // `sizes` per operator. REQUIRES findReleases().
-  std::array<PhaseBytes, static_cast<size_t>(Phase::kCount)> bytes(
-      const std::vector<plan::TensorBytes>& sizes) const {
-    std::array<PhaseBytes, static_cast<size_t>(Phase::kCount)> phases{};
+  // Adds up in `timeline`; `sizes` per operator. REQUIRES findReleases().
+  void fill(const std::vector<plan::TensorBytes>& sizes, LayerTimeline& timeline) const {
     std::vector<int64_t> alive(sizes.size(), 0);
     for (size_t e = 0; e < m_events.size(); ++e) {
       const Event& event = m_events[e];
-      PhaseBytes& phase = phases[static_cast<size_t>(event.phase)];
+      PhaseBytes& phase = timeline.at(event.phase);
       if (event.makes >= 0) {
         alive[event.makes] = sizes[event.makes].live;
         phase.net += alive[event.makes];
@@ -114,16 +125,16 @@ class TimelineBuilder {
         alive[m_releases[r]] = 0;
       }
     }
-    return phases;
   }
 
-  Phase lastBackward() const { return m_lastBackward; }
+  size_t lastBackward() const { return m_lastBackward; }
+  size_t ownWindow() const { return m_ownWindow; }
 
   // Whether the tensor made in forward is released by an event of its own layer's backward.
   bool releasedInside(int16_t tensor) const {
     for (size_t e = 0; e < m_events.size(); ++e) {
       const Event& event = m_events[e];
-      if (event.makes == tensor && event.phase > Phase::kForward2) return false;  // another life
+      if (event.makes == tensor && !event.inForward) return false;  // another life
       for (size_t r = releasesBegin(e); r < event.releasesEnd; ++r) {
         if (m_releases[r] == tensor) return true;
       }
@@ -132,8 +143,9 @@ class TimelineBuilder {
   }
 
  private:
-  bool opens(int8_t window, WindowId host) const {
-    return window >= 0 && m_graph.hosts[static_cast<size_t>(host)] == window;
+  bool opensOwn(int8_t window) const {
+    const auto& own = m_graph.hostsOf(WindowId::kOwnBwdMlp);
+    return !own.empty() && own.front() == window;
   }
 
   // Releases are found, and stored, from the last event to the first.
@@ -142,13 +154,16 @@ class TimelineBuilder {
   }
 
   Event& add(int16_t makes, const std::vector<int16_t>* reads) {
-    const Event event{m_phase, makes, reads};
+    Event event{m_phase, makes, reads};
+    event.inForward = m_inForward;
     return m_events.emplace_back(event);
   }
 
   const plan::LayerGraph& m_graph;
-  Phase m_phase = Phase::kForward0;
-  Phase m_lastBackward = Phase::kBackwardAttn1;
+  const LayerTimeline& m_layout;
+  size_t m_phase = 0;
+  bool m_inForward = false;
+  size_t m_lastBackward = 0, m_ownWindow = 0;
   std::vector<Event> m_events;
   std::vector<int16_t> m_releases;
 };
@@ -162,32 +177,48 @@ std::vector<plan::TensorBytes> endSizes(const profile::ModelEnd& end) {
 
 EndTimeline endTimeline(const plan::LayerGraph& graph,
                         const std::vector<plan::TensorBytes>& sizes) {
-  TimelineBuilder builder(graph);
+  const std::vector<Slot> none(static_cast<size_t>(graph.size()), Slot::kNone);
+  LayerTimeline timeline(graph, nullptr);
+  TimelineBuilder builder(graph, timeline);
   builder.forward();
-  builder.backward(0, graph.size(), Phase::kBackwardMlp, Phase::kBackwardMlp);
+  builder.backward({none, std::vector<int8_t>(none.size(), -1)});
   builder.findReleases(kNothing);
-  const auto phases = builder.bytes(sizes);
-  return {phases[static_cast<size_t>(Phase::kForward0)],
-          phases[static_cast<size_t>(Phase::kBackwardMlp)]};
+  builder.fill(sizes, timeline);
+  return {timeline.forward(0), timeline.backward(0)};
 }
 
 }  // namespace
 
+int64_t LayerTimeline::forwardNet() const {
+  int64_t bytes = 0;
+  for (size_t piece = 0; piece <= m_forwardWindows; ++piece) bytes += forward(piece).net;
+  return bytes;
+}
+
+int64_t LayerTimeline::earlyNet() const {
+  int64_t bytes = pipe().net;
+  for (size_t window = 0; window < m_forwardWindows; ++window) bytes += besideForward(window).net;
+  return bytes;
+}
+
 LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGraph& graph,
-                            const std::vector<Slot>& slots,
+                            const plan::LayerGraph* above, const Recomputations& rebuilt,
                             const std::vector<plan::Placement>& placements) {
-  TimelineBuilder builder(graph);
+  LayerTimeline timeline(graph, above);
+  TimelineBuilder builder(graph, timeline);
   builder.forward();
-  builder.recompute(slots, Slot::kFwdAttn, Phase::kFwdAttn);
-  builder.recompute(slots, Slot::kFwdMlp, Phase::kFwdMlp);
-  builder.recompute(slots, Slot::kPipe, Phase::kPipe);
-  builder.recompute(slots, Slot::kPrevBwdMlp, Phase::kPrevBwdMlp);
-  builder.recompute(slots, Slot::kPrevBwdAttn, Phase::kPrevBwdAttn);
-  builder.recompute(slots, Slot::kOnDemandMlp, Phase::kBackwardMlp);
-  builder.backward(graph.mlpBegin, graph.size(), Phase::kBackwardMlp, Phase::kBackwardAttn1);
-  builder.recompute(slots, Slot::kOwnBwdMlp, Phase::kOwnBwdMlp);
-  builder.recompute(slots, Slot::kOnDemandAttn, Phase::kBackwardAttn0);
-  builder.backward(0, graph.mlpBegin, Phase::kBackwardAttn0, Phase::kBackwardAttn1);
+  for (size_t window = 0; window < timeline.forwardWindows(); ++window) {
+    for (const Slot slot : {Slot::kFwdAttn, Slot::kFwdMlp})
+      builder.recompute(rebuilt, slot, timeline.besideForwardIndex(window),
+                        graph.forwardWindows[window]);
+  }
+  builder.recompute(rebuilt, Slot::kPipe, timeline.pipeIndex());
+  for (size_t window = 0; window < timeline.aboveWindows(); ++window) {
+    for (const Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn})
+      builder.recompute(rebuilt, slot, timeline.besideAboveIndex(window),
+                        above->backwardWindows[window]);
+  }
+  builder.backward(rebuilt);
   builder.findReleases(graph.last());
 
   std::vector<plan::TensorBytes> sizes;
@@ -195,9 +226,10 @@ LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGra
     const bool retained = placements[op].kind == plan::PlacementKind::kRetained;
     sizes.push_back(plan::bytesOfOperator(kind.operators[op], op == graph.last(), retained));
   }
-  LayerTimeline timeline;
-  timeline.phases = builder.bytes(sizes);
+  builder.fill(sizes, timeline);
   timeline.lastBackward = builder.lastBackward();
+  timeline.ownWindow =
+      graph.hasHost(WindowId::kOwnBwdMlp) ? builder.ownWindow() : timeline.backwardWindows();
   timeline.outputBytes = builder.releasedInside(graph.last()) ? 0 : sizes.back().retained;
   return timeline;
 }

@@ -17,8 +17,11 @@ PooledWindows::PooledWindows(const StageModel& model, const StageGaps& gaps)
     m_forwardNs += layer.count * (model.windowNs(layer.kind, WindowId::kFwdAttn) +
                                   model.windowNs(layer.kind, WindowId::kFwdMlp));
     m_bwdMlpNs += layer.count * model.windowNs(layer.kind, WindowId::kOwnBwdMlp);
-    if (layer.below != kNoKind)
-      m_bwdAttnNs += layer.count * model.windowNs(layer.kind, WindowId::kPrevBwdAttn);
+    if (layer.below != kNoKind) {
+      m_belowNs += layer.count * (model.windowNs(layer.kind, WindowId::kPrevBwdMlp) -
+                                  model.windowNs(layer.kind, WindowId::kOwnBwdMlp) +
+                                  model.windowNs(layer.kind, WindowId::kPrevBwdAttn));
+    }
     // With one kind of layer every layer does as much as the top one.
     if (model.layersOfKind(layer.kind) == model.shape().plan.layerCount())
       m_topShare = 1.0 / model.shape().plan.layerCount();
@@ -36,7 +39,7 @@ int64_t PooledWindows::earlyCostNs(int64_t earlyNs) const {
 int64_t PooledWindows::lateCostNs(const PooledWork& work) const {
   const int64_t own = std::min(work.lateOwnNs, m_bwdMlpNs);
   const auto prevNs = static_cast<double>(work.lateNs - own);
-  const auto freeNs = static_cast<double>(m_bwdMlpNs - own + m_bwdAttnNs);
+  const auto freeNs = static_cast<double>(m_bwdMlpNs - own + m_belowNs);
   return m_microBatches *
          (static_cast<int64_t>(prevCost(prevNs, freeNs) * (1 - 1e-12)) + work.lateCollectiveNs);
 }
@@ -48,7 +51,7 @@ double PooledWindows::prevCost(double prevNs, double freeNs) const {
 
 double PooledWindows::lateCost(double lateNs) const {
   const double afterOwn = std::max(0.0, lateNs - static_cast<double>(m_bwdMlpNs));
-  return static_cast<double>(m_microBatches) * prevCost(afterOwn, static_cast<double>(m_bwdAttnNs));
+  return static_cast<double>(m_microBatches) * prevCost(afterOwn, static_cast<double>(m_belowNs));
 }
 
 // Convex and piecewise linear: the least of cost(x) - slope * x lies where the slope passes by.
@@ -61,7 +64,7 @@ double PooledWindows::findEarlyConstant(double slope) const {
 
 double PooledWindows::lateConstant(double slope) const {
   const auto own = static_cast<double>(m_bwdMlpNs);
-  const double prev = m_topShare < 1 ? static_cast<double>(m_bwdAttnNs) / (1 - m_topShare) : 0;
+  const double prev = m_topShare < 1 ? static_cast<double>(m_belowNs) / (1 - m_topShare) : 0;
   double least = 0;
   for (const double kink : {own, own + prev})
     least = std::min(least, lateCost(kink) - slope * kink);

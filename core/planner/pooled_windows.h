@@ -40,8 +40,8 @@ class PooledWindows {
   const StageGaps& m_gaps;
   int64_t m_steadyCount, m_tailCount, m_microBatches;
   int64_t m_forwardNs = 0;  // capacity of the forward windows
-  int64_t m_bwdMlpNs = 0;   // and of the backward ones
-  int64_t m_bwdAttnNs = 0;
+  int64_t m_bwdMlpNs = 0;   // of bwd.mlp, for a layer and the one below
+  int64_t m_belowNs = 0;    // of other backward collectives, for the layer below alone
   std::array<double, kSlopes + 1> m_earlyConstants{};
   double m_topShare = 0;  // of prev.* work: the stage's top layer has no such window
 };

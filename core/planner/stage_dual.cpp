@@ -15,7 +15,7 @@ constexpr int64_t kPricingNodes = 2'000'000;
 constexpr double kToleranceNs = 2;  // of cheapestChoice()
 
 double mlpUseNs(const LayerTerms& terms, const LayerChoice& choice) {
-  return ownMlpUseNs(terms, choice) + std::min(choice.prevMlpNs, terms.prevMlp.roomNs);
+  return ownMlpUseNs(terms, choice) + std::min(choice.prevMlpNs, terms.prevMlp.sharedNs);
 }
 
 double bytesAtBackward(const LayerTerms& terms, const LayerChoice& choice) {
@@ -224,7 +224,7 @@ StageTerms::StageTerms(const StageModel& stageModel, PassCharges passCharges, in
     if (known == places.end()) places.emplace_back(model, place);
     mlpRoomNs += places[placeOf.back()].ownMlp.roomNs;
   }
-  if (!(model.contention() == sim::Contention{})) {
+  if (!(model.contention() == plan::Contention{})) {
     const auto operators = places.front().operators.size() * placeOf.size();
     roundingNs = 2.0 * static_cast<double>(operators) * std::max(charges.forward, charges.backward);
   }

@@ -44,18 +44,19 @@ class StagePasses {
     else
       gauge.hold(m_inputBytes);
     for (size_t l = 0; l < own.size(); ++l) {
-      gauge.add((*own[l])[Phase::kForward0]);
-      if (filled != nullptr) gauge.add((*(*filled)[l])[Phase::kFwdAttn]);
-      gauge.add((*own[l])[Phase::kForward1]);
-      if (filled != nullptr) gauge.add((*(*filled)[l])[Phase::kFwdMlp]);
-      gauge.add((*own[l])[Phase::kForward2]);
+      const size_t windows = own[l]->forwardWindows();
+      for (size_t window = 0; window < windows; ++window) {
+        gauge.add(own[l]->forward(window));
+        if (filled != nullptr) gauge.add((*filled)[l]->besideForward(window));
+      }
+      gauge.add(own[l]->forward(windows));
     }
     if (!outputOutlivesForward()) gauge.release(own.back()->outputBytes);
     if (m_shape.isLast()) gauge.add(m_last.forward);
   }
 
   void pipe(const Timelines& own, Gauge& gauge) const {
-    for (size_t l = own.size(); l-- > 0;) gauge.add((*own[l])[Phase::kPipe]);
+    for (size_t l = own.size(); l-- > 0;) gauge.add(own[l]->pipe());
   }
 
   // What follows the arrival of the gradient; returns the peak of the top layer by itself.
@@ -76,17 +77,14 @@ class StagePasses {
     const LayerTimeline& layer = *own[l];
     const LayerTimeline* below = l > 0 ? own[l - 1] : nullptr;
     const int64_t inputBytes = below != nullptr ? below->outputBytes : m_inputBytes;
-    const auto segment = [&](Phase phase) {
-      gauge.add(layer[phase]);
-      if (layer.lastBackward == phase) gauge.release(inputBytes);
-    };
     const bool hosts = hosting == Hosting::kLayerBelow && below != nullptr;
-    segment(Phase::kBackwardMlp);
-    gauge.add(layer[Phase::kOwnBwdMlp]);
-    if (hosts) gauge.add((*below)[Phase::kPrevBwdMlp]);
-    segment(Phase::kBackwardAttn0);
-    if (hosts) gauge.add((*below)[Phase::kPrevBwdAttn]);
-    segment(Phase::kBackwardAttn1);
+    for (size_t piece = 0; piece <= layer.backwardWindows(); ++piece) {
+      gauge.add(layer.backward(piece));
+      if (layer.lastBackward == piece) gauge.release(inputBytes);
+      if (piece == layer.backwardWindows()) break;
+      if (layer.ownWindow == piece) gauge.add(layer.own());
+      if (hosts) gauge.add(below->besideAbove(piece));
+    }
   }
 
   // The last stage's output is read by the head until its backward is done; others send theirs.
@@ -102,13 +100,15 @@ class StagePasses {
 VariantBytes StageModel::bytesOf(const LayerVariant& variant,
                                  const std::vector<plan::Placement>& placements) const {
   const auto kind = static_cast<size_t>(variant.kind);
-  const auto timeline = [&](const std::vector<plan::Slot>& slots) {
-    return layerTimeline(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind], slots,
+  const plan::LayerGraph* above = variant.above == kNoKind
+                                      ? nullptr
+                                      : &m_shape.graphs.kinds[static_cast<size_t>(variant.above)];
+  const auto timeline = [&](const Recomputations& rebuilt) {
+    return layerTimeline(m_shape.profile.kinds[kind], m_shape.graphs.kinds[kind], above, rebuilt,
                          placements);
   };
-  VariantBytes bytes{timeline(variant.steady), {}};
-  bytes.tail = variant.tail == variant.steady ? bytes.steady : timeline(variant.tail);
-  return bytes;
+  const LayerTimeline steady = timeline(variant.steady);
+  return {steady, variant.tail == variant.steady ? steady : timeline(variant.tail)};
 }
 
 StagePeaks StageModel::peaks(const KindPolicies& policies, const ResolvedPolicies& resolved) const {
@@ -117,6 +117,7 @@ StagePeaks StageModel::peaks(const KindPolicies& policies, const ResolvedPolicie
     // Most layers do the same at the same time: look among those that are known.
     size_t known = 0;
     while (known < c && (resolved[known].kind != resolved[c].kind ||
+                         resolved[known].above != resolved[c].above ||
                          resolved[known].steady != resolved[c].steady ||
                          resolved[known].tail != resolved[c].tail))
       ++known;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/plan/recompute_hosts.h"
 #include "core/sim/item_durations.h"
 
 namespace caracal::planner {
@@ -56,7 +57,7 @@ int64_t sumBackward(const plan::StageShape& shape, const profile::ModelEnd& end)
 }  // namespace
 
 StageModel::StageModel(const plan::StageShape& shape)
-    : m_shape(shape), m_contention(sim::Contention::of(shape.profile.kappa, shape.profile.rho)) {
+    : m_shape(shape), m_contention(plan::Contention::of(shape.profile.kappa, shape.profile.rho)) {
   const profile::Memory& memory = shape.profile.memory;
   m_baseBytes = sim::staticBytes(shape) + memory.workspaceBytes + memory.reserveBytes;
   classifyLayers();
@@ -111,20 +112,29 @@ void StageModel::sumPlainTimes() {
   m_plain.endNs += sim::aloneNs(m_shape, item);
 }
 
+Recomputations StageModel::recomputations(int32_t kind, int32_t above,
+                                          const std::vector<plan::Placement>& placements,
+                                          bool nextForward) const {
+  plan::SlotContext context;
+  context.nextForward = nextForward;
+  context.gradientWait = m_shape.linkedAfter();
+  context.above = above == kNoKind ? nullptr : &m_shape.graphs.kinds[static_cast<size_t>(above)];
+  Recomputations rebuilt;
+  rebuilt.slots =
+      plan::recomputeSlots(m_shape.graphs.kinds[static_cast<size_t>(kind)], placements, context);
+  rebuilt.hosts = plan::recomputeHosts(m_shape, {kind, above}, rebuilt.slots);
+  return rebuilt;
+}
+
 LayerVariant StageModel::variantOf(int32_t kind, int32_t above,
                                    const std::vector<plan::Placement>& placements) const {
   LayerVariant variant;
   variant.kind = kind;
-  plan::SlotContext context;
-  context.gradientWait = m_shape.linkedAfter();
-  context.above = above == kNoKind ? nullptr : &m_shape.graphs.kinds[static_cast<size_t>(above)];
-  context.nextForward = false;
-  const plan::LayerGraph& graph = m_shape.graphs.kinds[static_cast<size_t>(kind)];
-  variant.tail = plan::recomputeSlots(graph, placements, context);
+  variant.above = above;
+  variant.tail = recomputations(kind, above, placements, false);
   variant.steady = variant.tail;
   if (steadyCount() > 0) {
-    context.nextForward = true;
-    variant.steady = plan::recomputeSlots(graph, placements, context);
+    variant.steady = recomputations(kind, above, placements, true);
     variant.forwardExtraNs = forwardExtraNs(kind, variant.steady);
   }
   variant.onDemandNs = slotNs(kind, variant.tail, Slot::kOnDemandMlp) +
@@ -143,59 +153,65 @@ ResolvedPolicies StageModel::resolve(const KindPolicies& policies) const {
   return resolved;
 }
 
-int64_t StageModel::slotNs(int32_t kind, const std::vector<Slot>& slots, Slot slot) const {
+int64_t StageModel::slotNs(int32_t kind, const Recomputations& rebuilt, Slot slot) const {
   const auto& operators = m_shape.profile.kinds[static_cast<size_t>(kind)].operators;
   int64_t total = 0;
-  for (size_t op = 0; op < slots.size(); ++op) {
-    if (slots[op] == slot) total += operators[op].forwardNs;
+  for (size_t op = 0; op < rebuilt.slots.size(); ++op) {
+    if (rebuilt.slots[op] == slot) total += operators[op].forwardNs;
   }
   return total;
 }
 
-void StageModel::runSlot(int32_t kind, const std::vector<Slot>& slots, Slot slot,
-                         sim::OverlapClock& clock) const {
+// What a layer rebuilds in the slots beside one collective.
+void StageModel::runBeside(int8_t host, int32_t kind, const Recomputations& rebuilt,
+                           std::initializer_list<Slot> slots, plan::OverlapClock& clock) const {
   const auto& operators = m_shape.profile.kinds[static_cast<size_t>(kind)].operators;
-  for (size_t op = 0; op < slots.size(); ++op) {
-    if (slots[op] != slot) continue;
-    if (operators[op].kind == profile::OperatorKind::kCollective) {
-      clock.repeatCollective(operators[op].forwardNs);
-    } else {
-      clock.runOperator(operators[op].forwardNs);
+  for (const Slot slot : slots) {
+    for (size_t op = 0; op < rebuilt.slots.size(); ++op) {
+      if (rebuilt.slots[op] != slot || rebuilt.hosts[op] != host) continue;
+      if (operators[op].kind == profile::OperatorKind::kCollective) {
+        clock.repeatCollective(operators[op].forwardNs);
+      } else {
+        clock.runOperator(operators[op].forwardNs);
+      }
     }
   }
 }
 
 int64_t StageModel::windowNs(int32_t kind, WindowId host) const {
   const auto k = static_cast<size_t>(kind);
-  const int8_t window = m_shape.graphs.kinds[k].hosts[static_cast<size_t>(host)];
-  return window < 0
-             ? 0
-             : m_shape.windowNs(m_shape.profile.kinds[k].windows[static_cast<size_t>(window)]);
+  int64_t total = 0;
+  for (const int8_t window : m_shape.graphs.kinds[k].hostsOf(host))
+    total += m_shape.windowNs(m_shape.profile.kinds[k].windows[static_cast<size_t>(window)]);
+  return total;
 }
 
-int64_t StageModel::forwardExtraNs(int32_t kind, const std::vector<Slot>& slots) const {
+int64_t StageModel::forwardExtraNs(int32_t kind, const Recomputations& rebuilt) const {
+  const auto k = static_cast<size_t>(kind);
   int64_t extra = 0;
-  for (const auto& [slot, host] : {std::pair{Slot::kFwdAttn, WindowId::kFwdAttn},
-                                   std::pair{Slot::kFwdMlp, WindowId::kFwdMlp}}) {
-    const int64_t capacity = windowNs(kind, host);
-    sim::OverlapClock clock(capacity, m_contention);
-    runSlot(kind, slots, slot, clock);
+  for (const int8_t window : m_shape.graphs.kinds[k].forwardWindows) {
+    const int64_t capacity =
+        m_shape.windowNs(m_shape.profile.kinds[k].windows[static_cast<size_t>(window)]);
+    plan::OverlapClock clock(capacity, m_contention);
+    runBeside(window, kind, rebuilt, {Slot::kFwdAttn, Slot::kFwdMlp}, clock);
     extra += clock.finish() - capacity;
   }
   return extra;
 }
 
 int64_t StageModel::backwardOverflowNs(const LayerVariant& layer, const LayerVariant* below) const {
-  const int64_t mlpNs = windowNs(layer.kind, WindowId::kOwnBwdMlp);
-  sim::OverlapClock mlp(mlpNs, m_contention);
-  runSlot(layer.kind, layer.tail, Slot::kOwnBwdMlp, mlp);
-  const int64_t attnNs = windowNs(layer.kind, WindowId::kPrevBwdAttn);
-  sim::OverlapClock attn(attnNs, m_contention);
-  if (below != nullptr) {
-    runSlot(below->kind, below->tail, Slot::kPrevBwdMlp, mlp);
-    runSlot(below->kind, below->tail, Slot::kPrevBwdAttn, attn);
+  const auto k = static_cast<size_t>(layer.kind);
+  int64_t extra = 0;
+  for (const int8_t window : m_shape.graphs.kinds[k].backwardWindows) {
+    const int64_t capacity =
+        m_shape.windowNs(m_shape.profile.kinds[k].windows[static_cast<size_t>(window)]);
+    plan::OverlapClock clock(capacity, m_contention);
+    runBeside(window, layer.kind, layer.tail, {Slot::kOwnBwdMlp}, clock);
+    if (below != nullptr)
+      runBeside(window, below->kind, below->tail, {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn}, clock);
+    extra += clock.finish() - capacity;
   }
-  return mlp.finish() - mlpNs + attn.finish() - attnNs;
+  return extra;
 }
 
 // prev.* slots depend only on a layer's own kind and the one above it, so any class of the right

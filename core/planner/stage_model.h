@@ -10,11 +10,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/plan/overlap_clock.h"
 #include "core/plan/recompute_slots.h"
 #include "core/plan/stage_shape.h"
 #include "core/planner/layer_timeline.h"
 #include "core/planner/pipeline_time.h"
-#include "core/sim/overlap_clock.h"
 
 namespace caracal::planner {
 
@@ -40,9 +40,10 @@ struct LayerClass {
 // the backward collectives it shares with its neighbours. Nanoseconds per micro-batch.
 struct LayerVariant {
   int32_t kind = 0;
-  std::vector<plan::Slot> steady;  // per operator: micro-batches with a next forward
-  std::vector<plan::Slot> tail;    // the last N_s - 1; all when N_s = 1
-  int64_t forwardExtraNs = 0;      // overflow of a filled forward's windows
+  int32_t above = kNoKind;
+  Recomputations steady;       // micro-batches with a next forward
+  Recomputations tail;         // the last N_s - 1; all when N_s = 1
+  int64_t forwardExtraNs = 0;  // overflow of a filled forward's windows
   int64_t onDemandNs = 0;
   int64_t pipeNs = 0, pipeTailNs = 0;
 };
@@ -100,21 +101,26 @@ class StageModel {
   // Of layers given one by one, bottom first.
   StagePeaks peaks(const std::vector<const VariantBytes*>& layers) const;
 
-  // Capacity of a collective of a layer of this kind; 0 when it has none.
+  // Capacity of the collectives of a layer of this kind that host such placements, summed; 0 when
+  // it has none.
   int64_t windowNs(int32_t kind, plan::WindowId host) const;
-  const sim::Contention& contention() const { return m_contention; }
+  // By how much the collectives of a forward take longer for what a layer rebuilds beside them.
+  int64_t forwardExtraNs(int32_t kind, const Recomputations& rebuilt) const;
+  const plan::Contention& contention() const { return m_contention; }
 
  private:
   void classifyLayers();
   void sumPlainTimes();
-  int64_t slotNs(int32_t kind, const std::vector<plan::Slot>& slots, plan::Slot slot) const;
-  void runSlot(int32_t kind, const std::vector<plan::Slot>& slots, plan::Slot slot,
-               sim::OverlapClock& clock) const;
-  int64_t forwardExtraNs(int32_t kind, const std::vector<plan::Slot>& slots) const;
+  int64_t slotNs(int32_t kind, const Recomputations& rebuilt, plan::Slot slot) const;
+  void runBeside(int8_t host, int32_t kind, const Recomputations& rebuilt,
+                 std::initializer_list<plan::Slot> slots, plan::OverlapClock& clock) const;
+  Recomputations recomputations(int32_t kind, int32_t above,
+                                const std::vector<plan::Placement>& placements,
+                                bool nextForward) const;
   size_t classBelow(size_t layerClass) const;
 
   plan::StageShape m_shape;
-  sim::Contention m_contention;
+  plan::Contention m_contention;
   std::vector<LayerClass> m_classes;
   std::vector<uint32_t> m_classOf;  // per layer of the stage, bottom first
   std::vector<int64_t> m_layersOfKind;

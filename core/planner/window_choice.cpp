@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/plan/recompute_hosts.h"
+
 namespace caracal::planner {
 
 using plan::Slot;
@@ -50,9 +52,20 @@ double WindowChoice::latePrice() const {
     return hidden + more;
   };
   const double attn = hides(m_terms.prevAttn, Slot::kPrevBwdAttn);
-  const double mlp =
-      hides(m_terms.prevMlp, Slot::kPrevBwdMlp) + hides(m_terms.ownMlp, Slot::kOwnBwdMlp);
-  return price - saved * attn - (saved - m_prices.mlpWindow) * mlp;
+  const double prevMlp = hides(m_terms.prevMlp, Slot::kPrevBwdMlp);
+  const double shared = std::max(0.0, prevMlp - m_terms.prevMlp.unsharedNs());
+  const double mlp = shared + hides(m_terms.ownMlp, Slot::kOwnBwdMlp);
+  return price - saved * (attn + prevMlp - shared) - (saved - m_prices.mlpWindow) * mlp;
+}
+
+// With work shared out over several collectives as it will be.
+double WindowChoice::splitEarlyPrice() const {
+  Recomputations rebuilt{m_slots, {}};
+  rebuilt.hosts =
+      plan::recomputeHosts(m_terms.model.shape(), {m_terms.place.kind, kNoKind}, m_slots);
+  return m_prices.forward *
+             static_cast<double>(m_terms.model.forwardExtraNs(m_terms.place.kind, rebuilt)) +
+         m_prices.pipe * at(Slot::kPipe).allNs();
 }
 
 Slot WindowChoice::earliestUse(size_t index) const {
@@ -69,7 +82,10 @@ void WindowChoice::assignEarly(size_t undecided) {
   const double cost = earlyPrice();
   if (cost >= m_bestEarlyNs) return;
   if (undecided == 0) {
-    m_bestEarlyNs = cost;
+    const bool split = m_terms.fwdAttn.split || m_terms.fwdMlp.split;
+    const double exact = split ? splitEarlyPrice() : cost;
+    if (exact >= m_bestEarlyNs) return;
+    m_bestEarlyNs = exact;
     m_bestPipeNs = at(Slot::kPipe).allNs();
     m_bestEarly = m_slots;
     return;

@@ -57,6 +57,7 @@ class WindowChoice {
 
  private:
   double earlyPrice() const;
+  double splitEarlyPrice() const;
   double latePrice() const;
   plan::Slot earliestUse(size_t index) const;
   void assignEarly(size_t undecided);

@@ -1,6 +1,7 @@
 #include "core/planner/window_costs.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace caracal::planner {
 namespace {
@@ -34,10 +35,17 @@ WindowCosts::WindowCosts(const HeuProblem& problem, const StageModel& model, con
       m_nodeLimit(nodeLimit),
       m_stop(std::move(stop)) {
   m_layers = model.layersOfKind(m_kind);
-  m_fwdAttnNs = model.windowNs(m_kind, WindowId::kFwdAttn);
-  m_fwdMlpNs = model.windowNs(m_kind, WindowId::kFwdMlp);
-  m_bwdMlpNs = model.windowNs(m_kind, WindowId::kOwnBwdMlp);
-  m_bwdAttnNs = model.windowNs(m_kind, WindowId::kPrevBwdAttn);
+  const auto capacities = [&](WindowId id, int64_t& sum) {
+    std::vector<int64_t> list = plan::capacitiesNs(model.shape(), m_kind, id);
+    sum = std::accumulate(list.begin(), list.end(), int64_t{0});
+    m_split |= list.size() > 1;
+    return list;
+  };
+  m_fwdAttn = capacities(WindowId::kFwdAttn, m_fwdAttnNs);
+  m_fwdMlp = capacities(WindowId::kFwdMlp, m_fwdMlpNs);
+  m_prevMlp = capacities(WindowId::kPrevBwdMlp, m_prevMlpNs);
+  m_prevAttn = capacities(WindowId::kPrevBwdAttn, m_prevAttnNs);
+  m_ownNs = model.windowNs(m_kind, WindowId::kOwnBwdMlp);
   const plan::LayerGraph& graph = model.shape().graphs.kinds[static_cast<size_t>(m_kind)];
   for (const Variable& variable : problem.variables()) {
     Operator& op = m_operators.emplace_back();
@@ -79,8 +87,8 @@ void WindowCosts::begin(Work work, const Fates& fates) {
   }
 }
 
-Assignment WindowCosts::findCheapest() {
-  m_wanted = Wanted::kCheapest;
+Assignment WindowCosts::findCheapest(Wanted wanted) {
+  m_wanted = wanted;
   int64_t limitNs = kNoLimit;
   std::vector<Assignment> found(1);
   assign(0, limitNs, found);
@@ -95,19 +103,19 @@ const Assignment& WindowCosts::cheapest(Work work, const Fates& fates) {
   const auto [entry, isNew] = m_cheapest[static_cast<size_t>(work)].try_emplace(std::move(members));
   if (isNew) {
     begin(work, fates);
-    entry->second = findCheapest();
+    entry->second = findCheapest(Wanted::kCheapest);
   }
   return entry->second;
 }
 
-// Without contention less work never costs more.
+// Without contention less work never costs more, as long as it is not split differently.
 int64_t WindowCosts::leastNs(Work work, std::initializer_list<size_t> variables) {
-  if (!(m_model.contention() == sim::Contention{})) return 0;
+  if (!(m_model.contention() == plan::Contention{})) return 0;
   begin(work);
   for (const size_t variable : variables) {
     if (m_members.empty() || m_members.back() != variable) add(variable);
   }
-  return findCheapest().costNs;
+  return findCheapest(m_split ? Wanted::kLeast : Wanted::kCheapest).costNs;
 }
 
 std::vector<Assignment> WindowCosts::cheaperThan(int64_t limitNs, Work work, const Fates& fates) {
@@ -137,11 +145,13 @@ void WindowCosts::assign(size_t member, int64_t& limitNs, std::vector<Assignment
   if (m_stopped && (m_wanted == Wanted::kAll || limitNs < kNoLimit)) return;
   if (leastCost() >= limitNs) return;
   if (member == m_members.size()) {
-    const int64_t costNs = m_work == Work::kEarly ? earlyCost() : lateCost();
+    const int64_t costNs = m_wanted == Wanted::kLeast ? leastCost()
+                           : m_work == Work::kEarly   ? earlyCost()
+                                                      : lateCost();
     if (costNs >= limitNs) return;
     Assignment found{costNs, 0, m_slots};
     for (const size_t v : m_members) found.lateness += static_cast<int64_t>(m_slots[v]);
-    if (m_wanted == Wanted::kCheapest) {
+    if (m_wanted != Wanted::kAll) {
       limitNs = found.costNs;
       list.front() = std::move(found);
     } else {
@@ -189,20 +199,21 @@ int64_t WindowCosts::leastLateCost() const {
   const SlotLoad& prevMlp = load(Slot::kPrevBwdMlp);
   const SlotLoad& prevAttn = load(Slot::kPrevBwdAttn);
   const int64_t hosted = own.operatorNs + prevMlp.operatorNs;
-  const int64_t freeNs = beyond(m_bwdMlpNs, hosted) + beyond(m_bwdAttnNs, prevAttn.operatorNs);
+  const int64_t freeNs = beyond(m_prevMlpNs, hosted) + beyond(m_prevAttnNs, prevAttn.operatorNs);
   const int64_t demandNs = total(load(Slot::kOnDemandMlp)) + total(load(Slot::kOnDemandAttn));
-  const int64_t interior = beyond(hosted, m_bwdMlpNs) + beyond(prevAttn.operatorNs, m_bwdAttnNs) +
+  const int64_t interior = beyond(hosted, m_prevMlpNs) + beyond(prevAttn.operatorNs, m_prevAttnNs) +
                            own.collectiveNs + prevMlp.collectiveNs + prevAttn.collectiveNs +
                            beyond(m_restNs, freeNs);
-  const int64_t top = beyond(own.operatorNs, m_bwdMlpNs) + own.collectiveNs + total(prevMlp) +
-                      total(prevAttn) + beyond(m_restNs, beyond(m_bwdMlpNs, own.operatorNs));
+  const int64_t top = beyond(own.operatorNs, m_ownNs) + own.collectiveNs + total(prevMlp) +
+                      total(prevAttn) + beyond(m_restNs, beyond(m_ownNs, own.operatorNs));
   return m_model.microBatches() * (m_layers * demandNs + (m_layers - 1) * interior + top);
 }
 
+// What the slots hold, in forward order, beside one collective.
 int64_t WindowCosts::overflowNs(int64_t capacityNs, std::initializer_list<Slot> slots) const {
-  sim::OverlapClock clock(capacityNs, m_model.contention());
+  plan::OverlapClock clock(capacityNs, m_model.contention());
   for (const Slot slot : slots) {
-    for (size_t member = m_members.size(); member-- > 0;) {  // in forward order
+    for (size_t member = m_members.size(); member-- > 0;) {
       const size_t variable = m_members[member];
       if (m_slots[variable] != slot) continue;
       const Operator& op = m_operators[variable];
@@ -215,9 +226,44 @@ int64_t WindowCosts::overflowNs(int64_t capacityNs, std::initializer_list<Slot> 
   return clock.finish() - capacityNs;
 }
 
+std::vector<plan::HostedWork> WindowCosts::workIn(Slot slot) const {
+  std::vector<plan::HostedWork> work;
+  for (size_t member = m_members.size(); member-- > 0;) {  // in forward order
+    const size_t variable = m_members[member];
+    if (m_slots[variable] == slot)
+      work.push_back({m_operators[variable].ns, m_operators[variable].collective});
+  }
+  return work;
+}
+
+// Shared out over all collectives of a placement.
+int64_t WindowCosts::overflowNs(const std::vector<int64_t>& capacitiesNs, Slot slot) const {
+  if (capacitiesNs.empty()) return 0;
+  if (capacitiesNs.size() == 1) return overflowNs(capacitiesNs.front(), {slot});
+  return plan::splitOverflowNs(workIn(slot), capacitiesNs, m_model.contention());
+}
+
+// Of the collectives up to bwd.mlp, which its own layer and the layer below share.
+int64_t WindowCosts::bwdMlpOverflowNs() const {
+  if (m_prevMlp.empty()) return 0;
+  if (m_prevMlp.size() == 1)
+    return overflowNs(m_prevMlp.front(), {Slot::kOwnBwdMlp, Slot::kPrevBwdMlp});
+  const plan::Contention& contention = m_model.contention();
+  const std::vector<plan::HostedWork> below = workIn(Slot::kPrevBwdMlp);
+  const std::vector<size_t> hosts = plan::splitWork(below, m_prevMlp, contention);
+  std::vector<std::vector<plan::HostedWork>> beside(m_prevMlp.size());
+  beside.back() = workIn(Slot::kOwnBwdMlp);
+  for (size_t piece = 0; piece < below.size(); ++piece)
+    beside[hosts[piece]].push_back(below[piece]);
+  int64_t overflow = 0;
+  for (size_t host = 0; host < beside.size(); ++host)
+    overflow += plan::splitOverflowNs(beside[host], {m_prevMlp[host]}, contention);
+  return overflow;
+}
+
 int64_t WindowCosts::earlyCost() const {
   const int64_t overflow =
-      overflowNs(m_fwdAttnNs, {Slot::kFwdAttn}) + overflowNs(m_fwdMlpNs, {Slot::kFwdMlp});
+      overflowNs(m_fwdAttn, Slot::kFwdAttn) + overflowNs(m_fwdMlp, Slot::kFwdMlp);
   return m_model.steadyCount() * m_layers * overflow +
          m_gaps.steady.exposedNs(m_layers * total(load(Slot::kPipe)));
 }
@@ -227,11 +273,9 @@ int64_t WindowCosts::lateCost() const {
   const int64_t prevNs = total(load(Slot::kPrevBwdMlp)) + total(load(Slot::kPrevBwdAttn));
   int64_t perStage = m_layers * demandNs + prevNs;  // the top layer has no prev.* windows
   // Every layer hosts the one below, the bottom layer only itself.
-  perStage += overflowNs(m_bwdMlpNs, {Slot::kOwnBwdMlp});
-  if (m_layers > 1) {
-    perStage += (m_layers - 1) * (overflowNs(m_bwdMlpNs, {Slot::kOwnBwdMlp, Slot::kPrevBwdMlp}) +
-                                  overflowNs(m_bwdAttnNs, {Slot::kPrevBwdAttn}));
-  }
+  perStage += overflowNs(m_ownNs, {Slot::kOwnBwdMlp});
+  if (m_layers > 1)
+    perStage += (m_layers - 1) * (bwdMlpOverflowNs() + overflowNs(m_prevAttn, Slot::kPrevBwdAttn));
   return m_model.microBatches() * perStage;
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "core/plan/recompute_hosts.h"
 #include "core/planner/fate_table.h"
 
 namespace caracal::planner {
@@ -56,12 +57,13 @@ class WindowCosts {
     std::vector<size_t> consumers;
     std::array<Slots, 2> places;  // by Work, in the order of trial
   };
-  enum class Wanted : uint8_t { kCheapest, kAll };
+  // kLeast: a lower bound of the cost of the cheapest, and of that of more work.
+  enum class Wanted : uint8_t { kCheapest, kAll, kLeast };
 
   void begin(Work work);
   void begin(Work work, const Fates& fates);
   void add(size_t variable);
-  Assignment findCheapest();
+  Assignment findCheapest(Wanted wanted);
   void assign(size_t member, int64_t& limitNs, std::vector<Assignment>& list);
   void place(size_t member, plan::Slot slot, int64_t& limitNs, std::vector<Assignment>& list);
   plan::Slot deadlineOf(size_t variable) const;
@@ -72,6 +74,9 @@ class WindowCosts {
   int64_t earlyCost() const;
   int64_t lateCost() const;
   int64_t overflowNs(int64_t capacityNs, std::initializer_list<plan::Slot> slots) const;
+  int64_t overflowNs(const std::vector<int64_t>& capacitiesNs, plan::Slot slot) const;
+  int64_t bwdMlpOverflowNs() const;
+  std::vector<plan::HostedWork> workIn(plan::Slot slot) const;
   SlotLoad& load(plan::Slot slot) { return m_loads[static_cast<size_t>(slot)]; }
   const SlotLoad& load(plan::Slot slot) const { return m_loads[static_cast<size_t>(slot)]; }
 
@@ -79,8 +84,13 @@ class WindowCosts {
   const StageGaps& m_gaps;
   int32_t m_kind = 0;
   int64_t m_layers = 0;
-  int64_t m_fwdAttnNs = 0, m_fwdMlpNs = 0, m_bwdMlpNs = 0, m_bwdAttnNs = 0;  // capacities
-  std::vector<Operator> m_operators;                                         // per variable
+  // Capacities of the collectives that host a placement, in time order.
+  std::vector<int64_t> m_fwdAttn, m_fwdMlp, m_prevMlp, m_prevAttn;
+  int64_t m_ownNs = 0;  // of bwd.mlp, the last of m_prevMlp
+  // Their sums.
+  int64_t m_fwdAttnNs = 0, m_fwdMlpNs = 0, m_prevMlpNs = 0, m_prevAttnNs = 0;
+  bool m_split = false;               // some placement has several collectives
+  std::vector<Operator> m_operators;  // per variable
   std::array<std::map<std::vector<bool>, Assignment>, 2> m_cheapest;
 
   // Being assigned:

@@ -10,12 +10,13 @@
 
 namespace caracal::planner {
 
+// Summed over the collectives that a placement has to choose from.
 struct WindowLoad {
   bool exists = false;
   int64_t capacityNs = 0;
-  int64_t usedNs = 0;  // by all that is rebuilt beside the collective, when run alone
-  int64_t roomNs() const { return capacityNs > usedNs ? capacityNs - usedNs : 0; }
-  int64_t overflowNs() const { return usedNs > capacityNs ? usedNs - capacityNs : 0; }
+  int64_t usedNs = 0;      // by all that is rebuilt beside them, when run alone
+  int64_t roomNs = 0;      // what is left of their capacity
+  int64_t overflowNs = 0;  // and what is used beyond it
 };
 
 // For one layer and a micro-batch that has a next forward where the stage has one at all.

@@ -54,8 +54,8 @@ struct Operator {
 
 // A collective of a layer and how much of it leaves compute free.
 struct Window {
-  // "fwd.attn", "fwd.mlp", "bwd.mlp", "bwd.attn" host recomputation; others ("fwd.dispatch") take
-  // their time.
+  // "fwd.attn", "fwd.mlp", "bwd.mlp", "bwd.attn"; others ("fwd.dispatch") belong to the placements
+  // that these end (plan::LayerGraph::hosts).
   std::string id;
   std::string after;       // forward: the collective operator itself; backward: the operator whose
                            // backward produces what is reduced ("fc1", "qkv")

@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
+#include "core/plan/overlap_clock.h"
 #include "core/plan/stage_shape.h"
 #include "core/sim/copy_stream.h"
 #include "core/sim/item_durations.h"
 #include "core/sim/operator_times.h"
-#include "core/sim/overlap_clock.h"
 #include "core/sim/shared_ports.h"
 
 namespace caracal::sim {
@@ -24,7 +24,7 @@ using Arrivals = std::vector<ItemTime>;  // as in StageTimes; they end kNeverArr
 class DeviceReplay {
  public:
   DeviceReplay(const plan::DeviceShape& shape, const plan::StageProgram& program,
-               const OperatorTimes& operators, const Contention& contention)
+               const OperatorTimes& operators, const plan::Contention& contention)
       : m_shape(shape),
         m_program(program),
         m_operators(operators),
@@ -233,14 +233,14 @@ class DeviceReplay {
   const plan::DeviceShape& m_shape;
   const plan::StageProgram& m_program;
   const OperatorTimes& m_operators;
-  const Contention& m_contention;
+  const plan::Contention& m_contention;
   const profile::Profile& m_profile;
   size_t m_microBatches;
   std::vector<std::pair<int32_t, size_t>> m_slotOf;  // chunk, slot
   std::vector<Port> m_before, m_after;               // per slot
   Arrivals m_activations;
   Arrivals m_gradients;
-  std::optional<OverlapClock> m_window;
+  std::optional<plan::OverlapClock> m_window;
   int64_t m_windowBeginNs = 0;
   ItemTime* m_windowItem = nullptr;  // of the open window's Start
   int64_t m_repeatedEndNs = 0;
@@ -266,7 +266,7 @@ std::string waitingItems(const std::vector<DeviceReplay>& stages) {
 Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
                       const plan::Program& program, std::stop_token stop) {
   const plan::ProfileGraphs graphs(profile);
-  const Contention contention = Contention::of(profile.kappa, profile.rho);
+  const plan::Contention contention = plan::Contention::of(profile.kappa, profile.rho);
   const OperatorTimes operators(profile);
   const size_t count = program.stages.size();
   std::vector<plan::DeviceShape> shapes;
@@ -299,7 +299,7 @@ Result<Replay> replay(const profile::Profile& profile, const plan::Plan& plan,
 StageTimes replayAlone(const plan::DeviceShape& device, const plan::StageProgram& program,
                        EarlyFetches earlyFetches) {
   const profile::Profile& profile = device.chunks.front().profile;
-  const Contention contention = Contention::of(profile.kappa, profile.rho);
+  const plan::Contention contention = plan::Contention::of(profile.kappa, profile.rho);
   const OperatorTimes operators(profile);
   DeviceReplay alone(device, program, operators, contention);
   alone.runAlone(earlyFetches);

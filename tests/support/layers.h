@@ -204,6 +204,28 @@ inline LayerKind randomLayer(Random& random, int operatorsPerBlock, bool windows
   return kind;
 }
 
+// Collectives beside the four, as sequence parallelism has them: a gather ahead of some blocks of a
+// randomLayer(), at most `mostGathers` of them, and gathers of gradients behind residual sums.
+inline void addGathers(Random& random, int mostGathers, LayerKind& kind) {
+  for (const std::string block : {"attn", "mlp"}) {
+    if (pick(random, 0, 3) > 0) {
+      kind.windows.push_back(
+          makeWindow("bwd.ag." + block, "residual_" + block, pick(random, 1, 40)));
+    }
+    if (mostGathers == 0 || pick(random, 0, 1) == 0) continue;
+    --mostGathers;
+    const std::string blockInput = block == "mlp" ? "residual_attn" : "input";
+    const std::string id = "ag_" + block;
+    const int first = kind.indexOf(block == "mlp" ? "fc1" : "attn0");
+    std::vector<std::string>& inputs = kind.operators[static_cast<size_t>(first)].inputs;
+    std::replace(inputs.begin(), inputs.end(), blockInput, id);
+    kind.operators.insert(kind.operators.begin() + first,
+                          makeOperator(id, OperatorKind::kCollective, pick(random, 1, 40), 0,
+                                       pick(random, 0, 20), 0, {}, {blockInput}));
+    kind.windows.push_back(makeWindow("fwd.ag." + block, id, pick(random, 1, 40)));
+  }
+}
+
 // Legal placements at random: needed tensors are retained or recomputed, inputs of recomputations
 // are there in time.
 inline std::vector<Placement> randomPlacements(Random& random, const LayerKind& kind) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "core/plan/layer_graph.h"
 #include "core/plan/schedule.h"
 #include "core/planner/policy.h"
 
@@ -15,33 +16,14 @@ using plan::Placement;
 using plan::PlacementKind;
 using plan::WindowId;
 
-// The collective a window belongs to; empty: it is there without one.
-std::string collectiveOf(WindowId window) {
-  switch (window) {
-    case WindowId::kFwdAttn:
-      return "fwd.attn";
-    case WindowId::kFwdMlp:
-      return "fwd.mlp";
-    case WindowId::kPrevBwdMlp:
-    case WindowId::kOwnBwdMlp:
-      return "bwd.mlp";
-    case WindowId::kPrevBwdAttn:
-      return "bwd.attn";
-    case WindowId::kPipe:
-    case WindowId::kDataParallel:
-      break;
-  }
-  return {};
-}
-
 std::vector<Placement> placementsOf(const profile::LayerKind& kind, const profile::Operator& op) {
   std::vector<Placement> placements{{PlacementKind::kRetained}};
+  const plan::LayerGraph graph = plan::graphOf(kind);
   for (int w = 0; w < plan::kWindowCount; ++w) {
     const auto window = static_cast<WindowId>(w);
-    const std::string collective = collectiveOf(window);
     if (window == WindowId::kDataParallel)
       continue;  // nothing is recomputed after the last backward
-    if (!collective.empty() && kind.window(collective) == nullptr) continue;
+    if (window != WindowId::kPipe && !graph.hasHost(window)) continue;
     placements.push_back({PlacementKind::kWindow, window});
   }
   placements.push_back({PlacementKind::kOnDemand});

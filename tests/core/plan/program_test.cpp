@@ -333,6 +333,9 @@ TEST(Program, randomPoliciesFindEverythingAliveAndLeakNothing) {
     profile.parallel.microBatches = schedule.microBatches;
     SCOPED_TRACE(schedule.name);
     profile.kinds.push_back(test::randomLayer(random, 2));
+    if (seed % 2 == 0) {
+      for (profile::LayerKind& kind : profile.kinds) test::addGathers(random, 2, kind);
+    }
     for (uint32_t& kind : profile.layers) kind = static_cast<uint32_t>(test::pick(random, 0, 1));
     const Plan plan = makePlanOf(profile,
                                  {test::randomPlacements(random, profile.kinds[0]),

@@ -20,6 +20,7 @@ profile::Profile randomProfile(test::Random& random) {
                         static_cast<int32_t>(test::pick(random, 4, 9)),
                         static_cast<int32_t>(test::pick(random, 1, 4)),
                         static_cast<int32_t>(test::pick(random, 1, 8)));
+  if (test::pick(random, 0, 2) == 0) test::addGathers(random, 2, profile.kinds[0]);
   profile.sendForwardNs = test::pick(random, 0, 40);
   profile.sendBackwardNs = test::pick(random, 0, 40);
   if (test::pick(random, 0, 3) == 0) profile.kappa = 1.2;

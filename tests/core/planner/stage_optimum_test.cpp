@@ -31,6 +31,7 @@ struct RandomStage {
         static_cast<int32_t>(test::pick(random, sizes.leastLayers, sizes.mostLayers)),
         static_cast<int32_t>(test::pick(random, 1, sizes.mostStages)),
         static_cast<int32_t>(test::pick(random, 1, 4)));
+    if (seed % 3 == 0) test::addGathers(random, 1, profile.kinds[0]);
     if (contended == Contended::kSometimes && seed % 4 == 0) profile.rho = 1.3;
     if (contended == Contended::kSometimes && seed % 8 == 0) profile.kappa = 1.2;
     graphs.emplace(profile);

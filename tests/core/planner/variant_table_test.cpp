@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/sim/memory_timeline.h"
-#include "core/sim/replay.h"
+#include "tests/core/planner/modelled_stages.h"
 #include "tests/support/layers.h"
 
 namespace caracal::planner {
@@ -24,6 +23,9 @@ Case randomCase(uint64_t seed) {
                         static_cast<int32_t>(test::pick(random, 1, 4)),
                         static_cast<int32_t>(test::pick(random, 1, 7)));
   c.profile.kinds.push_back(test::randomLayer(random, 2));
+  if (seed % 2 == 0) {
+    for (profile::LayerKind& kind : c.profile.kinds) test::addGathers(random, 2, kind);
+  }
   for (uint32_t& kind : c.profile.layers) kind = static_cast<uint32_t>(test::pick(random, 0, 1));
   c.profile.sendForwardNs = test::pick(random, 0, 60);
   if (seed % 3 == 0) c.profile.kappa = 1.0 + static_cast<double>(test::pick(random, 0, 50)) / 100;
@@ -45,32 +47,17 @@ TEST(VariantTable, equalsTheSimulationForLayersThatDiffer) {
   for (uint64_t seed = 1; seed <= 400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Case c = randomCase(seed);
-    const plan::ProfileGraphs graphs(c.profile);
-    const auto program = plan::lower(c.profile, c.plan);
-    ASSERT_TRUE(program.has_value()) << program.error().text();
-    const auto times = sim::replay(c.profile, c.plan, *program);
-    ASSERT_TRUE(times.has_value());
-    const auto count = static_cast<int32_t>(c.plan.stages.size());
-    std::vector<PassTimes> passTimes;
-    for (int32_t s = 0; s < count; ++s) {
-      const auto index = static_cast<size_t>(s);
-      const plan::StageShape shape{c.profile, graphs, c.plan.stages[index], s, count};
-      const StageModel model(shape);
+    expectEqualToSimulation(c.profile, c.plan, [](const StageModel& model) {
       VariantTable table(model);
       Chain layers;
+      const plan::StageShape& shape = model.shape();
       for (int32_t layer = shape.firstLayer(); layer <= shape.topLayer(); ++layer) {
         layers.push_back(
-            table.add(static_cast<int32_t>(c.profile.layers[static_cast<size_t>(layer)]),
+            table.add(static_cast<int32_t>(shape.profile.layers[static_cast<size_t>(layer)]),
                       shape.policy(layer).placements));
       }
-      passTimes.push_back(table.passTimes(layers));
-      EXPECT_EQ(table.peakBytes(layers), sim::peakBytesOf(shape, program->stages[index]))
-          << "stage " << s;
-    }
-    const PipelineTimes pipeline = pipelineTimes(
-        passTimes,
-        {c.profile.parallel.microBatches, c.profile.sendForwardNs, c.profile.sendBackwardNs});
-    EXPECT_EQ(pipeline.stepNs, times->stepNs);
+      return ModelledStage{table.passTimes(layers), table.peakBytes(layers)};
+    });
     if (testing::Test::HasFailure()) return;
   }
 }

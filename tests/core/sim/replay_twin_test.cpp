@@ -284,8 +284,10 @@ Case randomCase(uint64_t seed) {
   result.profile.dataLink = {test::pick(random, 0, 20), 1e9, test::pick(random, 0, 1) == 1};
   result.profile.memory = {0, test::pick(random, 0, 100), test::pick(random, 0, 100)};
   result.profile.kinds.push_back(test::randomLayer(random, 2));
-  for (profile::LayerKind& kind : result.profile.kinds)
+  for (profile::LayerKind& kind : result.profile.kinds) {
     kind.gradientReduceNs = test::pick(random, 0, 150);
+    if (seed % 2 == 0) test::addGathers(random, 2, kind);
+  }
   for (uint32_t& kind : result.profile.layers)
     kind = static_cast<uint32_t>(test::pick(random, 0, 1));
   const bool offloads = test::pick(random, 0, 1) == 1;

@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace caracal::sim {
+namespace caracal::plan {
 
 // kappa and rho as parts per million, so that times stay integers.
 struct Contention {
@@ -85,4 +85,4 @@ class OverlapClock {
   const Contention* m_contention;
 };
 
-}  // namespace caracal::sim
+}  // namespace caracal::plan

@@ -1,4 +1,4 @@
-#include "core/sim/overlap_clock.h"
+#include "core/plan/overlap_clock.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "tests/support/layers.h"
 
-namespace caracal::sim {
+namespace caracal::plan {
 namespace {
 
 TEST(OverlapClock, workInsideTheWindowIsFree) {
@@ -91,4 +91,4 @@ TEST(OverlapClock, agreesWithSmallSteps) {
 }
 
 }  // namespace
-}  // namespace caracal::sim
+}  // namespace caracal::plan
