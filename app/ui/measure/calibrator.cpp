@@ -6,7 +6,6 @@
 #include <QSysInfo>
 #include <algorithm>
 
-#include "app/runs/calibration_runs.h"
 #include "app/runs/shell_words.h"
 #include "core/base/files.h"
 
@@ -14,14 +13,6 @@ namespace caracal::ui {
 namespace {
 
 constexpr int kLeastSteps = 2;  // the first warms up
-
-runs::CalibrationRequest requestOf(const MeasureSettings& settings, const std::string& file) {
-  runs::CalibrationRequest request;
-  request.folder = file + ".runs";
-  request.clock = settings.clock.toStdString();
-  request.steps = std::max(kLeastSteps, settings.steps);
-  return request;
-}
 
 Result<profile::Calibration> calibrate(const runs::CalibrationRequest& request,
                                        const std::string& file, const runs::Watch& watch) {
@@ -43,10 +34,20 @@ QString Calibrator::file() const {
          QStringLiteral("/caracal/hardware/%1.json").arg(host);
 }
 
+runs::CalibrationRequest Calibrator::requestOf(const MeasureSettings& settings) const {
+  runs::CalibrationRequest request;
+  request.folder = file().toStdString() + ".runs";
+  if (!m_model.isEmpty()) request.model = m_model.toStdString();
+  request.clock = settings.clock.toStdString();
+  request.steps = std::max(kLeastSteps, settings.steps);
+  return request;
+}
+
 QString Calibrator::command(const MeasureSettings& settings) const {
-  const runs::CalibrationRequest request = requestOf(settings, file().toStdString());
+  const runs::CalibrationRequest request = requestOf(settings);
   std::vector<std::string> words{
       "caracal", "calibrate", "-o", file().toStdString(), "--steps", std::to_string(request.steps)};
+  if (!m_model.isEmpty()) words.insert(words.end(), {"--model", request.model});
   if (!request.clock.empty()) words.insert(words.end(), {"--clock", request.clock});
   return QString::fromStdString(runs::shellText(words));
 }
@@ -58,7 +59,7 @@ void Calibrator::start(const MeasureSettings& settings) {
     return emit failed(tr("The folder %1 cannot be made.").arg(QFileInfo(file()).path()));
   m_job.start<profile::Calibration>(
       tr("Calibrate this machine"),
-      [request = requestOf(settings, path), path](std::stop_token stop, const Progress& progress) {
+      [request = requestOf(settings), path](std::stop_token stop, const Progress& progress) {
         return calibrate(request, path, {std::move(stop), progress, {}});
       },
       [this](Result<profile::Calibration> calibration) {

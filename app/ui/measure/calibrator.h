@@ -5,6 +5,7 @@
 #include <QObject>
 #include <optional>
 
+#include "app/runs/calibration_runs.h"
 #include "app/ui/jobs/job_board.h"
 #include "app/ui/measure/measure_settings.h"
 #include "core/profile/calibration.h"
@@ -27,6 +28,8 @@ class Calibrator : public QObject {
   QString file() const;
   // Where it goes instead.
   void setFile(const QString& path) { m_file = path; }
+  // The model of its runs, by path or shipped name, instead of caracal calibrate's.
+  void setModel(const QString& model) { m_model = model; }
   const std::optional<profile::Calibration>& calibration() const { return m_calibration; }
 
  signals:
@@ -36,7 +39,10 @@ class Calibrator : public QObject {
   void failed(const QString& words);
 
  private:
+  runs::CalibrationRequest requestOf(const MeasureSettings& settings) const;
+
   QString m_file;
+  QString m_model;
   JobSlot m_job;
   std::optional<profile::Calibration> m_calibration;
 };

@@ -1,6 +1,7 @@
 #include "app/ui/measure/measure_form.h"
 
 #include <QComboBox>
+#include <QEvent>
 #include <QFileDialog>
 #include <QFormLayout>
 #include <QHBoxLayout>
@@ -139,7 +140,6 @@ void MeasureForm::setProfile(const profile::Profile* profile) {
   showLink(m_tensor, profile->tensorLink, profile->parallel.tensor);
   showLink(m_pipeline, profile->pipelineLink, profile->parallel.pipeline);
   showLink(m_data, profile->dataLink, profile->parallel.data);
-  fitHints();
 }
 
 void MeasureForm::showRanks(const profile::Profile& profile) {
@@ -178,6 +178,13 @@ void MeasureForm::resizeEvent(QResizeEvent* event) {
   fitHints();
 }
 
+// Words have changed and were laid out anew.
+bool MeasureForm::event(QEvent* event) {
+  const bool done = QWidget::event(event);
+  if (event->type() == QEvent::LayoutRequest) fitHints();
+  return done;
+}
+
 // A form layout gives wrapped text the height of its unwrapped width.
 void MeasureForm::fitHints() {
   for (QLabel* label : {m_gpus, m_clockHint, m_ranks})
@@ -199,7 +206,6 @@ void MeasureForm::showGpus(const QString& whyNot) {
   item->setEnabled(whyNot.isEmpty());
   item->setToolTip(whyNot);
   m_gpus->setText(tr("CUDA is not possible here: %1").arg(whyNot));
-  fitHints();
 }
 
 }  // namespace caracal::ui

@@ -68,6 +68,13 @@ class Measuring : public testing::Test {
     settings.steps = steps;
     m_session.setSettings(settings);
   }
+  void prepare(Calibrator& calibrator) {
+    QFile model(m_folder.filePath(QStringLiteral("tiny.json")));
+    ASSERT_TRUE(model.open(QIODevice::WriteOnly));
+    model.write(QByteArray::fromStdString(test::tinyModelJson()));
+    calibrator.setModel(model.fileName());
+    calibrator.setFile(m_folder.filePath(QStringLiteral("hardware/here.json")));
+  }
   bool compared() {
     return waitFor([this] { return m_session.comparison() != nullptr || !m_problem.isEmpty(); }) &&
            m_session.comparison() != nullptr;
@@ -211,7 +218,7 @@ TEST_F(Measuring, otherLinksThanTheProfilesArePredictedAnewAndSaid) {
 
 TEST_F(Measuring, calibratesThisMachine) {
   Calibrator calibrator(m_jobs);
-  calibrator.setFile(m_folder.filePath(QStringLiteral("hardware/here.json")));
+  prepare(calibrator);
   MeasureSettings settings = m_session.settings();
   QString problem;
   QObject::connect(&calibrator, &Calibrator::failed, &calibrator,
@@ -226,7 +233,7 @@ TEST_F(Measuring, calibratesThisMachine) {
 
 TEST_F(Measuring, calibratingIsStoppedAtOnceAndKeepsNothing) {
   Calibrator calibrator(m_jobs);
-  calibrator.setFile(m_folder.filePath(QStringLiteral("hardware/here.json")));
+  prepare(calibrator);
   MeasureSettings settings = m_session.settings();
   settings.steps = 1'000'000;
   QSignalSpy stopped(&calibrator, &Calibrator::stopped);

@@ -6,11 +6,15 @@
 
 namespace caracal::test {
 
-std::shared_ptr<const profile::Profile> tinyProfile() {
-  const auto model = profile::modelFromJson(R"({"schema": "caracal.model/1", "name": "Tiny GPT",
+std::string tinyModelJson() {
+  return R"({"schema": "caracal.model/1", "name": "Tiny GPT",
     "layers": 4, "hidden": 64, "heads": 4, "sequence": 32, "vocabulary": 256, "microBatchSize": 1,
     "bytesPerElement": 4, "dropout": 0.1, "staticBytesPerParameter": 16, "tp": 2, "pp": 2,
-    "microBatches": 4})");
+    "microBatches": 4})";
+}
+
+std::shared_ptr<const profile::Profile> tinyProfile() {
+  const auto model = profile::modelFromJson(tinyModelJson());
   if (!model) throw std::runtime_error(model.error().text());
   const auto hardware = profile::loadHardware("a100-80gb");
   if (!hardware) throw std::runtime_error(hardware.error().text());
