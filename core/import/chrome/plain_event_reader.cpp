@@ -109,11 +109,13 @@ inline const char* keyAt(const char* at, const char* limit, std::string_view& ke
   return *at == ':' ? skipBlanks(at + 1) : nullptr;
 }
 
-// Behind a member: at the next one's key, or at the closing brace.
+// Behind a member: at the next one's key, or at the closing brace, which no comma precedes.
 inline const char* separatorAt(const char* at) {
   at = skipBlanks(at);
-  if (*at == ',') return skipBlanks(at + 1);
-  return *at == '}' ? at : nullptr;
+  if (*at == '}') return at;
+  if (*at != ',') return nullptr;
+  at = skipBlanks(at + 1);
+  return *at == '"' ? at : nullptr;
 }
 
 // A key of up to four letters as one number; 0 for others. Looks at four bytes from the key on.

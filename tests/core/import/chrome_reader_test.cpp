@@ -98,6 +98,7 @@ std::string randomEntry(std::mt19937_64& random) {
             std::string(random() % 2, '\n') + ":" + kValues[random() % std::size(kValues)];
   }
   text += "}";
+  if (random() % 8 == 0) text.insert(text.size() - 1, ",");
   if (random() % 4 == 0) text[random() % text.size()] = "\"{}[],: x\\\x01\xC3"[random() % 12];
   return text;
 }
