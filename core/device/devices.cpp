@@ -63,6 +63,11 @@ CudaReport fromModule(const CaracalCudaReport& raw) {
 
 }  // namespace
 
+Result<void*> cudaModuleFunction(const char* name) {
+  CARACAL_TRY(path, findModule(kCudaModuleFile));
+  return entryOf(path, name);
+}
+
 Result<CudaReport> queryCuda() {
   CARACAL_TRY(path, findModule(kCudaModuleFile));
   CARACAL_TRY(entry, entryOf(path, kCudaModuleEntry));

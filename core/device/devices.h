@@ -36,6 +36,9 @@ struct RecorderReport {
 Result<CudaReport> queryCuda();
 Result<RecorderReport> queryRecorder();
 
+// A function of libcaracal_cuda.so by name; kNotFound as above.
+Result<void*> cudaModuleFunction(const char* name);
+
 // 13000 -> "13.0"; 0 -> "".
 std::string cudaVersionText(int32_t version);
 // 22809 -> "2.28.9"; 0 -> "".

@@ -9,12 +9,14 @@
 #include "core/base/files.h"
 #include "core/base/format.h"
 #include "core/base/hash.h"
+#include "core/device/devices.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
 #include "runtime/comm/launcher.h"
 #include "runtime/command/command_line.h"
 #include "runtime/command/progress.h"
 #include "runtime/command/signal_watch.h"
+#include "runtime/cuda/backend_entry.h"
 #include "runtime/executor/meta.h"
 
 namespace caracal::command {
@@ -36,19 +38,19 @@ Result<void> checkProfile(const plan::Plan& plan, const std::string& profilePath
               plan.profileHash, profilePath, hash);
 }
 
-Result<executor::Job> loadPlannedJob(const CommandLine& line) {
+Result<executor::Job> loadPlannedJob(const CommandLine& line, const executor::BackendFacts& facts) {
   const auto located = [&](const Error& error) { return tl::unexpected(at(error, line.planPath)); };
   CARACAL_TRY(text, readTextFile(line.planPath));
   const auto document = plan::planDocumentFromJson(text);
   if (!document) return located(document.error());
   if (auto checked = checkProfile(document->plan, line.profilePath); !checked)
     return located(checked.error());
-  auto job = executor::jobFromPlan(*document);
+  auto job = executor::jobFromPlan(*document, facts);
   if (!job) return located(job.error());
   return job;
 }
 
-Result<executor::Job> loadModelJob(const CommandLine& line) {
+Result<executor::Job> loadModelJob(const CommandLine& line, const executor::BackendFacts& facts) {
   const std::string name = line.modelName.empty() ? kDefaultModel : line.modelName;
   CARACAL_TRY(model, profile::loadModel(name));
   profile::ParallelShape& parallel = model.parallel;
@@ -56,7 +58,7 @@ Result<executor::Job> loadModelJob(const CommandLine& line) {
   parallel.pipeline = line.pipeline.value_or(parallel.pipeline);
   parallel.data = line.data.value_or(parallel.data);
   parallel.microBatches = line.microBatches.value_or(parallel.microBatches);
-  auto job = executor::jobFromModel(model, line.schedule);
+  auto job = executor::jobFromModel(model, line.schedule, facts);
   if (!job) return tl::unexpected(at(job.error(), name));
   return job;
 }
@@ -69,6 +71,15 @@ Result<std::optional<executor::Checkpoint>> loadCheckpoint(const CommandLine& li
   return fail(ErrorCode::kInvalidInput,
               "{} was trained with seed {}, not {}; leave out --seed to go on with it",
               line.resumePath, seed, *line.seed);
+}
+
+// The CPU's is the one that runs have without being given any.
+Result<cuda::LoadedBackend> loadBackend(const CommandLine& line) {
+  if (!line.cuda) return cuda::LoadedBackend{};
+  CARACAL_TRY(function, device::cudaModuleFunction(cuda::kBackendEntry));
+  Result<cuda::LoadedBackend> made;
+  reinterpret_cast<cuda::BackendEntry>(function)({line.cudaDevice, line.linkCtas}, made);
+  return made;
 }
 
 int32_t coresOfThisMachine() {
@@ -87,8 +98,8 @@ executor::RunOptions optionsOf(const CommandLine& line, int32_t ranks,
   options.optimizer.learningRate = line.learningRate;
   options.linkTimeout = std::chrono::duration_cast<std::chrono::nanoseconds>(
       std::chrono::duration<double>(line.linkTimeoutSeconds));
-  options.clock = line.clock.value_or(ranks <= coresOfThisMachine() ? comm::ClockKind::kWall
-                                                                    : comm::ClockKind::kVirtual);
+  const bool wall = line.cuda || ranks <= coresOfThisMachine();
+  options.clock = line.clock.value_or(wall ? comm::ClockKind::kWall : comm::ClockKind::kVirtual);
   return options;
 }
 
@@ -99,7 +110,8 @@ Result<model::TextSource> loadText(const CommandLine& line, const executor::Job&
 
 Result<void> warnOfSharedCores(const executor::RunOptions& options, int32_t ranks) {
   const int32_t cores = coresOfThisMachine();
-  if (options.clock != comm::ClockKind::kWall || ranks <= cores) return {};
+  const bool coresCompute = options.backend == nullptr;
+  if (!coresCompute || options.clock != comm::ClockKind::kWall || ranks <= cores) return {};
   return announceWarning(fmt::format(
       "{} ranks share {} cores, so wall times include waiting for a core; --clock virtual does not",
       ranks, cores));
@@ -134,12 +146,20 @@ Result<std::optional<comm::Processes>> joinLaunched(const comm::LaunchedRank& la
 
 Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
                   const comm::StopRequest& stop, std::optional<comm::Processes>& processes) {
-  auto job = line.planPath.empty() ? loadModelJob(line) : loadPlannedJob(line);
+  if (line.cuda && launched.world > 1) {
+    return fail(ErrorCode::kUnsupported,
+                "{} started {} processes, but ranks on a GPU are threads of one; start it alone",
+                comm::name(launched.source), launched.world);
+  }
+  CARACAL_TRY(loaded, loadBackend(line));
+  auto job =
+      line.planPath.empty() ? loadModelJob(line, loaded.facts) : loadPlannedJob(line, loaded.facts);
   if (!job) return tl::unexpected(job.error());
   CARACAL_CHECK_OK(executor::checkBudgets(*job));
   CARACAL_CHECK_OK(executor::checkMemory(*job));
   CARACAL_TRY(checkpoint, loadCheckpoint(line));
   executor::RunOptions options = optionsOf(line, job->model.parallel.ranks(), checkpoint);
+  options.backend = loaded.backend.get();
   CARACAL_TRY(text, loadText(line, *job));
   auto meta = executor::metaOf(*job, options, text.name());
   CARACAL_TRY(joined, joinLaunched(launched, meta, options));

@@ -94,7 +94,7 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   ParsedCommandLine parsed;
   CommandLine& line = parsed.line;
   CLI::App app{
-      "Trains a GPT on the CPU with tensor, pipeline and data parallelism, executing a plan.\n"
+      "Trains a GPT with tensor, pipeline and data parallelism, executing a plan.\n"
       "Ranks are threads, or processes under mpirun. Progress is written to stdout as JSON lines.\n"
       "Ctrl-C ends the run after the step, a second one at once.",
       "caracal-run"};
@@ -108,6 +108,19 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
                  "the rank's clock; auto: wall when there is a core for every rank")
       ->check(CLI::IsMember({"auto", "wall", "virtual"}))
       ->capture_default_str();
+  std::string backend = "cpu";
+  app.add_option("--backend", backend,
+                 "cpu: ranks are threads on this machine's cores; cuda: ranks share one GPU, each "
+                 "on streams of its own")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--cuda-device", line.cudaDevice, "Which GPU")
+      ->check(CLI::Range(0, 63))
+      ->capture_default_str();
+  app.add_option("--link-ctas", line.linkCtas,
+                 "Blocks of the GPU that an emulated link occupies while it is busy")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   addLink(app, "--link-tensor", "Emulated link inside a tensor-parallel group", line.links.tensor);
   addLink(app, "--link-pipeline", "Emulated link between stages", line.links.pipeline);
   addLink(app, "--link-data", "Emulated link between data-parallel replicas", line.links.data);
@@ -119,6 +132,7 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
     line.clock = clocks().at(clock);
+    line.cuda = backend == "cuda";
   } catch (const CLI::ParseError& error) {
     parsed.exitCode = app.exit(error) == 0 ? 0 : kUsageError;
   }

@@ -28,6 +28,9 @@ struct CommandLine {
       clock;  // empty: wall when every rank can have a core, else virtual
   comm::LinkSpeeds links;
   double linkTimeoutSeconds = 600;
+  bool cuda = false;  // the backend; else the CPU
+  int32_t cudaDevice = 0;
+  int32_t linkCtas = 1;
 };
 
 // Either a command line, or an exit code after help, version or a usage error was printed.

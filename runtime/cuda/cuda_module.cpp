@@ -1,5 +1,4 @@
-// libcaracal_cuda.so: see core/device/cuda_module.h. Compiled against CUDA's headers, linked to
-// none of its libraries.
+// libcaracal_cuda.so: see core/device/cuda_module.h and backend_entry.h.
 #include "core/device/cuda_module.h"
 
 #include <cuda.h>
@@ -7,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "runtime/cuda/cuda_backend.h"
 #include "runtime/cuda/dynamic_library.h"
 #if __has_include(<nccl.h>)
 #include <nccl.h>
@@ -98,6 +98,27 @@ int32_t ncclVersion() {
   return get && get(&version) == 0 ? version : 0;
 }
 
+caracal::Result<caracal::cuda::LoadedBackend> load(
+    const caracal::cuda::CudaBackendOptions& options) {
+  CaracalCudaReport report{};
+  queryDevices(report);
+  if (report.deviceCount == 0) {
+    return caracal::fail(caracal::ErrorCode::kNotFound, "{}; --backend cpu needs no GPU",
+                         report.problem);
+  }
+  if (options.device < 0 || options.device >= report.deviceCount) {
+    return caracal::fail(caracal::ErrorCode::kNotFound, "there is no GPU {}; this machine has {}",
+                         options.device, report.deviceCount);
+  }
+  const CaracalCudaDevice& gpu = report.devices[options.device];
+  caracal::cuda::LoadedBackend loaded;
+  loaded.backend = std::make_unique<caracal::cuda::CudaBackend>(options);
+  loaded.facts = caracal::cuda::cudaFacts();
+  loaded.facts.memoryBytes = gpu.totalBytes;
+  loaded.facts.deviceName = gpu.name;
+  return loaded;
+}
+
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) void caracalCudaQuery(CaracalCudaReport* report) {
@@ -108,4 +129,10 @@ extern "C" __attribute__((visibility("default"))) void caracalCudaQuery(CaracalC
   report->builtNvtx = NVTX_VERSION;
   report->runNccl = ncclVersion();
   queryDevices(*report);
+}
+
+extern "C" __attribute__((visibility("default"))) void caracalCudaBackend(
+    const caracal::cuda::CudaBackendOptions& options,
+    caracal::Result<caracal::cuda::LoadedBackend>& made) {
+  made = load(options);
 }

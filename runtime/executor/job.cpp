@@ -204,7 +204,8 @@ FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLay
 }
 
 StageMemory predictedMemory(const Job& job, int32_t stage) {
-  const model::RankShape rank = model::rankShape(job.model.shape, job.model.parallel, 0);
+  const model::RankShape rank =
+      model::rankShape(job.model.shape, job.model.parallel, 0, job.model.fusedAttention);
   const model::HeldLayers layers = layersOf(job, stage);
   StageMemory memory;
   const FixedMemory fixed = job.backend.fixedMemory(rank, layers);

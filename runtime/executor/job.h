@@ -27,6 +27,8 @@ FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLay
 // What is known of a backend before it runs.
 struct BackendFacts {
   model::Abilities abilities;
+  int64_t memoryBytes = 0;  // that all ranks share; 0: this machine's
+  std::string deviceName;   // empty: this machine's processor
   FixedMemory (*fixedMemory)(const model::RankShape&, const model::HeldLayers&) = fixedMemoryOnCpu;
 };
 

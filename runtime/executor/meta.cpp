@@ -44,6 +44,10 @@ int64_t presentMemoryBytes() {
   return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
 }
 
+int64_t memoryFor(const Job& job) {
+  return job.backend.memoryBytes > 0 ? job.backend.memoryBytes : presentMemoryBytes();
+}
+
 void putLink(std::map<std::string, std::string>& meta, const std::string& name,
              const comm::Link& link) {
   meta["link." + name + ".latencyNs"] = std::to_string(link.latencyNs);
@@ -67,7 +71,9 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   meta["clock"] = clock;
   meta["tag"] = trace::name(tagOf(job, options));
   meta["toolVersion"] = CARACAL_VERSION;
-  meta["hardware"] = fmt::format("{} ({} clock)", processorName(), clock);
+  meta["hardware"] =
+      fmt::format("{} ({} clock)",
+                  job.backend.deviceName.empty() ? processorName() : job.backend.deviceName, clock);
   meta["planHash"] = job.planHash;
   meta["profileHash"] = job.profileHash;
   meta["policy"] = job.plan.policy;
@@ -96,7 +102,7 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
     workspaceBytes = std::max(workspaceBytes, memory.workspaceBytes);
   }
   meta["layersOfStages"] = joined(layersOfStages);
-  meta["memoryBytes"] = std::to_string(presentMemoryBytes());
+  meta["memoryBytes"] = std::to_string(memoryFor(job));
   meta["workspaceBytes"] = std::to_string(workspaceBytes);
   return meta;
 }
@@ -132,13 +138,15 @@ Result<void> checkMemory(const Job& job) {
   for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
     needed += predictedMemory(job, stage).peakBytes() * parallel.tensor * parallel.data;
   }
-  const int64_t present = presentMemoryBytes();
+  const int64_t present = memoryFor(job);
   if (needed <= present) return {};
   return fail(ErrorCode::kOutOfMemory,
-              "the {} ranks of this model need {}, this machine has {}; use a smaller model, such "
+              "the {} ranks of this model need {}, {} has {}; use a smaller model, such "
               "as demo-gpt, or "
               "a plan that keeps less",
-              parallel.ranks(), formatBytes(needed), formatBytes(present));
+              parallel.ranks(), formatBytes(needed),
+              job.backend.deviceName.empty() ? "this machine" : job.backend.deviceName,
+              formatBytes(present));
 }
 
 }  // namespace caracal::executor

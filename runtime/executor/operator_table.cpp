@@ -11,11 +11,15 @@ constexpr std::string_view kInputId = "input";
 
 Result<int16_t> indexOf(const std::vector<profile::Operator>& operators, std::string_view id) {
   if (id == kInputId) return kLayerInput;
-  const auto found =
-      std::find_if(operators.begin(), operators.end(), [&](const auto& op) { return op.id == id; });
+  const size_t bar = id.find('|');
+  const std::string_view first = id.substr(0, bar);
+  const auto found = std::find_if(operators.begin(), operators.end(),
+                                  [&](const auto& op) { return op.id == first; });
+  if (found == operators.end() && bar != std::string_view::npos)
+    return indexOf(operators, id.substr(bar + 1));
   if (found == operators.end()) {
     return fail(ErrorCode::kUnsupported,
-                "the CPU backend needs an operator `{}`, which the plan's layers lack", id);
+                "caracal-run needs an operator `{}`, which the plan's layers lack", id);
   }
   return static_cast<int16_t>(found - operators.begin());
 }
@@ -25,7 +29,7 @@ Result<std::vector<OperatorEntry>> entriesOf(const std::vector<profile::Operator
   for (const profile::Operator& described : operators) {
     const auto op = model::opFromId(described.id);
     if (!op) {
-      return fail(ErrorCode::kUnsupported, "the CPU backend does not know the operator `{}`",
+      return fail(ErrorCode::kUnsupported, "caracal-run does not know the operator `{}`",
                   described.id);
     }
     OperatorEntry& entry = entries.emplace_back();

@@ -93,18 +93,22 @@ class Run {
     if (m_wire != nullptr) m_wire->tellFailure(*m_monitor.failure());
   }
 
-  RankOptions rankOptions(const comm::Position& position) const {
+  RankOptions rankOptions(const comm::Position& position) {
     const profile::ParallelShape& parallel = m_job.model.parallel;
     RankOptions options;
     options.position = position;
-    options.model.shape = model::rankShape(m_job.model.shape, parallel, position.tensor);
+    options.model.shape =
+        model::rankShape(m_job.model.shape, parallel, position.tensor, m_job.model.fusedAttention);
     options.model.layers = layersOf(m_job, position.stage);
     options.model.dataIndex = position.data;
     options.model.dataReplicas = parallel.data;
     options.model.microBatches = parallel.microBatches;
     options.model.seed = m_options.seed;
     options.optimizer = m_options.optimizer;
+    options.parallel = parallel;
     options.links = m_network.linksOf(position);
+    options.speeds = m_options.links;
+    options.monitor = &m_monitor;
     options.tensorMember = position.tensor;
     options.dataMember = position.data;
     return options;

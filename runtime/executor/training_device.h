@@ -18,6 +18,10 @@ struct RankOptions {
   comm::Position position;
   model::ModelOptions model;
   kernels::AdamwOptions optimizer;
+  profile::ParallelShape parallel;
+  comm::LinkSpeeds speeds;           // of emulated links
+  comm::Monitor* monitor = nullptr;  // of the run
+  // Links between ranks that are threads and hold their tensors in host memory.
   comm::RankLinks links;
   int32_t tensorMember = 0;  // this rank in links.tensor
   int32_t dataMember = 0;    // this rank in links.data

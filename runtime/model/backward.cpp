@@ -46,11 +46,13 @@ void RankModel::backward(const OperatorCall& call) {
       return finalNormBackward(call);
     case Op::kLoss:
       return lossBackward(call);
+    case Op::kAttn:
     case Op::kTpAttn:
     case Op::kTpMlp:
       break;
   }
-  assert(false && "the backward of a forward all-reduce is the identity and has no operator");
+  assert(false &&
+         "a forward all-reduce has no backward, and fused attention is not run on the CPU");
 }
 
 void RankModel::embedBackward(const OperatorCall& call) {

@@ -13,8 +13,8 @@ struct OpFacts {
 
 // In the order of enum Op. Dropout masks are made again from their counters, norms compute mean and
 // deviation again from their input, and loss keeps what it needs in its own output.
-const std::array<OpFacts, 19>& facts() {
-  static const std::array<OpFacts, 19> kFacts{{
+const std::array<OpFacts, 20>& facts() {
+  static const std::array<OpFacts, 20> kFacts{{
       {Op::kEmbed, "embed", {}},
       {Op::kLn1, "ln1", {"input"}},
       {Op::kQkv, "qkv", {"ln1"}},
@@ -22,7 +22,8 @@ const std::array<OpFacts, 19>& facts() {
       {Op::kSoftmax, "softmax", {"softmax"}},
       {Op::kAttnDropout, "attn_dropout", {}},
       {Op::kContext, "context", {"attn_dropout", "qkv"}},
-      {Op::kProj, "proj", {"context"}},
+      {Op::kAttn, "attn", {"attn", "qkv"}},
+      {Op::kProj, "proj", {"context|attn"}},
       {Op::kTpAttn, "tp_attn", {}},
       {Op::kResidual1, "residual1", {}},
       {Op::kLn2, "ln2", {"residual1"}},

@@ -17,6 +17,7 @@ enum class Op : uint8_t {
   kSoftmax,
   kAttnDropout,
   kContext,
+  kAttn,  // scores to context in one; only where fused attention is
   kProj,
   kTpAttn,
   kResidual1,
@@ -35,7 +36,7 @@ std::string_view id(Op op);
 std::optional<Op> opFromId(std::string_view id);
 
 // Ids of the tensors that the backward of `op` reads, in the order RankModel::backward takes them;
-// "input" is the input of the layer.
+// "input" is the input of the layer, "a|b" is b in layers without a.
 const std::vector<std::string_view>& backwardReads(Op op);
 
 }  // namespace caracal::model

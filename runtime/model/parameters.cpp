@@ -137,14 +137,53 @@ size_t HeldLayers::indexOf(int32_t layer) const {
                              layers.begin());
 }
 
+int64_t ParameterLayout::count() const {
+  return m_specs.empty() ? 0 : m_specs.back().offset + m_specs.back().count();
+}
+
+size_t ParameterLayout::firstSpecOf(int32_t layer) const {
+  const size_t before = m_layers.holdsFirstEnd() ? kFirstEndSpecs : 0;
+  return before + m_layers.indexOf(layer) * kLayerSpecs;
+}
+
+const ParameterSpec& ParameterLayout::at(int32_t layer, LayerParameter which) const {
+  return m_specs[firstSpecOf(layer) + static_cast<size_t>(which)];
+}
+
+const ParameterSpec& ParameterLayout::at(FirstParameter which) const {
+  return m_specs[static_cast<size_t>(which)];
+}
+
+const ParameterSpec& ParameterLayout::at(LastParameter which) const {
+  return m_specs[m_specs.size() - kLastEndSpecs + static_cast<size_t>(which)];
+}
+
+ParameterLayout::Range ParameterLayout::range(size_t firstSpec, size_t specs) const {
+  const ParameterSpec& last = m_specs[firstSpec + specs - 1];
+  const int64_t begin = m_specs[firstSpec].offset;
+  return {begin, last.offset + last.count() - begin};
+}
+
+ParameterLayout::Range ParameterLayout::layer(int32_t layer) const {
+  return range(firstSpecOf(layer), kLayerSpecs);
+}
+
+ParameterLayout::Range ParameterLayout::firstEnd() const {
+  return range(0, kFirstEndSpecs);
+}
+
+ParameterLayout::Range ParameterLayout::lastEnd() const {
+  return range(m_specs.size() - kLastEndSpecs, kLastEndSpecs);
+}
+
 ParameterStore::ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed)
-    : m_layers(layers), m_specs(parameterSpecs(shape, layers)) {
-  const auto total = static_cast<size_t>(bytes()) / sizeof(float) / kArraysPerParameter;
+    : m_layout(shape, layers) {
+  const auto total = static_cast<size_t>(m_layout.count());
   m_weights.resize(total);
   m_gradients.resize(total);
   m_moment1.resize(total);
   m_moment2.resize(total);
-  for (const ParameterSpec& spec : m_specs) initialise(spec, seed);
+  for (const ParameterSpec& spec : specs()) initialise(spec, seed);
 }
 
 void ParameterStore::initialise(const ParameterSpec& spec, uint64_t seed) {
@@ -156,48 +195,40 @@ void ParameterStore::initialise(const ParameterSpec& spec, uint64_t seed) {
   }
 }
 
-ParameterStore::View ParameterStore::view(size_t spec) {
-  const int64_t offset = m_specs[spec].offset;
-  return {m_weights.data() + offset, m_gradients.data() + offset};
-}
-
-size_t ParameterStore::firstSpecOf(int32_t layer) const {
-  const size_t before = m_layers.holdsFirstEnd() ? kFirstEndSpecs : 0;
-  return before + m_layers.indexOf(layer) * kLayerSpecs;
+ParameterStore::View ParameterStore::view(const ParameterSpec& spec) {
+  return {m_weights.data() + spec.offset, m_gradients.data() + spec.offset};
 }
 
 ParameterStore::View ParameterStore::at(int32_t layer, LayerParameter which) {
-  return view(firstSpecOf(layer) + static_cast<size_t>(which));
+  return view(m_layout.at(layer, which));
 }
 
 ParameterStore::View ParameterStore::at(FirstParameter which) {
-  return view(static_cast<size_t>(which));
+  return view(m_layout.at(which));
 }
 
 ParameterStore::View ParameterStore::at(LastParameter which) {
-  return view(m_specs.size() - kLastEndSpecs + static_cast<size_t>(which));
+  return view(m_layout.at(which));
 }
 
-std::span<float> ParameterStore::gradientsOf(size_t firstSpec, size_t specs) {
-  const ParameterSpec& last = m_specs[firstSpec + specs - 1];
-  const auto begin = static_cast<size_t>(m_specs[firstSpec].offset);
-  return gradients().subspan(begin, static_cast<size_t>(last.offset + last.count()) - begin);
+std::span<float> ParameterStore::gradientsOf(ParameterLayout::Range range) {
+  return gradients().subspan(static_cast<size_t>(range.begin), static_cast<size_t>(range.count));
 }
 
 std::span<float> ParameterStore::layerGradients(int32_t layer) {
-  return gradientsOf(firstSpecOf(layer), kLayerSpecs);
+  return gradientsOf(m_layout.layer(layer));
 }
 
 std::span<float> ParameterStore::firstEndGradients() {
-  return gradientsOf(0, kFirstEndSpecs);
+  return gradientsOf(m_layout.firstEnd());
 }
 
 std::span<float> ParameterStore::lastEndGradients() {
-  return gradientsOf(m_specs.size() - kLastEndSpecs, kLastEndSpecs);
+  return gradientsOf(m_layout.lastEnd());
 }
 
 void ParameterStore::update(const kernels::AdamwOptions& options, int32_t update) {
-  for (const ParameterSpec& spec : m_specs) {
+  for (const ParameterSpec& spec : specs()) {
     kernels::AdamwOptions own = options;
     if (!spec.decays) own.weightDecay = 0;
     kernels::adamw(own, update, spec.count(), m_gradients.data() + spec.offset,

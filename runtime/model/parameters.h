@@ -66,6 +66,35 @@ std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, const HeldLaye
 // Weights, gradients and both moments of them.
 int64_t staticBytes(const std::vector<ParameterSpec>& specs);
 
+// Where each parameter of a rank is in arrays that hold all of them.
+class ParameterLayout {
+ public:
+  ParameterLayout(const RankShape& shape, const HeldLayers& layers)
+      : m_layers(layers), m_specs(parameterSpecs(shape, layers)) {}
+
+  const std::vector<ParameterSpec>& specs() const { return m_specs; }
+  int64_t count() const;  // of numbers
+  const ParameterSpec& at(int32_t layer,
+                          LayerParameter which) const;  // REQUIRES a layer of this rank
+  const ParameterSpec& at(FirstParameter which) const;
+  const ParameterSpec& at(LastParameter which) const;
+
+  struct Range {
+    int64_t begin = 0, count = 0;
+  };
+  // Of one part of the model. REQUIRES a part of this rank.
+  Range layer(int32_t layer) const;
+  Range firstEnd() const;
+  Range lastEnd() const;
+
+ private:
+  size_t firstSpecOf(int32_t layer) const;
+  Range range(size_t firstSpec, size_t specs) const;
+
+  HeldLayers m_layers;
+  std::vector<ParameterSpec> m_specs;
+};
+
 class ParameterStore {
  public:
   ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed);
@@ -78,7 +107,7 @@ class ParameterStore {
   View at(FirstParameter which);
   View at(LastParameter which);
 
-  const std::vector<ParameterSpec>& specs() const { return m_specs; }
+  const std::vector<ParameterSpec>& specs() const { return m_layout.specs(); }
   std::span<const float> weights() const { return m_weights; }
   std::span<float> weights() { return m_weights; }
   std::span<float> gradients() { return m_gradients; }
@@ -91,7 +120,7 @@ class ParameterStore {
   std::span<float> layerGradients(int32_t layer);
   std::span<float> firstEndGradients();
   std::span<float> lastEndGradients();
-  int64_t bytes() const { return staticBytes(m_specs); }
+  int64_t bytes() const { return staticBytes(specs()); }
 
   // One AdamW update with the gradients gathered since the last one, which become zero. `update`
   // from 1.
@@ -99,12 +128,10 @@ class ParameterStore {
 
  private:
   void initialise(const ParameterSpec& spec, uint64_t seed);
-  View view(size_t spec);
-  size_t firstSpecOf(int32_t layer) const;
-  std::span<float> gradientsOf(size_t firstSpec, size_t specs);
+  View view(const ParameterSpec& spec);
+  std::span<float> gradientsOf(ParameterLayout::Range range);
 
-  HeldLayers m_layers;
-  std::vector<ParameterSpec> m_specs;
+  ParameterLayout m_layout;
   std::vector<float> m_weights, m_gradients, m_moment1, m_moment2;
 };
 

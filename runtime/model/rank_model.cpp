@@ -15,6 +15,7 @@ uint32_t dropoutPlace(const OperatorCall& call) {
   const auto layer = kPlacesPerLayer * static_cast<uint32_t>(call.layer + 1);
   switch (call.op) {
     case Op::kAttnDropout:
+    case Op::kAttn:
       return layer + kAttentionPlace;
     case Op::kResidual1:
       return layer + kResidual1Place;
@@ -25,7 +26,32 @@ uint32_t dropoutPlace(const OperatorCall& call) {
   }
 }
 
+// Counted over all data-parallel replicas.
+uint32_t sampleOf(const ModelOptions& options, const OperatorCall& call) {
+  return static_cast<uint32_t>(options.dataIndex * options.microBatches + call.microBatch);
+}
+
 }  // namespace
+
+kernels::DropoutSite dropoutSite(const ModelOptions& options, const OperatorCall& call) {
+  kernels::DropoutSite site;
+  site.seed = options.seed;
+  site.step = static_cast<uint32_t>(call.step);
+  site.sample = sampleOf(options, call);
+  site.place = dropoutPlace(call);
+  site.probability = options.shape.dropout;
+  return site;
+}
+
+BatchRequest batchRequest(const ModelOptions& options, const OperatorCall& call) {
+  BatchRequest request;
+  request.seed = options.seed;
+  request.step = static_cast<uint32_t>(call.step);
+  request.sample = sampleOf(options, call);
+  request.batch = options.shape.batch;
+  request.sequence = options.shape.sequence;
+  return request;
+}
 
 RankModel::RankModel(const ModelOptions& options, std::shared_ptr<const TextSource> text)
     : m_options(options),
@@ -63,32 +89,12 @@ double RankModel::takeLossSum() {
   return std::exchange(m_lossSum, 0.0);
 }
 
-uint32_t RankModel::sampleOf(const OperatorCall& call) const {
-  return static_cast<uint32_t>(m_options.dataIndex * m_options.microBatches + call.microBatch);
-}
-
-kernels::DropoutSite RankModel::dropoutSite(const OperatorCall& call) const {
-  kernels::DropoutSite site;
-  site.seed = m_options.seed;
-  site.step = static_cast<uint32_t>(call.step);
-  site.sample = sampleOf(call);
-  site.place = dropoutPlace(call);
-  site.probability = m_shape.dropout;
-  return site;
-}
-
 kernels::ElementRange RankModel::hiddenElements() const {
   return {0, m_shape.tokens() * m_shape.hidden};
 }
 
 TokenBatch RankModel::tokensOf(const OperatorCall& call) const {
-  BatchRequest request;
-  request.seed = m_options.seed;
-  request.step = static_cast<uint32_t>(call.step);
-  request.sample = sampleOf(call);
-  request.batch = m_shape.batch;
-  request.sequence = m_shape.sequence;
-  return m_text->batch(request);
+  return m_text->batch(batchRequest(m_options, call));
 }
 
 void RankModel::attentionDropout(const OperatorCall& call, const float* x, float* y) const {

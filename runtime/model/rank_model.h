@@ -43,6 +43,10 @@ struct ModelOptions {
   uint64_t seed = 0;
 };
 
+// Which numbers and which text a call of a rank uses; equal on every backend.
+kernels::DropoutSite dropoutSite(const ModelOptions& options, const OperatorCall& call);
+BatchRequest batchRequest(const ModelOptions& options, const OperatorCall& call);
+
 class RankModel {
  public:
   RankModel(const ModelOptions& options, std::shared_ptr<const TextSource> text);
@@ -74,10 +78,11 @@ class RankModel {
   double takeLossSum();
 
  private:
-  kernels::DropoutSite dropoutSite(const OperatorCall& call) const;
+  kernels::DropoutSite dropoutSite(const OperatorCall& call) const {
+    return model::dropoutSite(m_options, call);
+  }
   kernels::ElementRange hiddenElements() const;
   TokenBatch tokensOf(const OperatorCall& call) const;
-  uint32_t sampleOf(const OperatorCall& call) const;
 
   void embedForward(const OperatorCall& call);
   void normForward(const OperatorCall& call);

@@ -3,7 +3,7 @@
 namespace caracal::model {
 
 RankShape rankShape(const profile::ModelShape& model, const profile::ParallelShape& parallel,
-                    int32_t tensorIndex) {
+                    int32_t tensorIndex, bool fusedAttention) {
   RankShape shape;
   shape.batch = model.microBatchSize;
   shape.sequence = model.sequence;
@@ -15,6 +15,8 @@ RankShape rankShape(const profile::ModelShape& model, const profile::ParallelSha
   shape.tensorIndex = tensorIndex;
   shape.dropout = static_cast<float>(model.dropout);
   shape.elementBytes = model.bytesPerElement;
+  shape.fusedAttention = fusedAttention;
+  shape.microBatches = parallel.microBatches;
   return shape;
 }
 

@@ -19,6 +19,8 @@ struct RankShape {
   int64_t tensorSize = 1, tensorIndex = 0;
   float dropout = 0;
   int64_t elementBytes = 4;  // of an activation
+  bool fusedAttention = false;
+  int32_t microBatches = 1;  // per step and replica
 
   int64_t tokens() const { return batch * sequence; }  // of a micro-batch
   int64_t headWidth() const { return hidden / heads; }
@@ -27,7 +29,7 @@ struct RankShape {
   int64_t localFfn() const { return ffn / tensorSize; }
 };
 RankShape rankShape(const profile::ModelShape& model, const profile::ParallelShape& parallel,
-                    int32_t tensorIndex);
+                    int32_t tensorIndex, bool fusedAttention = false);
 
 // What backends differ in.
 struct Abilities {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <unordered_map>
 #include <vector>
 
 #include "cuda_runtime.h"
@@ -14,11 +15,14 @@
 
 namespace emulator {
 
+// An event may be recorded again, on another stream, before the stream of an earlier record has
+// come to it; waits go for the record that was the last when they were enqueued.
 struct Event {
-  uint64_t recorded = 0;   // how often cudaEventRecord was called
-  uint64_t completed = 0;  // and how many of these the stream has reached
-  uint64_t timeNs = 0;     // of the last one reached
-  std::vector<std::pair<uint64_t, uint64_t>> history;  // (record, time) that waits may ask for
+  uint64_t recorded = 0;                             // how often cudaEventRecord was called
+  std::unordered_map<uint64_t, uint64_t> reachedNs;  // when streams reached each record
+
+  bool reached(uint64_t record) const { return reachedNs.contains(record); }
+  bool done() const { return recorded == 0 || reached(recorded); }
 };
 
 struct Operation {
@@ -26,6 +30,7 @@ struct Operation {
   Event* records = nullptr;
   Event* awaits = nullptr;
   uint64_t record = 0;  // which of the event's
+  uint64_t enqueuedNs = 0;
 };
 
 struct Stream {
@@ -44,6 +49,7 @@ struct Machine {
   std::vector<std::unique_ptr<Event>> events;  // kept: queued work may name them
   std::mt19937_64 random{1};
   Stream* running = nullptr;
+  uint64_t hostNs = 0;  // what the host has waited for
 };
 
 Machine& machine() {
@@ -56,25 +62,17 @@ using Lock = std::lock_guard<std::recursive_mutex>;
 bool canRun(const Stream& stream) {
   if (stream.queue.empty()) return false;
   const Operation& next = stream.queue.front();
-  return next.awaits == nullptr || next.awaits->completed >= next.record;
-}
-
-uint64_t timeOf(const Event& event, uint64_t record) {
-  for (const auto& [number, timeNs] : event.history) {
-    if (number == record) return timeNs;
-  }
-  return event.timeNs;
+  return next.awaits == nullptr || next.awaits->reached(next.record);
 }
 
 void runNext(Stream& stream) {
   const Operation next = std::move(stream.queue.front());
   stream.queue.pop_front();
+  stream.timeNs = std::max(stream.timeNs, next.enqueuedNs);
   if (next.awaits != nullptr) {
-    stream.timeNs = std::max(stream.timeNs, timeOf(*next.awaits, next.record));
+    stream.timeNs = std::max(stream.timeNs, next.awaits->reachedNs.at(next.record));
   } else if (next.records != nullptr) {
-    next.records->completed = next.record;
-    next.records->timeNs = stream.timeNs;
-    next.records->history.emplace_back(next.record, stream.timeNs);
+    next.records->reachedNs.emplace(next.record, stream.timeNs);
   } else {
     machine().running = &stream;
     stream.timeNs += kLaunchNs;
@@ -98,11 +96,29 @@ void runUntil(Done done) {
   }
 }
 
+void runAll() {
+  for (bool any = true; any;) {
+    any = false;
+    for (const auto& stream : machine().streams) {
+      for (; canRun(*stream); any = true) runNext(*stream);
+    }
+  }
+}
+
+void put(Stream& stream, Operation operation) {
+  operation.enqueuedNs = machine().hostNs;
+  stream.queue.push_back(std::move(operation));
+}
+
+void hostReaches(uint64_t timeNs) {
+  machine().hostNs = std::max(machine().hostNs, timeNs);
+}
+
 }  // namespace
 
 void enqueue(cudaStream_t stream, std::function<void()> work) {
   const Lock lock(machine().mutex);
-  stream->queue.push_back({std::move(work), nullptr, nullptr, 0});
+  put(*stream, {std::move(work), nullptr, nullptr, 0, 0});
 }
 
 void runGrid(const cudaLaunchConfig_t& config, const std::function<void()>& kernel) {
@@ -174,7 +190,11 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   return cudaSuccess;
 }
 
+// As on a GPU, memory goes only when nothing that may use it is left.
 cudaError_t cudaFree(void* data) {
+  if (data == nullptr) return cudaSuccess;
+  const Lock lock(machine().mutex);
+  emulator::runAll();
   std::free(data);
   return cudaSuccess;
 }
@@ -220,12 +240,13 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Lock lock(machine().mutex);
   emulator::runUntil([&] { return stream->queue.empty(); });
+  emulator::hostReaches(stream->timeNs);
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int) {
   const Lock lock(machine().mutex);
-  if (event->recorded > 0) stream->queue.push_back({{}, nullptr, event, event->recorded});
+  if (event->recorded > 0) emulator::put(*stream, {{}, nullptr, event, event->recorded, 0});
   return cudaSuccess;
 }
 
@@ -241,13 +262,19 @@ cudaError_t cudaEventDestroy(cudaEvent_t) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Lock lock(machine().mutex);
-  stream->queue.push_back({{}, event, nullptr, ++event->recorded});
+  emulator::put(*stream, {{}, event, nullptr, ++event->recorded, 0});
   return cudaSuccess;
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const Lock lock(machine().mutex);
+  return event->done() ? cudaSuccess : cudaErrorNotReady;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(machine().mutex);
-  emulator::runUntil([&] { return event->completed == event->recorded; });
+  emulator::runUntil([&] { return event->done(); });
+  if (event->recorded > 0) emulator::hostReaches(event->reachedNs.at(event->recorded));
   return cudaSuccess;
 }
 
@@ -255,9 +282,12 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
   const Lock lock(machine().mutex);
   for (const cudaEvent_t event : {begin, end}) {
     if (event->recorded == 0) return cudaErrorInvalidValue;
-    if (event->completed != event->recorded) return cudaErrorNotReady;
+    if (!event->done()) return cudaErrorNotReady;
   }
-  const double ns = static_cast<double>(end->timeNs) - static_cast<double>(begin->timeNs);
+  const auto timeOf = [](cudaEvent_t event) {
+    return static_cast<double>(event->reachedNs.at(event->recorded));
+  };
+  const double ns = timeOf(end) - timeOf(begin);
   *milliseconds = static_cast<float>(ns / 1e6);
   return cudaSuccess;
 }

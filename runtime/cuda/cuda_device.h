@@ -1,0 +1,121 @@
+// One rank on a GPU: its operators on a stream of compute, recomputations on one of the lowest
+// priority, collectives and transfers on the streams of their links, ordered by events.
+//
+// The order of calls is kept between operators and recomputations by events; so recomputations may
+// share the GPU with communication, and whatever the scheduler starts first is communication.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "runtime/cuda/rank_model.h"
+#include "runtime/cuda/virtual_network.h"
+#include "runtime/executor/training_device.h"
+
+namespace caracal::cuda {
+
+class CudaDevice final : public executor::TrainingDevice {
+ public:
+  static Result<std::unique_ptr<CudaDevice>> make(const executor::RankOptions& options,
+                                                  std::shared_ptr<const model::TextSource> text,
+                                                  comm::RunClock& clock,
+                                                  const VirtualRankLinks& links, EventPool& events);
+
+  Memory& host() override { return m_pinned; }
+  Result<float*> allocate(int64_t bytes) override;
+  void release(float* data) noexcept override { cudaFree(data); }
+  int64_t outputBytes(model::Op op) const override {
+    return cuda::outputBytes(m_options.model.shape, op);
+  }
+  int64_t staticBytes() const override { return m_fixed.staticBytes; }
+  int64_t workspaceBytes() const override { return m_fixed.workspaceBytes; }
+
+  Result<void> launch(const executor::Launch& call) override;
+  Result<void> startCollective(const executor::Collective& call) override;
+  Result<void> waitCollective(const executor::Collective& call) override;
+  Result<void> copy(const executor::Copy& call) override;
+  Result<void> send(const executor::Exchange& call) override;
+  Result<void> receive(const executor::Exchange& call) override;
+  Result<void> putAside(const executor::HandOver& call) override;
+  Result<void> takeUp(const executor::HandOver& call) override;
+  Result<void> reduceGradients(executor::Label label) override;
+  Result<void> startReduction(executor::Label label, int32_t layer) override;
+  Result<void> waitReductions() override;
+  Result<void> updateWeights(executor::Label label, int32_t step) override;
+
+  // Of the host: calls run ahead of the GPU.
+  int64_t nowNs() const override { return m_clock.nowNs(); }
+  std::vector<executor::Timing> takeTimings() override { return std::exchange(m_timings, {}); }
+
+  void waitUntil(int64_t ns) override;
+  Result<void> finishStep() override;
+  double takeLossSum() override { return std::exchange(m_lossSum, 0.0); }
+  Result<model::ParameterStore*> fetchParameters() override;
+  Result<void> storeParameters() override;
+
+ private:
+  class PinnedMemory final : public executor::Memory {
+   public:
+    Result<float*> allocate(int64_t bytes) override;
+    void release(float* data) noexcept override { cudaFreeHost(data); }
+  };
+  // What a call took, as events whose times are read when the step is over.
+  struct Timed {
+    executor::Label label = 0;
+    Event begin, end;
+    Event transferBegin;  // none: the call moved nothing over a link
+    int64_t bytes = -1;
+  };
+  struct Pending {  // a collective between start and wait
+    executor::Label label = 0;
+    Event entry;
+    uint64_t groupNumber = 0;
+    int64_t bytes = 0;
+  };
+
+  CudaDevice(const executor::RankOptions& options, comm::RunClock& clock,
+             const VirtualRankLinks& links, EventPool& events)
+      : m_options(options), m_clock(clock), m_links(links), m_events(events) {}
+  Result<void> prepare(std::shared_ptr<const model::TextSource> text);
+  Result<void> prepareLane(Lane& lane, Stream& stream, DeviceArray<uint8_t>& workspace,
+                           Priority priority);
+
+  // The lane for what comes next, behind everything on the other one.
+  Lane& turnTo(Lane& lane);
+  Queue& computeQueue() { return turnTo(m_compute).queue; }
+  Result<void> run(Lane& lane, const executor::Launch& call);
+  Result<Pending> enter(VirtualGroup& group, int32_t member, executor::Label label,
+                        RankModel::Buffer in, RankModel::Buffer out, Number number);
+  Result<void> finish(VirtualGroup& group, const Pending& pending);
+  RankModel::Buffer bufferOf(const executor::Exchange& call);
+  Number activations() const;
+  Result<int64_t> timeOf(const Event& event) const;
+
+  executor::RankOptions m_options;
+  comm::RankClock m_clock;
+  VirtualRankLinks m_links;
+  EventPool& m_events;
+  executor::FixedMemory m_fixed;
+  PinnedMemory m_pinned;
+  Stream m_computeStream, m_recomputeStream;
+  DeviceArray<uint8_t> m_computeWorkspace, m_recomputeWorkspace;
+  Lane m_compute, m_recompute;
+  Lane* m_current = &m_compute;
+  std::unique_ptr<RankModel> m_model;
+  std::unique_ptr<model::ParameterStore> m_hostParameters;
+
+  std::unordered_map<uint32_t, Pending> m_pending;  // by Collective::number
+  std::vector<Pending> m_reductions;
+  std::map<std::pair<int32_t, int32_t>, DeviceArray<uint8_t>> m_asideOf;  // chunk, micro-batch
+
+  Event m_base;  // of the step
+  int64_t m_baseNs = 0;
+  std::vector<Timed> m_timed;
+  std::vector<executor::Timing> m_timings;
+  double m_lossSum = 0;
+};
+
+}  // namespace caracal::cuda

@@ -1,0 +1,327 @@
+#include "runtime/cuda/rank_model.h"
+
+#include <cmath>
+
+#include "runtime/cuda/kernels/cross_entropy.h"
+#include "runtime/cuda/kernels/dropout.h"
+#include "runtime/cuda/kernels/embedding.h"
+#include "runtime/cuda/kernels/gelu.h"
+#include "runtime/cuda/kernels/softmax.h"
+#include "runtime/cuda/rank_model_of.h"
+
+namespace caracal::cuda {
+
+using model::LastParameter;
+using model::LayerParameter;
+using model::Op;
+using model::OperatorCall;
+
+int64_t outputBytes(const model::RankShape& shape, Op op) {
+  const int64_t tokens = shape.tokens();
+  const int64_t e = shape.elementBytes;
+  constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
+  switch (op) {
+    case Op::kQkv:
+      return e * tokens * 3 * shape.localHidden();
+    case Op::kScores:
+    case Op::kSoftmax:
+    case Op::kAttnDropout:
+      return e * tokens * shape.localHeads() * shape.sequence;
+    case Op::kContext:
+      return e * tokens * shape.localHidden();
+    case Op::kAttn:  // and the log-sums of rows
+      return e * tokens * shape.localHidden() + kFloat * tokens * shape.localHeads();
+    case Op::kFc1:
+    case Op::kAct:
+      return e * tokens * shape.localFfn();
+    case Op::kHead:
+      return e * tokens * shape.vocabulary;
+    case Op::kLoss:
+      return kFloat * tokens * shape.vocabulary;
+    default:
+      return e * tokens * shape.hidden;
+  }
+}
+
+executor::FixedMemory fixedMemory(const model::RankShape& shape, const model::HeldLayers& layers) {
+  const bool bf16 = shape.elementBytes == 2;
+  return {Parameters::bytesFor(model::ParameterLayout(shape, layers), bf16),
+          WorkspaceCounts(shape, layers.holdsLastEnd()).bytes(shape.elementBytes)};
+}
+
+template <class T>
+RankModelOf<T>::RankModelOf(const model::ModelOptions& options,
+                            std::shared_ptr<const model::TextSource> text,
+                            std::unique_ptr<Gemm> gemm, Parameters parameters,
+                            Workspace<T> workspace, PinnedArray<uint8_t> tokens,
+                            PinnedArray<double> loss)
+    : m_options(options),
+      m_shape(options.shape),
+      m_text(std::move(text)),
+      m_gemm(std::move(gemm)),
+      m_parameters(std::move(parameters)),
+      m_workspace(std::move(workspace)),
+      m_tokens(std::move(tokens)),
+      m_loss(std::move(loss)),
+      m_stepOfTokens(static_cast<size_t>(options.microBatches), -1) {}
+
+template <class T>
+Result<void> RankModelOf<T>::forward(Lane& lane, const OperatorCall& call) {
+  switch (call.op) {
+    case Op::kEmbed:
+      embedForward(lane, call);
+      break;
+    case Op::kLn1:
+    case Op::kLn2:
+    case Op::kFinalLn:
+      normForward(lane, call);
+      break;
+    case Op::kQkv:
+    case Op::kProj:
+    case Op::kFc1:
+    case Op::kFc2:
+    case Op::kHead:
+      return linearForward(lane, call);
+    case Op::kScores:
+    case Op::kSoftmax:
+    case Op::kAttnDropout:
+    case Op::kContext:
+      return attentionForward(lane, call);
+    case Op::kAttn:
+      fusedAttentionForward(lane, call);
+      break;
+    case Op::kAct:
+      biasGeluForward(lane.queue, ffnRows(), in(call, 0),
+                      m_parameters.weight(spec(call, LayerParameter::kFc1Bias)), out(call));
+      break;
+    case Op::kResidual1:
+    case Op::kResidual2:
+      residualForward(lane, call);
+      break;
+    case Op::kLoss:
+      lossForward(lane, call);
+      break;
+    case Op::kTpAttn:
+    case Op::kTpMlp:
+      return fail(ErrorCode::kUnsupported, "collectives are not run by the model");
+  }
+  return {};
+}
+
+template <class T>
+typename RankModelOf<T>::DeviceTokens RankModelOf<T>::tokensOf(Lane& lane,
+                                                               const OperatorCall& call) {
+  const auto slot = static_cast<size_t>(call.microBatch);
+  const auto tokens = static_cast<size_t>(m_shape.tokens());
+  uint8_t* device = m_workspace.tokens.data() + 2 * tokens * slot;
+  if (m_stepOfTokens[slot] != call.step) {
+    m_stepOfTokens[slot] = call.step;
+    uint8_t* host = m_tokens.data() + 2 * tokens * slot;
+    const model::TokenBatch batch = m_text->batch(model::batchRequest(m_options, call));
+    std::copy(batch.inputs.begin(), batch.inputs.end(), host);
+    std::copy(batch.targets.begin(), batch.targets.end(), host + tokens);
+    lane.queue.note("cudaMemcpyAsync", cudaMemcpyAsync(device, host, 2 * tokens,
+                                                       cudaMemcpyHostToDevice, lane.queue.stream));
+  }
+  return {device, device + tokens};
+}
+
+template <class T>
+void RankModelOf<T>::embedForward(Lane& lane, const OperatorCall& call) {
+  const auto& layout = m_parameters.layout();
+  embeddingForward(lane.queue, {m_shape.sequence, m_shape.hidden}, m_shape.tokens(),
+                   tokensOf(lane, call).inputs,
+                   m_parameters.weight(layout.at(model::FirstParameter::kTokens)),
+                   m_parameters.weight(layout.at(model::FirstParameter::kPositions)), out(call));
+  dropout(lane.queue, siteOf(call), {{0, m_shape.tokens() * m_shape.hidden}}, out(call), out(call));
+}
+
+template <class T>
+void RankModelOf<T>::normForward(Lane& lane, const OperatorCall& call) {
+  const auto& layout = m_parameters.layout();
+  const bool last = call.op == Op::kFinalLn;
+  const bool first = call.op == Op::kLn1;
+  const auto& gamma =
+      last ? layout.at(LastParameter::kGamma)
+           : spec(call, first ? LayerParameter::kLn1Gamma : LayerParameter::kLn2Gamma);
+  const auto& beta = last ? layout.at(LastParameter::kBeta)
+                          : spec(call, first ? LayerParameter::kLn1Beta : LayerParameter::kLn2Beta);
+  layerNormForward(lane.queue, hiddenRows(), in(call, 0), m_parameters.weight(gamma),
+                   m_parameters.weight(beta), out(call));
+}
+
+template <class T>
+Result<void> RankModelOf<T>::linearForward(Lane& lane, const OperatorCall& call) {
+  const bool head = call.op == Op::kHead;
+  kernels::LinearShape shape{m_shape.tokens(), m_shape.hidden, m_shape.vocabulary};
+  const T* weight = nullptr;
+  const T* bias = nullptr;
+  if (head) {
+    weight = operand(m_parameters.layout().at(LastParameter::kHead));
+  } else {
+    const model::LinearOperator linear = model::linearOperator(call.op, m_shape);
+    shape = linear.shape;
+    weight = operand(spec(call, linear.weight));
+    // act adds the bias of fc1 with its GELU.
+    if (linear.bias && call.op != Op::kFc1) bias = operand(spec(call, *linear.bias));
+  }
+  GemmCall product;
+  product.m = shape.rows;
+  product.n = shape.out;
+  product.k = shape.in;
+  product.a = {in(call, 0), shape.in};
+  product.b = {weight, shape.in, true};
+  product.c = out(call);
+  product.cStride = shape.out;
+  product.in = product.out = number();
+  product.bias = bias;
+  return m_gemm->multiply(lane, product);
+}
+
+template <class T>
+typename RankModelOf<T>::HeadMatrix RankModelOf<T>::partOf(const T* qkv, int64_t part,
+                                                           bool transposed) const {
+  const int64_t hidden = m_shape.localHidden();
+  return {qkv + part * hidden, 3 * hidden, m_shape.headWidth(), m_shape.sequence * 3 * hidden,
+          transposed};
+}
+
+template <class T>
+typename RankModelOf<T>::HeadMatrix RankModelOf<T>::squareOf(const T* square,
+                                                             bool transposed) const {
+  const int64_t count = m_shape.sequence * m_shape.sequence;
+  return {square, m_shape.sequence, count, m_shape.localHeads() * count, transposed};
+}
+
+template <class T>
+typename RankModelOf<T>::HeadMatrix RankModelOf<T>::contextOf(const T* context,
+                                                              bool transposed) const {
+  const int64_t hidden = m_shape.localHidden();
+  return {context, hidden, m_shape.headWidth(), m_shape.sequence * hidden, transposed};
+}
+
+template <class T>
+Result<void> RankModelOf<T>::multiplyHeads(Lane& lane, int64_t n, int64_t k, float alpha,
+                                           const HeadMatrix& a, const HeadMatrix& b,
+                                           const HeadMatrix& c) {
+  GemmCall product;
+  product.m = m_shape.sequence;
+  product.n = n;
+  product.k = k;
+  product.alpha = alpha;
+  product.batches = static_cast<int32_t>(m_shape.localHeads());
+  product.cStride = c.rowStride;
+  product.cBatchStride = c.headStride;
+  product.in = product.out = number();
+  for (int64_t batch = 0; batch < m_shape.batch; ++batch) {
+    product.a = {a.data + batch * a.batchStride, a.rowStride, a.transposed, a.headStride};
+    product.b = {b.data + batch * b.batchStride, b.rowStride, b.transposed, b.headStride};
+    product.c = const_cast<T*>(c.data + batch * c.batchStride);
+    CARACAL_CHECK_OK(m_gemm->multiply(lane, product));
+  }
+  return {};
+}
+
+template <class T>
+Result<void> RankModelOf<T>::attentionForward(Lane& lane, const OperatorCall& call) {
+  const int64_t s = m_shape.sequence;
+  const int64_t d = m_shape.headWidth();
+  const float scale = 1.0F / std::sqrt(static_cast<float>(d));
+  const T* x = in(call, 0);
+  if (call.op == Op::kScores)
+    return multiplyHeads(lane, s, d, scale, partOf(x, 0), partOf(x, 1, true), squareOf(out(call)));
+  if (call.op == Op::kContext)
+    return multiplyHeads(lane, d, s, 1, squareOf(x), partOf(in(call, 1), 2), contextOf(out(call)));
+  if (call.op == Op::kSoftmax)
+    causalSoftmaxForward(lane.queue, model::attentionShape(m_shape), x, out(call));
+  if (call.op == Op::kAttnDropout) attentionDropout(lane, call, x, out(call));
+  return {};
+}
+
+template <class T>
+void RankModelOf<T>::attentionDropout(Lane& lane, const OperatorCall& call, const T* x, T* y) {
+  const int64_t square = m_shape.sequence * m_shape.sequence;
+  const DropoutBlocks blocks{
+      {m_shape.tensorIndex * m_shape.localHeads() * square, m_shape.localHeads() * square},
+      m_shape.batch,
+      m_shape.heads * square};
+  dropout(lane.queue, siteOf(call), blocks, x, y);
+}
+
+template <class T>
+AttentionDropout RankModelOf<T>::attentionSite(const OperatorCall& call) const {
+  return {siteOf(call), m_shape.tensorIndex * m_shape.localHeads(), m_shape.heads};
+}
+
+template <class T>
+void RankModelOf<T>::fusedAttentionForward(Lane& lane, const OperatorCall& call) {
+  auto* logSums = reinterpret_cast<float*>(out(call) + m_shape.tokens() * m_shape.localHidden());
+  flashForward(lane.queue, model::attentionShape(m_shape), attentionSite(call), in(call, 0),
+               out(call), logSums);
+}
+
+// in: the summed output of proj or fc2, the residual stream.
+template <class T>
+void RankModelOf<T>::residualForward(Lane& lane, const OperatorCall& call) {
+  const auto bias =
+      call.op == Op::kResidual1 ? LayerParameter::kProjBias : LayerParameter::kFc2Bias;
+  biasDropoutAdd(lane.queue, siteOf(call), {0, m_shape.tokens() * m_shape.hidden}, m_shape.hidden,
+                 in(call, 0), m_parameters.weight(spec(call, bias)), in(call, 1), out(call));
+}
+
+template <class T>
+void RankModelOf<T>::lossForward(Lane& lane, const OperatorCall& call) {
+  crossEntropyForward(lane.queue, {m_shape.tokens(), m_shape.vocabulary}, in(call, 0),
+                      tokensOf(lane, call).targets, m_workspace.scratch.data(), call.out,
+                      m_workspace.lossSum.data());
+}
+
+template <class T>
+Result<double> RankModelOf<T>::takeLossSum(Lane& lane) {
+  Queue& queue = lane.queue;
+  queue.note("cudaMemcpyAsync",
+             cudaMemcpyAsync(m_loss.data(), m_workspace.lossSum.data(), sizeof(double),
+                             cudaMemcpyDeviceToHost, queue.stream));
+  queue.note("cudaMemsetAsync",
+             cudaMemsetAsync(m_workspace.lossSum.data(), 0, sizeof(double), queue.stream));
+  CARACAL_CHECK_OK(check(queue));
+  CARACAL_CHECK_OK(check(cudaStreamSynchronize(queue.stream), "reading the loss"));
+  return *m_loss.data();
+}
+
+namespace {
+
+template <class T>
+Result<std::unique_ptr<RankModel>> make(const model::ModelOptions& options,
+                                        std::shared_ptr<const model::TextSource> text,
+                                        std::unique_ptr<Gemm> gemm, Lane& lane) {
+  const model::ParameterLayout layout(options.shape, options.layers);
+  CARACAL_TRY(parameters, Parameters::make(layout, RankModelOf<T>::kBf16, lane.queue));
+  const WorkspaceCounts counts(options.shape, options.layers.holdsLastEnd());
+  CARACAL_TRY(workspace, Workspace<T>::make(counts));
+  CARACAL_TRY(tokens, PinnedArray<uint8_t>::make(counts.tokens));
+  CARACAL_TRY(loss, PinnedArray<double>::make(1));
+  auto made = std::make_unique<RankModelOf<T>>(options, std::move(text), std::move(gemm),
+                                               std::move(parameters), std::move(workspace),
+                                               std::move(tokens), std::move(loss));
+  CARACAL_TRY(undefined, made->takeLossSum(lane));  // sets the sum to zero
+  static_cast<void>(undefined);
+  const model::ParameterStore initial(options.shape, options.layers, options.seed);
+  CARACAL_CHECK_OK(made->upload(lane, initial));
+  return made;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RankModel>> makeRankModel(const model::ModelOptions& options,
+                                                 std::shared_ptr<const model::TextSource> text,
+                                                 std::unique_ptr<Gemm> gemm, Lane& lane) {
+  if (options.shape.elementBytes == 2)
+    return make<__nv_bfloat16>(options, std::move(text), std::move(gemm), lane);
+  return make<float>(options, std::move(text), std::move(gemm), lane);
+}
+
+template class RankModelOf<float>;
+template class RankModelOf<__nv_bfloat16>;
+
+}  // namespace caracal::cuda

@@ -1,0 +1,254 @@
+// Gradients travel as on the CPU (runtime/model/backward.cpp): a layer gets `stream`, each residual
+// leaves it there and puts the dropped-out copy for its branch into `branch`, and the norm at the
+// branch's beginning adds its result to `stream`.
+#include <cmath>
+
+#include "core/plan/program.h"
+#include "runtime/cuda/kernels/cross_entropy.h"
+#include "runtime/cuda/kernels/dropout.h"
+#include "runtime/cuda/kernels/embedding.h"
+#include "runtime/cuda/kernels/gelu.h"
+#include "runtime/cuda/kernels/softmax.h"
+#include "runtime/cuda/rank_model_of.h"
+
+namespace caracal::cuda {
+
+using model::LastParameter;
+using model::LayerParameter;
+using model::Op;
+using model::OperatorCall;
+
+template <class T>
+Result<void> RankModelOf<T>::backward(Lane& lane, const OperatorCall& call) {
+  switch (call.op) {
+    case Op::kEmbed:
+      embedBackward(lane, call);
+      break;
+    case Op::kLn1:
+    case Op::kLn2:
+      normBackward(lane, call);
+      break;
+    case Op::kFinalLn:
+      finalNormBackward(lane, call);
+      break;
+    case Op::kQkv:
+    case Op::kProj:
+    case Op::kFc1:
+    case Op::kFc2:
+    case Op::kHead: {
+      const LinearGradient g = linearGradient(call);
+      CARACAL_CHECK_OK(multiplyInputGradient(lane, g));
+      return addWeightGradient(lane, g, in(call, 0), g.dy);
+    }
+    case Op::kScores:
+    case Op::kSoftmax:
+    case Op::kAttnDropout:
+    case Op::kContext:
+      return attentionBackward(lane, call);
+    case Op::kAttn:
+      fusedAttentionBackward(lane, call);
+      break;
+    case Op::kAct:
+      biasGeluBackward(lane.queue, ffnRows(), in(call, 0),
+                       m_parameters.weight(spec(call, LayerParameter::kFc1Bias)),
+                       m_workspace.ffn.data());
+      break;
+    case Op::kResidual1:
+    case Op::kResidual2:
+      residualBackward(lane, call);
+      break;
+    case Op::kLoss:
+      lossBackward(lane, call);
+      break;
+    case Op::kTpAttn:
+    case Op::kTpMlp:
+      return fail(ErrorCode::kUnsupported, "a forward all-reduce has no backward of its own");
+  }
+  return {};
+}
+
+template <class T>
+void RankModelOf<T>::embedBackward(Lane& lane, const OperatorCall& call) {
+  const auto& layout = m_parameters.layout();
+  T* gradient = m_workspace.stream.data();
+  dropout(lane.queue, siteOf(call), {{0, m_shape.tokens() * m_shape.hidden}}, gradient, gradient);
+  embeddingBackward(lane.queue, {m_shape.sequence, m_shape.hidden}, m_shape.tokens(),
+                    tokensOf(lane, call).inputs, gradient,
+                    m_parameters.gradient(layout.at(model::FirstParameter::kTokens)),
+                    m_parameters.gradient(layout.at(model::FirstParameter::kPositions)));
+}
+
+template <class T>
+void RankModelOf<T>::normBackward(Lane& lane, const OperatorCall& call) {
+  const bool first = call.op == Op::kLn1;
+  const auto& gamma = spec(call, first ? LayerParameter::kLn1Gamma : LayerParameter::kLn2Gamma);
+  const auto& beta = spec(call, first ? LayerParameter::kLn1Beta : LayerParameter::kLn2Beta);
+  layerNormBackward(lane.queue, hiddenRows(), in(call, 0), m_parameters.weight(gamma),
+                    m_workspace.branch.data(), m_workspace.scratch.data(),
+                    m_workspace.stream.data(), m_parameters.gradient(gamma),
+                    m_parameters.gradient(beta));
+}
+
+// in: the output of the last layer, which stays until here.
+template <class T>
+void RankModelOf<T>::finalNormBackward(Lane& lane, const OperatorCall& call) {
+  const auto& gamma = m_parameters.layout().at(LastParameter::kGamma);
+  lane.queue.note(
+      "cudaMemsetAsync",
+      cudaMemsetAsync(m_workspace.stream.data(), 0, m_workspace.stream.bytes(), lane.queue.stream));
+  layerNormBackward(lane.queue, hiddenRows(), in(call, 0), m_parameters.weight(gamma),
+                    m_workspace.branch.data(), m_workspace.scratch.data(),
+                    m_workspace.stream.data(), m_parameters.gradient(gamma),
+                    m_parameters.gradient(m_parameters.layout().at(LastParameter::kBeta)));
+}
+
+template <class T>
+typename RankModelOf<T>::LinearGradient RankModelOf<T>::linearGradient(const OperatorCall& call) {
+  LinearGradient g;
+  g.dy = m_workspace.branch.data();  // of proj and fc2
+  g.dx = m_workspace.branch.data();  // of qkv, fc1 and head
+  if (call.op == Op::kHead) {
+    const auto& weight = m_parameters.layout().at(LastParameter::kHead);
+    g.shape = {m_shape.tokens(), m_shape.hidden, m_shape.vocabulary};
+    g.weight = operand(weight);
+    g.weightGradient = m_parameters.gradient(weight);
+    g.dy = m_workspace.logits.data();
+    return g;
+  }
+  const model::LinearOperator linear = model::linearOperator(call.op, m_shape);
+  g.shape = linear.shape;
+  g.weight = operand(spec(call, linear.weight));
+  g.weightGradient = m_parameters.gradient(spec(call, linear.weight));
+  if (linear.bias) g.biasGradient = m_parameters.gradient(spec(call, *linear.bias));
+  if (call.op == Op::kQkv) g.dy = m_workspace.qkv.data();
+  if (call.op == Op::kFc1) g.dy = m_workspace.ffn.data();
+  if (call.op == Op::kProj) g.dx = m_workspace.context.data();
+  if (call.op == Op::kFc2) g.dx = m_workspace.ffn.data();
+  return g;
+}
+
+// dx = dy w.
+template <class T>
+Result<void> RankModelOf<T>::multiplyInputGradient(Lane& lane, const LinearGradient& g) {
+  GemmCall product;
+  product.m = g.shape.rows;
+  product.n = g.shape.in;
+  product.k = g.shape.out;
+  product.a = {g.dy, g.shape.out};
+  product.b = {g.weight, g.shape.in};
+  product.c = g.dx;
+  product.cStride = g.shape.in;
+  product.in = product.out = number();
+  return m_gemm->multiply(lane, product);
+}
+
+// dw += dy^T x, dbias += column sums of dy, both in fp32.
+template <class T>
+Result<void> RankModelOf<T>::addWeightGradient(Lane& lane, const LinearGradient& g, const T* x,
+                                               const T* dy) {
+  GemmCall product;
+  product.m = g.shape.out;
+  product.n = g.shape.in;
+  product.k = g.shape.rows;
+  product.beta = 1;
+  product.a = {dy, g.shape.out, true};
+  product.b = {x, g.shape.in};
+  product.c = g.weightGradient;
+  product.cStride = g.shape.in;
+  product.in = number();
+  if (g.biasGradient != nullptr) {
+    addColumnSums(lane.queue, {g.shape.rows, g.shape.out}, dy, m_workspace.scratch.data(),
+                  g.biasGradient);
+  }
+  return m_gemm->multiply(lane, product);
+}
+
+template <class T>
+Result<void> RankModelOf<T>::inputGradient(Lane& lane, const OperatorCall& call) {
+  const LinearGradient g = linearGradient(call);
+  const size_t bytes = static_cast<size_t>(g.shape.rows * g.shape.out) * sizeof(T);
+  lane.queue.note("cudaMemcpyAsync", cudaMemcpyAsync(call.out, g.dy, bytes,
+                                                     cudaMemcpyDeviceToDevice, lane.queue.stream));
+  return multiplyInputGradient(lane, g);
+}
+
+template <class T>
+Result<void> RankModelOf<T>::weightGradient(Lane& lane, const OperatorCall& call) {
+  return addWeightGradient(lane, linearGradient(call), in(call, 0), out(call));
+}
+
+template <class T>
+Result<void> RankModelOf<T>::attentionBackward(Lane& lane, const OperatorCall& call) {
+  const int64_t s = m_shape.sequence;
+  const int64_t d = m_shape.headWidth();
+  const float scale = 1.0F / std::sqrt(static_cast<float>(d));
+  T* square = m_workspace.probabilities.data();
+  T* dqkv = m_workspace.qkv.data();
+  const T* dcontext = m_workspace.context.data();
+  if (call.op == Op::kContext) {
+    CARACAL_CHECK_OK(multiplyHeads(lane, s, d, 1, contextOf(dcontext), partOf(in(call, 1), 2, true),
+                                   squareOf(square)));
+    return multiplyHeads(lane, d, s, 1, squareOf(in(call, 0), true), contextOf(dcontext),
+                         partOf(dqkv, 2));
+  }
+  if (call.op == Op::kScores) {
+    CARACAL_CHECK_OK(multiplyHeads(lane, d, s, scale, squareOf(square), partOf(in(call, 0), 1),
+                                   partOf(dqkv, 0)));
+    return multiplyHeads(lane, d, s, scale, squareOf(square, true), partOf(in(call, 0), 0),
+                         partOf(dqkv, 1));
+  }
+  if (call.op == Op::kAttnDropout) attentionDropout(lane, call, square, square);
+  if (call.op == Op::kSoftmax)
+    causalSoftmaxBackward(lane.queue, model::attentionShape(m_shape), in(call, 0), square);
+  return {};
+}
+
+// in: context and log-sums as forward wrote them, qkv.
+template <class T>
+void RankModelOf<T>::fusedAttentionBackward(Lane& lane, const OperatorCall& call) {
+  const auto* logSums =
+      reinterpret_cast<const float*>(in(call, 0) + m_shape.tokens() * m_shape.localHidden());
+  flashBackward(lane.queue, model::attentionShape(m_shape), attentionSite(call), in(call, 1),
+                in(call, 0), logSums, static_cast<const T*>(m_workspace.context.data()),
+                m_workspace.scratch.data(), m_workspace.qkv.data());
+}
+
+template <class T>
+void RankModelOf<T>::residualBackward(Lane& lane, const OperatorCall& call) {
+  const auto bias =
+      call.op == Op::kResidual1 ? LayerParameter::kProjBias : LayerParameter::kFc2Bias;
+  const T* stream = m_workspace.stream.data();
+  T* branch = m_workspace.branch.data();
+  dropout(lane.queue, siteOf(call), {{0, m_shape.tokens() * m_shape.hidden}}, stream, branch);
+  addColumnSums(lane.queue, hiddenRows(), static_cast<const T*>(branch), m_workspace.scratch.data(),
+                m_parameters.gradient(spec(call, bias)));
+}
+
+template <class T>
+void RankModelOf<T>::lossBackward(Lane& lane, const OperatorCall& call) {
+  const auto samples = static_cast<float>(m_options.microBatches * m_options.dataReplicas);
+  crossEntropyBackward(lane.queue, {m_shape.tokens(), m_shape.vocabulary}, call.in[0],
+                       tokensOf(lane, call).targets, 1.0F / samples, m_workspace.logits.data());
+}
+
+template <class T>
+RankModel::Buffer RankModelOf<T>::gradients() {
+  const auto& layout = m_parameters.layout();
+  return {m_parameters.gradient(layout.specs().front()),
+          layout.count() * static_cast<int64_t>(sizeof(float))};
+}
+
+template <class T>
+RankModel::Buffer RankModelOf<T>::gradientsOf(int32_t part) {
+  const auto& layout = m_parameters.layout();
+  const auto range = part == plan::kFirstEnd  ? layout.firstEnd()
+                     : part == plan::kLastEnd ? layout.lastEnd()
+                                              : layout.layer(part);
+  return {m_parameters.gradient(layout.specs().front()) + range.begin,
+          range.count * static_cast<int64_t>(sizeof(float))};
+}
+
+template class RankModelOf<float>;
+template class RankModelOf<__nv_bfloat16>;
+
+}  // namespace caracal::cuda

@@ -1,0 +1,153 @@
+#include "runtime/cuda/virtual_links.h"
+
+#include <cuda_bf16.h>
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace caracal::cuda {
+namespace {
+
+template <class T>
+void sumShares(Queue& queue, const std::vector<VirtualGroup::Share>& shares, int32_t ctas) {
+  Members<T> members;
+  members.count = static_cast<int32_t>(shares.size());
+  for (size_t m = 0; m < shares.size(); ++m) {
+    members.in[m] = static_cast<const T*>(shares[m].in.data);
+    members.out[m] = static_cast<T*>(shares[m].out.data);
+  }
+  sumMembers(queue, members, shares.front().in.bytes / static_cast<int64_t>(sizeof(T)), ctas);
+}
+
+void copyOn(Queue& queue, void* to, const void* from, int64_t bytes) {
+  queue.note("cudaMemcpyAsync", cudaMemcpyAsync(to, from, static_cast<size_t>(bytes),
+                                                cudaMemcpyDeviceToDevice, queue.stream));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TimedStream>> TimedStream::make(const LinkContext& context,
+                                                       comm::Link link) {
+  auto timed = std::unique_ptr<TimedStream>(new TimedStream(context, link));
+  CARACAL_TRY(stream, Stream::make(Priority::kHighest));
+  timed->m_stream = std::move(stream);
+  timed->m_queue.stream = timed->m_stream.get();
+  CARACAL_TRY(stamp, DeviceArray<uint64_t>::make(1));
+  timed->m_stamp = std::move(stamp);
+  return timed;
+}
+
+Result<std::unique_ptr<VirtualGroup>> VirtualGroup::make(const LinkContext& context,
+                                                         const comm::Group& group,
+                                                         comm::Link link) {
+  if (group.members() > kMostMembers) {
+    return fail(ErrorCode::kUnsupported,
+                "virtual ranks reduce in groups of up to {}, not {}; use fewer ranks in a group",
+                kMostMembers, group.members());
+  }
+  auto made = std::unique_ptr<VirtualGroup>(new VirtualGroup(context, group));
+  CARACAL_TRY(stream, TimedStream::make(context, link));
+  made->m_stream = std::move(stream);
+  return made;
+}
+
+std::string VirtualGroup::missing(const Exchange& exchange) const {
+  std::vector<int32_t> ranks;
+  for (size_t m = 0; m < exchange.shares.size(); ++m) {
+    if (!exchange.shares[m].ready) ranks.push_back(m_group.ranks[m]);
+  }
+  return fmt::format("a {} collective that rank {} did not enter", m_group.name,
+                     fmt::join(ranks, ", "));
+}
+
+Result<TransferEvents> VirtualGroup::reduce(const std::vector<Share>& shares) {
+  std::vector<Event> ready;
+  for (const Share& share : shares) ready.push_back(share.ready);
+  const int64_t bytes = comm::ringAllReduceBytes(shares.front().in.bytes, m_group.members());
+  return m_stream->transfer(ready, bytes, [&](Queue& queue) {
+    if (shares.front().number == Number::kBf16) {
+      sumShares<__nv_bfloat16>(queue, shares, m_context.ctas);
+    } else {
+      sumShares<float>(queue, shares, m_context.ctas);
+    }
+  });
+}
+
+Result<uint64_t> VirtualGroup::enter(int32_t member, const Share& share) {
+  const auto lock = m_context.monitor->lock();
+  const uint64_t number = m_nextOfMember[static_cast<size_t>(member)]++;
+  Exchange& exchange = m_exchanges[number];
+  exchange.shares.resize(m_group.ranks.size());
+  exchange.shares[static_cast<size_t>(member)] = share;
+  if (++exchange.entered < m_group.members()) return number;
+  CARACAL_TRY(events, reduce(exchange.shares));
+  exchange.events = events;
+  m_context.monitor->notify();
+  return number;
+}
+
+Result<TransferEvents> VirtualGroup::collect(uint64_t number) {
+  auto lock = m_context.monitor->lock();
+  Exchange& exchange = m_exchanges.at(number);
+  CARACAL_CHECK_OK(m_context.monitor->wait(
+      lock, [&] { return exchange.events.end != nullptr; }, [&] { return missing(exchange); }));
+  TransferEvents events = exchange.events;
+  if (++exchange.collected == m_group.members()) m_exchanges.erase(number);
+  return events;
+}
+
+Result<std::unique_ptr<VirtualChannel>> VirtualChannel::make(const LinkContext& context,
+                                                             int32_t fromRank, comm::Link link) {
+  auto channel = std::unique_ptr<VirtualChannel>(new VirtualChannel(context, fromRank));
+  CARACAL_TRY(stream, TimedStream::make(context, link));
+  channel->m_stream = std::move(stream);
+  return channel;
+}
+
+Result<VirtualChannel::Message> VirtualChannel::takeSpare(int64_t bytes) {
+  const auto lock = m_context.monitor->lock();
+  const auto found = std::find_if(m_spares.begin(), m_spares.end(),
+                                  [&](const Message& m) { return m.data.count() == bytes; });
+  if (found != m_spares.end()) {
+    Message message = std::move(*found);
+    m_spares.erase(found);
+    return message;
+  }
+  Message message;
+  CARACAL_TRY(data, DeviceArray<uint8_t>::make(bytes));
+  message.data = std::move(data);
+  return message;
+}
+
+Result<TransferEvents> VirtualChannel::send(const comm::MessageKey& key, Queue& compute,
+                                            RankModel::Buffer from) {
+  CARACAL_TRY(message, takeSpare(from.bytes));
+  if (message.free) waitFor(compute, message.free);
+  copyOn(compute, message.data.data(), from.data, from.bytes);
+  const Event copied = m_context.events->record(compute);
+  CARACAL_TRY(events, m_stream->transfer({copied}, from.bytes, [](Queue&) {}));
+  message.events = events;
+  const auto lock = m_context.monitor->lock();
+  m_messages.insert_or_assign(key, std::move(message));
+  m_context.monitor->notify();
+  return events;
+}
+
+Result<TransferEvents> VirtualChannel::receive(const comm::MessageKey& key, Queue& compute,
+                                               RankModel::Buffer to) {
+  auto lock = m_context.monitor->lock();
+  CARACAL_CHECK_OK(m_context.monitor->wait(
+      lock, [&] { return m_messages.contains(key); },
+      [&] { return fmt::format("a message that rank {} did not send", m_fromRank); }));
+  auto node = m_messages.extract(key);
+  Message& message = node.mapped();
+  waitFor(compute, message.events.end);
+  copyOn(compute, to.data, message.data.data(), to.bytes);
+  message.free = m_context.events->record(compute);
+  TransferEvents events = std::exchange(message.events, {});
+  m_spares.push_back(std::move(message));
+  return events;
+}
+
+}  // namespace caracal::cuda

@@ -1,0 +1,129 @@
+// Links between virtual ranks: threads of one process that share one GPU. Nothing leaves the GPU's
+// memory; a transfer takes the stated time of its link, which a kernel of `ctas` blocks holds on
+// the link's own stream.
+//
+// Ranks meet on the host only to hand each other events: when the last member of a collective has
+// enqueued what it waits for, that member enqueues the collective, and nobody's GPU work ever waits
+// for work that is not enqueued yet. So nothing deadlocks, however few multiprocessors there are.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "runtime/comm/all_reduce.h"
+#include "runtime/comm/channel.h"
+#include "runtime/comm/link.h"
+#include "runtime/comm/monitor.h"
+#include "runtime/cuda/kernels/collective.h"
+#include "runtime/cuda/rank_model.h"
+#include "runtime/cuda/streams.h"
+
+namespace caracal::cuda {
+
+// When a transfer had its link, as events of the link's stream.
+struct TransferEvents {
+  Event begin, end;
+};
+
+// What all links of a process share.
+struct LinkContext {
+  comm::Monitor* monitor = nullptr;
+  EventPool* events = nullptr;
+  int32_t ctas = 1;  // blocks that hold a link or sum over it
+};
+
+// One link's stream and its hold.
+class TimedStream {
+ public:
+  static Result<std::unique_ptr<TimedStream>> make(const LinkContext& context, comm::Link link);
+
+  // Puts on the stream: waits for `ready`, then `work`, and lets the whole take the link's time for
+  // `bytes`.
+  template <class Work>
+  Result<TransferEvents> transfer(const std::vector<Event>& ready, int64_t bytes, Work work) {
+    for (const Event& event : ready) waitFor(m_queue, event);
+    TransferEvents events;
+    events.begin = m_context.events->record(m_queue);
+    stampClock(m_queue, m_stamp.data());
+    work(m_queue);
+    holdUntil(m_queue, m_stamp.data(), comm::transferNs(m_link, bytes), m_context.ctas);
+    events.end = m_context.events->record(m_queue);
+    CARACAL_CHECK_OK(check(m_queue));
+    return events;
+  }
+
+ private:
+  TimedStream(const LinkContext& context, comm::Link link) : m_context(context), m_link(link) {}
+
+  LinkContext m_context;
+  comm::Link m_link;
+  Stream m_stream;
+  Queue m_queue;
+  DeviceArray<uint64_t> m_stamp;
+};
+
+// All-reduce between the members of a group; see comm::ReduceGroup, whose order and sums these are.
+class VirtualGroup {
+ public:
+  static Result<std::unique_ptr<VirtualGroup>> make(const LinkContext& context,
+                                                    const comm::Group& group, comm::Link link);
+
+  struct Share {
+    RankModel::Buffer in, out;  // may be the same
+    Event ready;                // behind what made `in`, and before which `out` was free
+    Number number = Number::kFp32;
+  };
+  // Returns the number to collect it with; does not block.
+  Result<uint64_t> enter(int32_t member, const Share& share);
+  // Blocks until every member has entered; whoever waits for the returned end finds the sum.
+  Result<TransferEvents> collect(uint64_t number);
+
+ private:
+  struct Exchange {
+    std::vector<Share> shares;
+    int32_t entered = 0, collected = 0;
+    TransferEvents events;
+  };
+  VirtualGroup(const LinkContext& context, const comm::Group& group)
+      : m_context(context), m_group(group), m_nextOfMember(static_cast<size_t>(group.members())) {}
+  std::string missing(const Exchange& exchange) const;
+  Result<TransferEvents> reduce(const std::vector<Share>& shares);
+
+  LinkContext m_context;
+  comm::Group m_group;
+  std::unique_ptr<TimedStream> m_stream;
+  // Guarded by the monitor:
+  std::vector<uint64_t> m_nextOfMember;
+  std::map<uint64_t, Exchange> m_exchanges;
+};
+
+// One direction between two positions of the pipeline; see comm::Channel.
+class VirtualChannel {
+ public:
+  static Result<std::unique_ptr<VirtualChannel>> make(const LinkContext& context, int32_t fromRank,
+                                                      comm::Link link);
+
+  // Copies `from` on the sender's compute lane and lets it travel; does not block.
+  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute, RankModel::Buffer from);
+  // Blocks until the message was sent; the receiver's lane waits for its arrival and copies it.
+  Result<TransferEvents> receive(const comm::MessageKey& key, Queue& compute, RankModel::Buffer to);
+
+ private:
+  struct Message {
+    DeviceArray<uint8_t> data;
+    Event free;  // behind the last reader; none: nobody has read it yet
+    TransferEvents events;
+  };
+  VirtualChannel(const LinkContext& context, int32_t fromRank)
+      : m_context(context), m_fromRank(fromRank) {}
+  Result<Message> takeSpare(int64_t bytes);
+
+  LinkContext m_context;
+  int32_t m_fromRank;
+  std::unique_ptr<TimedStream> m_stream;
+  std::map<comm::MessageKey, Message> m_messages;  // guarded by the monitor
+  std::vector<Message> m_spares;                   // guarded by the monitor
+};
+
+}  // namespace caracal::cuda

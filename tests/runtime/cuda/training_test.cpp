@@ -1,0 +1,194 @@
+// The whole CUDA backend beside the CPU backend: a tiny GPT trained under every kind of
+// parallelism, with virtual ranks as threads. Everywhere on the emulator, whose streams interleave
+// by chance, and on a GPU where there is one.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/runtime/cuda/backend_under_test.h"
+#include "tests/runtime/tiny_model.h"
+
+namespace caracal::cuda {
+namespace {
+
+using executor::Job;
+using executor::RunSummary;
+
+enum class Where : uint8_t { kCpu, kCuda };
+
+executor::RunOptions optionsFor(Where where) {
+  executor::RunOptions options = test::quickOptions(2);
+  options.links = {{1000, 1e9}, {1000, 1e9}, {1000, 1e9}};
+  if (where == Where::kCuda) options.clock = comm::ClockKind::kWall;
+  return options;
+}
+
+RunSummary train(const Job& job, Where where) {
+  auto loaded = backendUnderTest();
+  EXPECT_TRUE(loaded) << loaded.error().text();
+  executor::RunOptions options = optionsFor(where);
+  if (where == Where::kCuda) options.backend = loaded->backend.get();
+  auto summary = test::train(job, options);
+  EXPECT_TRUE(summary) << summary.error().text();
+  return summary ? std::move(*summary) : RunSummary{};
+}
+
+executor::BackendFacts cudaFacts() {
+  return backendUnderTest()->facts;
+}
+
+Job jobOf(const test::Sizes& sizes, Where where, const std::string& schedule = "1F1B") {
+  const auto facts = where == Where::kCuda ? cudaFacts() : executor::BackendFacts{};
+  auto job = executor::jobFromModel(test::tinyModel(sizes), schedule, facts);
+  EXPECT_TRUE(job) << job.error().text();
+  return std::move(*job);
+}
+
+class CudaTraining : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto loaded = backendUnderTest(); !loaded) GTEST_SKIP() << loaded.error().text();
+  }
+};
+
+double largestDifference(const RunSummary& a, const RunSummary& b) {
+  const test::Weights ofA = test::weightsOf(a);
+  const test::Weights ofB = test::weightsOf(b);
+  EXPECT_EQ(ofA.size(), ofB.size());
+  double largest = 0;
+  for (const auto& [name, values] : ofA) {
+    for (size_t i = 0; i < values.size(); ++i)
+      largest = std::max<double>(largest, std::abs(values[i] - ofB.at(name)[i]));
+  }
+  return largest;
+}
+
+// AdamW moves a weight by about the learning rate whatever the gradient's size, so rounding may
+// turn single steps around; losses, and nearly all weights, must agree closely.
+void expectSameTraining(const RunSummary& cuda, const RunSummary& cpu) {
+  ASSERT_EQ(cuda.steps.size(), cpu.steps.size());
+  for (size_t s = 0; s < cpu.steps.size(); ++s)
+    EXPECT_NEAR(cuda.steps[s].loss, cpu.steps[s].loss, 2e-4) << "step " << s;
+  EXPECT_LT(largestDifference(cuda, cpu), 2e-3);
+}
+
+TEST_F(CudaTraining, oneRankTrainsAsTheCpuDoes) {
+  expectSameTraining(train(jobOf({}, Where::kCuda), Where::kCuda),
+                     train(jobOf({}, Where::kCpu), Where::kCpu));
+}
+
+TEST_F(CudaTraining, tensorPipelineAndDataParallelRanksTrainAsTheCpuDoes) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  sizes.data = 2;
+  const Job job = jobOf(sizes, Where::kCuda);
+  const RunSummary cuda = train(job, Where::kCuda);
+  expectSameTraining(cuda, train(jobOf(sizes, Where::kCpu), Where::kCpu));
+  for (const executor::RankSummary& rank : cuda.ranks) {
+    EXPECT_EQ(rank.peakBytes, executor::predictedMemory(job, rank.position.stage).peakBytes())
+        << "rank " << rank.position.rank;
+  }
+}
+
+TEST_F(CudaTraining, streamsMayInterleaveInAnyWay) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  sizes.layers = 2;
+  const Job job = jobOf(sizes, Where::kCuda);
+  const RunSummary first = train(job, Where::kCuda);
+  for (uint64_t seed = 11; seed < 14; ++seed) {
+    shuffleStreams(seed);
+    const RunSummary other = train(job, Where::kCuda);
+    EXPECT_EQ(test::lossesOf(other), test::lossesOf(first)) << "seed " << seed;
+    EXPECT_EQ(test::weightsOf(other), test::weightsOf(first)) << "seed " << seed;
+  }
+}
+
+TEST_F(CudaTraining, schedulesGiveTheSameBitsAsOneRank) {
+  test::Sizes sizes;
+  const RunSummary one = train(jobOf(sizes, Where::kCuda), Where::kCuda);
+  sizes.pipeline = 2;
+  for (const std::string schedule : {"1F1B", "interleaved:2", "zb-h1", "zb-v"}) {
+    const RunSummary split = train(jobOf(sizes, Where::kCuda, schedule), Where::kCuda);
+    EXPECT_EQ(test::lossesOf(split), test::lossesOf(one)) << schedule;
+    EXPECT_EQ(test::weightsOf(split), test::weightsOf(one)) << schedule;
+  }
+}
+
+using LayerOf = std::function<test::LayerText(int32_t stage, int32_t layer)>;
+
+RunSummary trainPlanned(const test::Sizes& sizes, const LayerOf& layerOf) {
+  auto job =
+      executor::jobFromPlan(test::planDocument(test::tinyModel(sizes), layerOf), cudaFacts());
+  EXPECT_TRUE(job) << job.error().text();
+  return train(*job, Where::kCuda);
+}
+
+// In every window there is, on both streams.
+test::LayerText windowed(int32_t stage, int32_t) {
+  if (stage == 1)
+    return {"ln1=window:prev.bwd.mlp qkv=window:prev.bwd.attn ln2=window:pipe act=onDemand"};
+  return {
+      "ln1=window:fwd.attn qkv=window:fwd.mlp scores=window:pipe softmax=window:pipe "
+      "attn_dropout=window:prev.bwd.mlp context=window:prev.bwd.attn fc1=retained act=onDemand "
+      "ln2=window:fwd.attn"};
+}
+
+TEST_F(CudaTraining, recomputationChangesNoBit) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  const auto same = [](const std::string& text) {
+    return [text](int32_t, int32_t) { return test::LayerText{text}; };
+  };
+  const RunSummary kept = trainPlanned(sizes, same(""));
+  for (const LayerOf& layerOf : {LayerOf(same(test::kFullRecompute)), LayerOf(windowed)}) {
+    const RunSummary rebuilt = trainPlanned(sizes, layerOf);
+    EXPECT_EQ(test::lossesOf(rebuilt), test::lossesOf(kept));
+    EXPECT_EQ(test::weightsOf(rebuilt), test::weightsOf(kept));
+    EXPECT_LT(rebuilt.ranks.front().peakBytes, kept.ranks.front().peakBytes);
+  }
+}
+
+profile::ModelDescription variant(bool fused, int32_t bytesPerElement) {
+  profile::ModelDescription model = test::tinyModel({});
+  model.fusedAttention = fused;
+  model.shape.bytesPerElement = bytesPerElement;
+  return model;
+}
+
+RunSummary trainVariant(bool fused, int32_t bytesPerElement) {
+  auto job = executor::jobFromModel(variant(fused, bytesPerElement), "1F1B", cudaFacts());
+  EXPECT_TRUE(job) << job.error().text();
+  if (!job) return {};
+  const RunSummary summary = train(*job, Where::kCuda);
+  EXPECT_EQ(summary.ranks.front().peakBytes, executor::predictedMemory(*job, 0).peakBytes());
+  return summary;
+}
+
+TEST_F(CudaTraining, fusedAttentionTrainsTheSameModel) {
+  expectSameTraining(trainVariant(true, 4), trainVariant(false, 4));
+}
+
+TEST_F(CudaTraining, bf16StaysNearFp32) {
+  const RunSummary fp32 = trainVariant(true, 4);
+  for (const bool fused : {true, false}) {
+    const RunSummary bf16 = trainVariant(fused, 2);
+    for (size_t s = 0; s < fp32.steps.size(); ++s)
+      EXPECT_NEAR(bf16.steps[s].loss, fp32.steps[s].loss, 0.02) << "step " << s;
+  }
+}
+
+TEST_F(CudaTraining, theVirtualClockIsRefusedInWords) {
+  auto loaded = backendUnderTest();
+  executor::RunOptions options = test::quickOptions(1);
+  options.backend = loaded->backend.get();
+  const auto summary = test::train(jobOf({}, Where::kCuda), options);
+  ASSERT_FALSE(summary);
+  EXPECT_EQ(summary.error().code, ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace caracal::cuda
