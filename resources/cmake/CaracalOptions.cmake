@@ -6,6 +6,7 @@ set(CARACAL_MPI AUTO CACHE STRING "Ranks of caracal-run as processes under mpiru
 set_property(CACHE CARACAL_MPI PROPERTY STRINGS ON OFF AUTO)
 option(CARACAL_TESTS "Build the tests" ON)
 option(CARACAL_UI "Build caracal-ui (needs Qt 6)" ON)
+option(CARACAL_FUZZ "Build the libFuzzer programs (clang)" OFF)
 set(CARACAL_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -30,6 +31,10 @@ target_compile_options(caracal_flags INTERFACE
 if(CARACAL_SANITIZE)
   target_compile_options(caracal_flags INTERFACE -fsanitize=${CARACAL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(caracal_flags INTERFACE -fsanitize=${CARACAL_SANITIZE})
+endif()
+if(CARACAL_FUZZ)
+  target_compile_options(caracal_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(caracal_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # Third-party libraries, all as Debian 12 ships them.
