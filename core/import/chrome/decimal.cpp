@@ -73,8 +73,8 @@ std::optional<uint32_t> eightDigits(const char* text) {
   uint64_t word;
   std::memcpy(&word, text, sizeof(word));
   constexpr uint64_t kZeros = 0x3030303030303030u;
-  // A digit has 3 in its high half, also when 6 is added to it.
-  if ((((word + 0x0606060606060606u) | word) & 0xF0F0F0F0F0F0F0F0u) != kZeros) return std::nullopt;
+  // A digit has 3 in its high half, and also when 6 is added to it.
+  if ((((word + 0x0606060606060606u) & word) & 0xF0F0F0F0F0F0F0F0u) != kZeros) return std::nullopt;
   word -= kZeros;
   word = (word * 10 + (word >> 8)) & 0x00FF00FF00FF00FFu;
   word = (word * 100 + (word >> 16)) & 0x0000FFFF0000FFFFu;
@@ -123,6 +123,8 @@ std::optional<int64_t> thousandths(std::string_view text) {
 std::optional<int64_t> scaledDecimal(std::string_view text, int shift) {
   if (shift == kDecimals) {
     if (const auto exact = thousandths(text)) return exact;
+    const auto whole = shortDigits(text);
+    if (whole && *whole <= kLargest / 1000) return static_cast<int64_t>(*whole * 1000);
   }
   const auto parts = partsOf(text);
   if (!parts) return std::nullopt;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <utility>
 
 #include "core/import/chrome/chrome_event.h"
 #include "core/import/chrome/decimal.h"
@@ -38,6 +39,22 @@ TEST(Decimal, exponentsMoveThePoint) {
   EXPECT_EQ(nanosecondsOfMicroseconds("1234567E-6"), 1235);
   EXPECT_EQ(nanosecondsOfMicroseconds("1e-9"), 0);
   EXPECT_EQ(nanosecondsOfMicroseconds("0e999"), 0);
+}
+
+// Eight bytes are taken at once where they are digits: what lies beside the digits is none.
+TEST(Decimal, pointsAndSignsAmongDigitsAreNoDigits) {
+  EXPECT_EQ(signedInteger("1234567.0"), 1234567);
+  EXPECT_EQ(signedInteger("123456789.25"), 123456789);
+  EXPECT_EQ(unsignedInteger("1234567.0"), std::nullopt);
+  for (int c = 1; c < 256; ++c) {
+    if (c >= '0' && c <= '9') continue;
+    std::string text = "12345678";
+    for (char& digit : text) {
+      const char before = std::exchange(digit, static_cast<char>(c));
+      EXPECT_EQ(unsignedInteger(text), std::nullopt) << text;
+      digit = before;
+    }
+  }
 }
 
 TEST(Decimal, whatIsNoNumberOrDoesNotFitIsNothing) {
