@@ -67,8 +67,8 @@ Result<TraceBuilder> readFile(const InputFile& file, const LoadOptions& options,
   try {
     auto builder = file.importer->read(file.path, options, stop, progress);
     if (builder) {
-      nameFileInNotes(*builder, file.path);
       if (!builder->pack(stop)) return cancelled();
+      nameFileInNotes(*builder, file.path);
     }
     return builder;
   } catch (const std::bad_alloc&) {
@@ -144,8 +144,8 @@ int64_t dropUnwantedRanks(std::vector<InputFile>& files, const trace::Selection&
 }
 
 // Nothing without a cache, or when a file cannot be looked at: reading it will say why.
-std::optional<TraceCache> cacheFor(const std::vector<InputFile>& files,
-                                   const LoadOptions& options) {
+std::optional<TraceCache> cacheFor(const std::vector<InputFile>& files, const LoadOptions& options,
+                                   const trace::Selection& selection) {
   if (options.cache.folder.empty() || files.empty()) return std::nullopt;
   std::vector<CacheSource> sources;
   const auto add = [&](const std::string& path) {
@@ -159,7 +159,7 @@ std::optional<TraceCache> cacheFor(const std::vector<InputFile>& files,
   for (const std::string& companion : companionsBeside(files)) {
     if (!add(companion)) return std::nullopt;
   }
-  return TraceCache(options.cache, std::move(sources), options.selection.text());
+  return TraceCache(options.cache, std::move(sources), selection.text());
 }
 
 bool takeFromCache(const TraceCache& cache, LoadResult& loaded) {
@@ -170,6 +170,19 @@ bool takeFromCache(const TraceCache& cache, LoadResult& loaded) {
   loaded.checkSources = [cache, sources = std::move(found->sources)](const std::stop_token& stop) {
     return checkSources(cache, sources, stop);
   };
+  return true;
+}
+
+// A part of a run that lies in the cache whole. False: it does not, or it cannot be told there what
+// the part is: times count from the first event of the ranks that are wanted. Stopped: no trace.
+bool takePartFromCache(const std::vector<InputFile>& files, const LoadOptions& options,
+                       LoadResult& loaded, const std::stop_token& stop) {
+  const trace::Selection& part = options.selection;
+  if (part.takesAll() || (!part.ranks.empty() && (part.fromNs || part.toNs))) return false;
+  const auto whole = cacheFor(files, options, {});
+  if (!whole || !takeFromCache(*whole, loaded)) return false;
+  auto data = trace::select(loaded.trace->data(), part, loaded.trace->range().beginNs, stop);
+  loaded.trace = data ? std::make_shared<const trace::Trace>(std::move(*data)) : nullptr;
   return true;
 }
 
@@ -207,6 +220,26 @@ Result<void> readFiles(const std::vector<InputFile>& files, const std::vector<st
   return {};
 }
 
+// From the cache, else from the files.
+Result<void> takeOrRead(std::vector<InputFile> files, const std::vector<std::string>& paths,
+                        const LoadOptions& options, const std::stop_token& stop,
+                        const Progress& progress, LoadResult& loaded) {
+  const bool hadFiles = !files.empty();
+  loaded.filesLeftOut = dropUnwantedRanks(files, options.selection);
+  if (hadFiles && files.empty())
+    return fail(ErrorCode::kNotFound, "none of the files is of a rank that was asked for");
+  const auto cache = cacheFor(files, options, options.selection);
+  if (cache && takeFromCache(*cache, loaded)) return {};
+  const size_t unreadable = loaded.skipped.size();
+  CARACAL_CHECK_OK(readFiles(files, paths, options, stop, progress, loaded));
+  // What could not be read today may be readable tomorrow, so only whole runs are kept.
+  if (cache && loaded.skipped.size() == unreadable) {
+    report(progress, kCachingShare, "writing the cache");
+    putIntoCache(*cache, loaded, stop);
+  }
+  return {};
+}
+
 Result<LoadResult> load(const std::vector<std::string>& paths, const LoadOptions& options,
                         const std::stop_token& stop, const Progress& progress) {
   const auto started = std::chrono::steady_clock::now();
@@ -215,22 +248,9 @@ Result<LoadResult> load(const std::vector<std::string>& paths, const LoadOptions
   LoadResult loaded;
   loaded.skipped = std::move(input.unreadable);
   if (stop.stop_requested()) return cancelled();
-  const bool hadFiles = !input.files.empty();
-  loaded.filesLeftOut = dropUnwantedRanks(input.files, options.selection);
-  if (hadFiles && input.files.empty())
-    return fail(ErrorCode::kNotFound, "none of the files is of a rank that was asked for");
-
-  const auto cache = cacheFor(input.files, options);
-  if (!cache || !takeFromCache(*cache, loaded)) {
-    const size_t unreadable = loaded.skipped.size();
-    CARACAL_CHECK_OK(readFiles(input.files, paths, options, stop, progress, loaded));
-    // What could not be read today may be readable tomorrow, so only whole runs are kept.
-    if (cache && loaded.skipped.size() == unreadable) {
-      report(progress, kCachingShare, "writing the cache");
-      putIntoCache(*cache, loaded, stop);
-    }
-    if (stop.stop_requested()) return cancelled();
-  }
+  if (!takePartFromCache(input.files, options, loaded, stop))
+    CARACAL_CHECK_OK(takeOrRead(input.files, paths, options, stop, progress, loaded));
+  if (stop.stop_requested()) return cancelled();
   if (loaded.trace->eventCount() == 0 && !options.selection.takesAll())
     return fail(ErrorCode::kNotFound, "no event of the run is in what was asked for");
   report(progress, 1.0, "loaded");

@@ -16,7 +16,7 @@ constexpr size_t kMostPages = size_t{1} << 24;
 // Tracks of few events take little, those of many are freed in large pieces.
 constexpr size_t kLeastSlabWords = 512;
 constexpr size_t kMostSlabWords = 32 * 1024;
-constexpr size_t kEventsBetweenTrims = 4 << 20;
+constexpr size_t kEventsBetweenTrims = 1 << 18;
 
 unsigned widthOf(const uint64_t* page, size_t column) {
   return static_cast<unsigned>(page[kWidthsWord] >> (8 * column) & 255);
@@ -65,6 +65,34 @@ StagedEvent EventStage::operator[](EventIndex e) const {
           static_cast<EventKind>(values[kKind])};
 }
 
+void EventStage::eventsOf(const Page& page, std::vector<StagedEvent>& events) {
+  if (page.packed == nullptr) {
+    events = page.events;
+    return;
+  }
+  events.resize(page.count);
+  const uint64_t* const words = page.packed.get();
+  size_t first = kHeadWords;
+  const auto column = [&](Column c, auto&& take) {
+    const auto base = static_cast<int64_t>(words[c]);
+    const unsigned width = widthOf(words, c);
+    for (size_t i = 0; i < events.size(); ++i)
+      take(events[i], unpackBits(words + first, i, base, width));
+    first += packedWords(kPageSize, width);
+  };
+  column(kBegin, [](StagedEvent& event, int64_t value) { event.beginNs = value; });
+  column(kDuration, [](StagedEvent& event, int64_t value) { event.durationNs = value; });
+  column(kCorrelation, [](StagedEvent& event, int64_t value) {
+    event.correlation = static_cast<uint64_t>(value);
+  });
+  column(kName, [](StagedEvent& event, int64_t value) { event.name = static_cast<NameId>(value); });
+  column(kArgsRow, [](StagedEvent& event, int64_t value) {
+    event.argsRow = static_cast<uint32_t>(value - 1);  // 0, none, becomes kNoIndex
+  });
+  column(kKind,
+         [](StagedEvent& event, int64_t value) { event.kind = static_cast<EventKind>(value); });
+}
+
 int64_t EventStage::beginOf(EventIndex e) const {
   const Page& page = m_pages[e >> kPageBits];
   const size_t i = e & (kPageSize - 1);
@@ -74,6 +102,8 @@ int64_t EventStage::beginOf(EventIndex e) const {
 uint32_t EventStage::addPage(TrackIndex track) {
   if (m_pages.size() == kMostPages) throw std::bad_alloc();
   m_pages.emplace_back().track = track;
+  // A track's first page grows with it; the others are likely to become full.
+  if (!m_tracks[track].pages.empty()) m_pages.back().events.reserve(kPageSize);
   const auto page = static_cast<uint32_t>(m_pages.size() - 1);
   m_tracks[track].pages.push_back(page);
   return page;
@@ -133,9 +163,7 @@ void EventStage::pack(Page& page, Slab* slab) {
 void EventStage::unpack(uint32_t number) {
   Page& page = m_pages[number];
   std::vector<StagedEvent> events;
-  events.reserve(page.count);
-  for (size_t i = 0; i < page.count; ++i)
-    events.push_back((*this)[static_cast<EventIndex>(number << kPageBits | i)]);
+  eventsOf(page, events);
   page.events = std::move(events);
   page.packed.reset();
 }
@@ -188,25 +216,35 @@ bool TrackCursor::later(const Run& a, const Run& b) {
 void TrackCursor::readHead(Run& run) const {
   const size_t place = run.order.empty() ? run.done : run.order[run.done];
   run.e = static_cast<EventIndex>(run.page << EventStage::kPageBits | place);
-  run.head = m_stage[run.e];
+  run.head = run.events.empty() ? m_stage[run.e] : run.events[place];
 }
 
 void TrackCursor::begin(const Waiting& waiting) {
   Run run{.page = waiting.page, .turn = waiting.turn};
-  const size_t count = m_stage.m_pages[run.page].count;
-  std::vector<StagedEvent> events;
-  events.reserve(count);
-  for (size_t i = 0; i < count; ++i)
-    events.push_back(m_stage[static_cast<EventIndex>(run.page << EventStage::kPageBits | i)]);
+  EventStage::eventsOf(m_stage.m_pages[run.page], run.events);
+  const std::vector<StagedEvent>& events = run.events;
   if (!std::is_sorted(events.begin(), events.end(), isBefore)) {
-    run.order.resize(count);
+    run.order.resize(events.size());
     std::iota(run.order.begin(), run.order.end(), uint8_t{0});
     std::stable_sort(run.order.begin(), run.order.end(),
                      [&](uint8_t a, uint8_t b) { return isBefore(events[a], events[b]); });
   }
+  if (m_runs.size() >= kMostUnpacked) run.events = std::vector<StagedEvent>();
   readHead(run);
   m_runs.push_back(std::move(run));
   std::push_heap(m_runs.begin(), m_runs.end(), later);
+}
+
+void TrackCursor::sinkFirst() {
+  for (size_t at = 0;;) {
+    size_t first = at;
+    for (const size_t below : {2 * at + 1, 2 * at + 2}) {
+      if (below < m_runs.size() && later(m_runs[first], m_runs[below])) first = below;
+    }
+    if (first == at) return;
+    std::swap(m_runs[at], m_runs[first]);
+    at = first;
+  }
 }
 
 void TrackCursor::release(uint32_t page) {
@@ -226,17 +264,17 @@ bool TrackCursor::next(EventIndex& e, StagedEvent& event) {
     begin(waiting);
   }
   if (m_runs.empty()) return false;
-  std::pop_heap(m_runs.begin(), m_runs.end(), later);
-  Run& run = m_runs.back();
+  Run& run = m_runs.front();
   e = run.e;
   event = run.head;
   if (++run.done == m_stage.m_pages[run.page].count) {
     release(run.page);
+    std::swap(run, m_runs.back());
     m_runs.pop_back();
   } else {
     readHead(run);
-    std::push_heap(m_runs.begin(), m_runs.end(), later);
   }
+  sinkFirst();
   return true;
 }
 

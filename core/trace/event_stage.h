@@ -41,15 +41,21 @@ class EventStage {
   size_t pageCount() const { return m_pages.size(); }
   static size_t pageOf(EventIndex e) { return e >> kPageBits; }
 
-  // Calls visit(e, event) for every event, page after page. It may change events, not add any.
+  // Calls visit(e, event) for every event of the tracks that takes(track) names, page after page.
+  // It may change events, not add any.
+  template <class Takes, class Visit>
+  void forEachOf(Takes&& takes, Visit&& visit) const {
+    std::vector<StagedEvent> events;
+    for (size_t p = 0; p < m_pages.size(); ++p) {
+      if (!takes(m_pages[p].track)) continue;
+      eventsOf(m_pages[p], events);
+      for (size_t i = 0; i < events.size(); ++i)
+        visit(static_cast<EventIndex>(p << kPageBits | i), events[i]);
+    }
+  }
   template <class Visit>
   void forEach(Visit&& visit) const {
-    for (size_t p = 0; p < m_pages.size(); ++p) {
-      for (size_t i = 0; i < m_pages[p].count; ++i) {
-        const auto e = static_cast<EventIndex>(p << kPageBits | i);
-        visit(e, (*this)[e]);
-      }
-    }
+    forEachOf([](TrackIndex) { return true; }, visit);
   }
 
  private:
@@ -79,6 +85,8 @@ class EventStage {
   };
 
   static int64_t value(const Page& page, Column column, size_t i);
+  // All events of a page at once.
+  static void eventsOf(const Page& page, std::vector<StagedEvent>& events);
   uint32_t addPage(TrackIndex track);
   // Into `slab`, or memory of its own when there is none.
   void pack(Page& page, Slab* slab);
@@ -107,9 +115,11 @@ class TrackCursor {
     uint32_t turn = 0;  // of the page in its track
     uint16_t done = 0;
     std::vector<uint8_t> order;
+    std::vector<StagedEvent> events;  // empty when many pages are open: they are read one by one
     StagedEvent head;
     EventIndex e = 0;
   };
+  static constexpr size_t kMostUnpacked = 256;
   struct Waiting {
     int64_t beginNs = 0;
     uint32_t turn = 0;
@@ -118,6 +128,8 @@ class TrackCursor {
   static bool later(const Run& a, const Run& b);
   void begin(const Waiting& waiting);
   void readHead(Run& run) const;
+  // Puts the first run of the heap where it belongs.
+  void sinkFirst();
   void release(uint32_t page);
 
   EventStage& m_stage;

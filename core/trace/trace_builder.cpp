@@ -1,8 +1,12 @@
 #include "core/trace/trace_builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
+#include "core/base/format.h"
 #include "core/trace/launch_links.h"
 #include "core/trace/polled_sort.h"
 
@@ -43,6 +47,7 @@ class FlowEnds {
 
 void renumber(std::vector<Flow>& flows, const FlowEnds& ends) {
   for (Flow& flow : flows) flow = {ends.placeOf(flow.from), ends.placeOf(flow.to), flow.kind};
+  std::erase_if(flows, [](const Flow& f) { return f.from == kNoIndex || f.to == kNoIndex; });
   std::sort(flows.begin(), flows.end(), [](const Flow& a, const Flow& b) {
     return a.from != b.from ? a.from < b.from : a.to < b.to;
   });
@@ -137,9 +142,11 @@ uint32_t TraceBuilder::processOf(TrackIndex track) const {
 bool TraceBuilder::packEvents(const std::stop_token& stop) {
   FlowEnds flowEnds(m_data.flows, m_stage.pageCount());
   std::sort(m_moreCorrelations.begin(), m_moreCorrelations.end());
+  std::sort(m_dropped.begin(), m_dropped.end());
   EventPacker packer;
   LaunchLinks links;
   std::vector<uint32_t> argsRows(m_args.size(), kNoIndex);  // new row of each old one
+  Span range{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
   for (TrackIndex t = 0; t < m_data.tracks.size(); ++t) {
     Track& track = m_data.tracks[t];
     const uint32_t process = processOf(t);
@@ -148,12 +155,15 @@ bool TraceBuilder::packEvents(const std::stop_token& stop) {
     EventIndex number = 0;
     for (StagedEvent event; events.next(number, event);) {
       if (packer.size() % kBetweenPolls == 0 && stop.stop_requested()) return false;
+      if (std::binary_search(m_dropped.begin(), m_dropped.end(), number)) continue;
       flowEnds.note(number, static_cast<EventIndex>(packer.size()));
       uint32_t row = event.argsRow;
       if (row != kNoIndex) {
         if (argsRows[row] == kNoIndex) argsRows[row] = packer.pushArgs(m_args[row]);
         row = argsRows[row];
       }
+      range = {std::min(range.beginNs, event.beginNs),
+               std::max(range.endNs, event.beginNs + event.durationNs)};
       packer.pushUnlinked({.beginNs = event.beginNs,
                            .durationNs = event.durationNs,
                            .name = event.name,
@@ -168,6 +178,7 @@ bool TraceBuilder::packEvents(const std::stop_token& stop) {
     }
     track.eventCount = static_cast<EventIndex>(packer.size()) - track.firstEvent;
   }
+  if (packer.size() > 0) m_data.range = range;
   m_stage = {};
   m_args = {};
   renumber(m_data.flows, flowEnds);
@@ -178,22 +189,36 @@ bool TraceBuilder::packEvents(const std::stop_token& stop) {
   return true;
 }
 
-void TraceBuilder::countWorkWithoutLaunch() {
+// Work whose launch is missing, or comes later than the work itself.
+void TraceBuilder::checkLaunches(const std::stop_token& stop) {
   const EventStore& events = m_data.events;
+  int64_t early = 0, mostNs = 0;
   for (EventIndex e = 0; e < events.size(); ++e) {
-    if (isGpuWork(static_cast<EventKind>(events.kind[e])) && events.launch[e] == 0)
+    if (e % kBetweenPolls == 0 && stop.stop_requested()) return;
+    if (!isGpuWork(static_cast<EventKind>(events.kind[e]))) continue;
+    const int64_t launch = events.launch[e] - 1;
+    if (launch < 0) {
       report().count(Defect::kGpuWorkWithoutLaunch);
+      continue;
+    }
+    const int64_t lateNs = events.begin[static_cast<size_t>(launch)] - events.begin[e];
+    early += lateNs > 0 ? 1 : 0;
+    mostNs = std::max(mostNs, lateNs);
   }
+  if (early == 0) return;
+  report().notes.push_back(
+      fmt::format("{} pieces of GPU work begin before the call that launched them, by up to {}: "
+                  "the clocks of host and device differ by that much",
+                  early, formatDuration(mostNs)));
 }
 
 bool TraceBuilder::pack(const std::stop_token& stop) {
   if (m_isPacked) return true;
   if (!packEvents(stop)) return false;
-  countWorkWithoutLaunch();
+  checkLaunches(stop);
   auto activity = activityOf(m_data.events, trackEventsOf(m_data.tracks), stop);
   if (!activity) return false;
   m_data.activity = std::move(*activity);
-  m_data.range = rangeOf(m_data.events);
   m_isPacked = true;
   return true;
 }

@@ -66,12 +66,21 @@ class TraceBuilder {
   TrackIndex trackOf(EventIndex event) const { return m_stage.trackOf(event); }
   // Gives a correlation to an event that was added without one. Calls may have several.
   void correlate(EventIndex event, uint64_t correlation);
+  // Takes an event out again, once; its number stays valid. For few events only.
+  void drop(EventIndex event) { m_dropped.push_back(event); }
   // Calls visit(event) for every event, in no order. It may change events, not add any.
   template <class Visit>
   void forEachEvent(Visit&& visit) const {
     m_stage.forEach([&](EventIndex event, const StagedEvent&) { visit(event); });
   }
-  size_t eventCount() const { return m_isPacked ? m_data.events.size() : m_stage.size(); }
+  // Calls visit(number, event) for those of the tracks that takes(track) names.
+  template <class Takes, class Visit>
+  void forEachEventOf(Takes&& takes, Visit&& visit) const {
+    m_stage.forEachOf(takes, visit);
+  }
+  size_t eventCount() const {
+    return m_isPacked ? m_data.events.size() : m_stage.size() - m_dropped.size();
+  }
   void addFlow(EventIndex from, EventIndex to, FlowKind kind) {
     m_data.flows.push_back({from, to, kind});
   }
@@ -103,13 +112,14 @@ class TraceBuilder {
   EventIndex addEvent(const NewEvent& event, uint32_t argsRow);
   uint32_t processOf(TrackIndex track) const;
   bool packEvents(const std::stop_token& stop);
-  void countWorkWithoutLaunch();
+  void checkLaunches(const std::stop_token& stop);
 
   TraceData m_data;
   bool m_isPacked = false;
   EventStage m_stage;
   ArgsTable m_args;
   std::vector<std::pair<EventIndex, uint64_t>> m_moreCorrelations;  // beside the first of a call
+  std::vector<EventIndex> m_dropped;
 };
 
 }  // namespace caracal::trace

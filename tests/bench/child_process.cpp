@@ -9,6 +9,10 @@
 namespace caracal::bench {
 namespace {
 
+double secondsOf(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
 // Runs `begin` in a new process whose standard output is read until it ends.
 std::optional<ChildRun> childThat(const std::function<void()>& begin) {
   std::array<int, 2> ends{};
@@ -31,6 +35,7 @@ std::optional<ChildRun> childThat(const std::function<void()>& begin) {
   rusage usage{};
   ::wait4(child, &status, 0, &usage);
   run.peakRssBytes = int64_t{usage.ru_maxrss} * 1024;
+  run.cpuSeconds = secondsOf(usage.ru_utime) + secondsOf(usage.ru_stime);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
   return run;
 }

@@ -12,6 +12,7 @@ namespace caracal::bench {
 struct ChildRun {
   std::string output;  // what it printed
   int64_t peakRssBytes = 0;
+  double cpuSeconds = 0;  // of all its threads, in the program and in the kernel
 };
 
 // A copy of this process that runs `work` and prints what it returns. Nothing: it failed.

@@ -44,9 +44,11 @@ constexpr const char* kKernelNames[] = {
     "ncclDevKernel_AllReduce_Sum_bf16_RING_LL(ncclDevKernelArgsStorage<4096ul>)",
     "void cunn_SoftMaxForward<8, c10::BFloat16, float, c10::BFloat16>"};
 
-void writeKineto(const std::string& path, int kernels) {
+void writeKineto(const std::string& path, int rank, int kernels) {
   std::ofstream out(path, std::ios::binary);
-  out << R"({"schemaVersion": 1, "distributedInfo": {"backend": "nccl", "rank": 0, "world_size": 1}, "traceEvents": [)";
+  out << fmt::format(
+      R"({{"schemaVersion": 1, "distributedInfo": {{"backend": "nccl", "rank": {}}}, "traceEvents": [)",
+      rank);
   for (int i = 0; i < kernels; ++i) {
     const double begin = 6322354308961.0 + i * 12.5;
     out << (i == 0 ? "\n" : ",\n")
@@ -88,7 +90,20 @@ void writeRecording(const std::string& path, int operators) {
 
 const std::string& kinetoFile(int kernels) {
   static Files files;
-  return files.of(kernels, ".json", writeKineto);
+  return files.of(kernels, ".json",
+                  [](const std::string& path, int size) { writeKineto(path, 0, size); });
+}
+
+const std::vector<std::string>& kinetoRun(int ranks, int kernels) {
+  static Files files;
+  static std::vector<std::string> paths;
+  if (!paths.empty()) return paths;
+  for (int rank = 0; rank < ranks; ++rank) {
+    paths.push_back(files.of(rank, "-rank.json", [&](const std::string& path, int own) {
+      writeKineto(path, own, kernels);
+    }));
+  }
+  return paths;
 }
 
 const std::string& recordingFile(int operators) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace caracal::bench {
 
@@ -10,6 +11,9 @@ namespace caracal::bench {
 // in the layout PyTorch writes (four events a kernel). Written once per process into the temporary
 // folder.
 const std::string& kinetoFile(int kernels);
+
+// The same of several ranks, a file each; removed when the program ends.
+const std::vector<std::string>& kinetoRun(int ranks, int kernels);
 
 // A schedule recording in SQLite with this many operators on two ranks.
 const std::string& recordingFile(int operators);

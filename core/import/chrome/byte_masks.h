@@ -36,6 +36,13 @@ class ByteMasks {
   uint32_t notAscii() const {
     return bits(m_bytes);
   }
+  // What numbers are made of: digits, '+', '-', '.', 'e', 'E' (and '/', which lies between them).
+  uint32_t numeric() const {
+    const __m128i fromPlus = _mm_sub_epi8(m_bytes, _mm_set1_epi8('+'));
+    const __m128i plusToNine =
+        _mm_cmpeq_epi8(_mm_min_epu8(fromPlus, _mm_set1_epi8('9' - '+')), fromPlus);
+    return (bits(plusToNine) & ~equal(',')) | folded('e');
+  }
 
  private:
   static uint32_t bits(__m128i equal) {
@@ -61,6 +68,11 @@ class ByteMasks {
   }
   uint32_t notAscii() const {
     return where([](char byte) { return static_cast<signed char>(byte) < 0; });
+  }
+  uint32_t numeric() const {
+    return where([](char byte) {
+      return (byte >= '+' && byte <= '9' && byte != ',') || byte == 'e' || byte == 'E';
+    });
   }
 
  private:

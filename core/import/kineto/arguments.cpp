@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <vector>
+#include <algorithm>
+
+#include "core/import/kineto/name_table.h"
 
 namespace caracal::import::kineto {
 namespace {
 
 struct Known {
-  std::string_view key;
-  std::string_view Arguments::*field;
+  std::string_view name;
+  std::string_view Arguments::*field = nullptr;
 };
 
 constexpr Known kKnown[] = {
@@ -45,18 +46,7 @@ constexpr Known kKnown[] = {
     {"name", &Arguments::name},
 };
 
-constexpr size_t kLongestKey = 32;
-
-// By key length, because that tells most keys apart before any comparison.
-using ByLength = std::array<std::vector<Known>, kLongestKey>;
-const ByLength& knownByLength() {
-  static const ByLength kByLength = [] {
-    ByLength table;
-    for (const Known& known : kKnown) table[known.key.size()].push_back(known);
-    return table;
-  }();
-  return kByLength;
-}
+constexpr NameTable<Known, 128> kByName(kKnown, {.first = 1, .last = 2, .length = 13});
 
 // "[12, 1, 1]" -> "12x1x1".
 std::string dimensions(std::string_view json) {
@@ -72,15 +62,16 @@ std::string dimensions(std::string_view json) {
 
 Arguments argumentsOf(std::span<const chrome::Argument> arguments) {
   Arguments found;
-  const ByLength& table = knownByLength();
   for (const chrome::Argument& argument : arguments) {
-    if (argument.key.size() >= kLongestKey) continue;
-    for (const Known& known : table[argument.key.size()]) {
-      if (known.key.front() == argument.key.front() && known.key == argument.key)
-        found.*known.field = argument.value;
-    }
+    if (const Known* const known = kByName.find(argument.key)) found.*known->field = argument.value;
   }
   return found;
+}
+
+std::string_view argumentNamed(std::span<const chrome::Argument> arguments, std::string_view key) {
+  const auto found = std::find_if(arguments.rbegin(), arguments.rend(),
+                                  [&](const chrome::Argument& a) { return a.key == key; });
+  return found == arguments.rend() ? std::string_view() : found->value;
 }
 
 std::string launchDetail(const Arguments& arguments) {

@@ -27,6 +27,8 @@ struct Arguments {
 };
 
 Arguments argumentsOf(std::span<const chrome::Argument> arguments);
+// One alone, where the others are not asked for.
+std::string_view argumentNamed(std::span<const chrome::Argument> arguments, std::string_view key);
 
 // "grid 12x1x1, block 256x1x1, 40 registers, 6400 B shared memory"; empty when nothing is known.
 std::string launchDetail(const Arguments& arguments);

@@ -1,7 +1,6 @@
 #include "core/import/kineto/categories.h"
 
-#include <array>
-#include <vector>
+#include "core/import/kineto/name_table.h"
 
 namespace caracal::import::kineto {
 namespace {
@@ -51,27 +50,13 @@ constexpr Named kCategories[] = {
     {"hardware_counters", {EventKind::kOther, RowKind::kGeneric, true}},
 };
 
-constexpr size_t kLongestName = 32;
-
-// By length, which tells most names apart before any comparison: every event asks.
-using ByLength = std::array<std::vector<Named>, kLongestName>;
-const ByLength& categoriesByLength() {
-  static const ByLength kByLength = [] {
-    ByLength table;
-    for (const Named& named : kCategories) table[named.name.size()].push_back(named);
-    return table;
-  }();
-  return kByLength;
-}
+constexpr NameTable<Named, 128> kByName(kCategories, {.first = 1, .last = 17, .length = 3});
 
 }  // namespace
 
 Category categoryOf(std::string_view text) {
-  if (text.size() >= kLongestName) return {};
-  for (const Named& named : categoriesByLength()[text.size()]) {
-    if (named.name.back() == text.back() && named.name == text) return named.category;
-  }
-  return {};
+  const Named* const named = kByName.find(text);
+  return named == nullptr ? Category{} : named->category;
 }
 
 FlowCategory flowCategoryOf(std::string_view text) {

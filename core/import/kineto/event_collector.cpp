@@ -22,6 +22,8 @@ using trace::EventIndex;
 using trace::EventKind;
 using trace::TrackIndex;
 
+constexpr int64_t kMicrosecondNs = 1000;
+constexpr int64_t kDayNs = int64_t{24} * 3600 * 1'000'000'000;
 constexpr std::string_view kUnnamed = "(unnamed)";
 constexpr std::string_view kStepPrefix = "ProfilerStep#";
 constexpr std::string_view kCollectiveOp = "record_param_comms";
@@ -42,6 +44,7 @@ bool looksLikeCollective(std::string_view kernel) {
 
 EventCollector::EventCollector(const trace::Selection& selection)
     : m_rank(m_builder.addRank({.rank = -1})), m_rows(m_builder, m_rank), m_counters(m_rank) {
+  if (selection.toNs) m_lengthNs = std::clamp<int64_t>(*selection.toNs, 0, chrome::kLatestNs);
   // A span of time counts from the first event of any kind, which must then be there.
   if (selection.fromNs || selection.toNs) return;
   // Calls launch work, and work says which device a rank has: both stay until the end.
@@ -52,15 +55,12 @@ EventCollector::EventCollector(const trace::Selection& selection)
   }
 }
 
-bool EventCollector::isUnwanted(const ChromeEvent& event) const {
+bool EventCollector::isUnwanted(const ChromeEvent& event, const Category& category) const {
   // Collectives give their arguments to the kernels they launch.
-  return m_unwanted[static_cast<size_t>(categoryOf(event.category).kind)] &&
-         event.name != kCollectiveOp;
+  return m_unwanted[static_cast<size_t>(category.kind)] && event.name != kCollectiveOp;
 }
 
 void EventCollector::take(const ChromeEvent& event) {
-  if (!m_hasDecimals)
-    m_hasDecimals = event.time.find('.') != std::string_view::npos && event.phase == 'X';
   switch (event.phase) {
     case 'X':
       return takeComplete(event);
@@ -92,11 +92,31 @@ void EventCollector::takeMetadata(const ChromeEvent& event) {
 }
 
 void EventCollector::takeComplete(const ChromeEvent& event) {
-  if (isUnwanted(event)) {
+  const Category category = categoryOf(event.category);
+  if (isUnwanted(event, category)) {
     m_builder.report().count(Defect::kLeftOutByRequest);
     return;
   }
-  if (const auto time = chrome::timeOf(event, m_builder.report())) add(event, *time);
+  const auto time = chrome::timeOf(event, m_builder.report());
+  if (!time) return;
+  if (isTooLate(*time)) {
+    m_lastNs = std::max(m_lastNs, time->beginNs + time->durationNs);
+    m_builder.report().count(Defect::kLeftOutByRequest);
+    return;
+  }
+  const EventIndex index = add(event, *time, category);
+  if (time->beginNs == 0) {
+    m_zeroTimes.push_back(index);
+  } else {
+    m_firstNs = std::min(m_firstNs, time->beginNs);
+  }
+}
+
+// The run's first event comes no later than the first that was seen here, so what begins too late
+// after that one is too late. What launched work that is not comes before it.
+bool EventCollector::isTooLate(chrome::EventTime time) const {
+  return m_lengthNs && m_firstNs != std::numeric_limits<int64_t>::max() &&
+         time.beginNs >= m_firstNs && time.beginNs - m_firstNs >= *m_lengthNs;
 }
 
 void EventCollector::takeInstant(const ChromeEvent& event) {
@@ -119,7 +139,7 @@ void EventCollector::takeCounter(const ChromeEvent& event) {
 void EventCollector::takeBegin(const ChromeEvent& event) {
   const auto begin = chrome::beginOf(event, m_builder.report());
   if (!begin) return;
-  const EventIndex index = add(event, {*begin, 0});
+  const EventIndex index = add(event, {*begin, 0}, categoryOf(event.category));
   m_openRanges.begin(m_builder.trackOf(index), m_builder.intern(event.name), index);
 }
 
@@ -135,21 +155,16 @@ void EventCollector::takeEnd(const ChromeEvent& event) {
   m_openRanges.end(row, m_builder.intern(event.name), *end, m_builder);
 }
 
-Category EventCollector::categoryOfEvent(const ChromeEvent& event) {
-  const Category category = categoryOf(event.category);
-  if (!category.known) m_builder.report().count(Defect::kUnknownCategory);
-  return category;
-}
-
 trace::NameId EventCollector::nameOf(const ChromeEvent& event) {
   if (!event.name.empty()) return m_builder.intern(event.name);
   m_builder.report().count(Defect::kMissingName);
   return m_builder.intern(kUnnamed);
 }
 
-EventIndex EventCollector::add(const ChromeEvent& event, EventTime time) {
+EventIndex EventCollector::add(const ChromeEvent& event, EventTime time, const Category& category) {
   m_lastNs = std::max(m_lastNs, time.beginNs + time.durationNs);
-  const Category category = categoryOfEvent(event);
+  m_isFinerThanMicroseconds |= time.beginNs % kMicrosecondNs != 0;
+  if (!category.known) m_builder.report().count(Defect::kUnknownCategory);
   if (category.row == RowKind::kGpu) return addGpu(event, time, category.kind);
   if (category.row == RowKind::kHost) return addHost(event, time, category.kind);
   return m_builder.add(
@@ -205,20 +220,20 @@ void EventCollector::addKernelArgs(EventIndex kernel, const ChromeEvent& event,
 EventIndex EventCollector::addHost(const ChromeEvent& event, EventTime time, EventKind kind) {
   const TrackIndex row = m_rows.hostRow(event);
   const bool collective = kind == EventKind::kCpuOp && event.name == kCollectiveOp;
-  const bool product = kind == EventKind::kCpuOp && isMatrixProduct(event.name);
-  const Arguments arguments = collective || product || kind == EventKind::kRuntime
-                                  ? argumentsOf(event.arguments)
-                                  : Arguments{};
-  const uint64_t correlation = idOf(arguments.correlation);
+  const uint64_t correlation = collective || kind == EventKind::kRuntime
+                                   ? idOf(argumentNamed(event.arguments, "correlation"))
+                                   : 0;
   const EventIndex index =
       m_builder.add({row, kind, nameOf(event), time.beginNs, time.durationNs, correlation});
   if (kind == EventKind::kAnnotation) addStep(index, event.name);
-  if (product) {
+  if (kind == EventKind::kCpuOp && isMatrixProduct(event.name)) {
+    const Arguments arguments = argumentsOf(event.arguments);
     const auto bytes =
         matrixProductBytes(event.name, arguments.inputDimensions, arguments.inputTypes);
     if (bytes) m_builder.setArgs(index, {.bytes = *bytes});
   }
   if (collective) {
+    const Arguments arguments = argumentsOf(event.arguments);
     if (auto args = m_groups.argsOf(arguments, m_builder)) {
       args->externalId = idOf(arguments.externalId);
       m_builder.setArgs(index, *args);
@@ -246,6 +261,14 @@ void EventCollector::linkCollectives() {
   }
 }
 
+// A clock that shows more than a day at all other events has not begun at this one: its time was
+// never taken.
+void EventCollector::dropZeroTimes() {
+  if (m_firstNs == std::numeric_limits<int64_t>::max() || m_firstNs < kDayNs) return;
+  for (const EventIndex event : m_zeroTimes) m_builder.drop(event);
+  m_builder.report().count(Defect::kMissingTimestamp, static_cast<int64_t>(m_zeroTimes.size()));
+}
+
 void EventCollector::describeRank(const chrome::ChromeDocument& document, const std::string& path) {
   FileFacts facts = fileFacts(document, path, m_builder.report());
   m_groups.complete(facts.groups, m_builder);
@@ -253,7 +276,7 @@ void EventCollector::describeRank(const chrome::ChromeDocument& document, const 
   rank.file = path;
   rank.host = facts.host;
   rank.sourceRecords = document.entries;
-  rank.resolutionNs = m_hasDecimals ? 1 : 1000;
+  rank.resolutionNs = m_isFinerThanMicroseconds ? 1 : kMicrosecondNs;
   if (facts.rank) {
     rank.rank = *facts.rank;
     rank.foundBy = "distributedInfo";
@@ -278,14 +301,16 @@ void EventCollector::describeRank(const chrome::ChromeDocument& document, const 
 }
 
 Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument& document,
-                                                   const std::string& path) {
+                                                   const std::string& path,
+                                                   const std::stop_token& stop) {
   const bool leftOut = m_builder.report().of(Defect::kLeftOutByRequest) > 0;
   if (m_builder.eventCount() == 0 && m_counters.empty() && !leftOut) {
     return fail(ErrorCode::kInvalidInput,
                 "no events: none of the {} entries of the event array is one", document.entries);
   }
   m_openRanges.closeAll(m_lastNs, m_builder);
-  m_flows.resolve(m_rows, m_builder);
+  dropZeroTimes();
+  m_flows.resolve(m_rows, m_builder, stop);
   linkCollectives();
   m_counters.moveTo(m_builder);
   m_rows.applyNames();

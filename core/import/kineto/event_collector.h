@@ -29,12 +29,14 @@ class EventCollector {
   EventCollector& operator=(const EventCollector&) = delete;
 
   void take(const chrome::ChromeEvent& event);
-  // Once, behind the last event. The collector is spent. Fails when no entry was an event.
+  // Once, behind the last event. The collector is spent. Fails when no entry was an event; the
+  // rank is not whole when it was stopped.
   Result<trace::TraceBuilder> finish(const chrome::ChromeDocument& document,
-                                     const std::string& path);
+                                     const std::string& path, const std::stop_token& stop);
 
  private:
-  bool isUnwanted(const chrome::ChromeEvent& event) const;
+  bool isUnwanted(const chrome::ChromeEvent& event, const Category& category) const;
+  bool isTooLate(chrome::EventTime time) const;
   void takeMetadata(const chrome::ChromeEvent& event);
   void takeComplete(const chrome::ChromeEvent& event);
   void takeInstant(const chrome::ChromeEvent& event);
@@ -42,7 +44,8 @@ class EventCollector {
   void takeBegin(const chrome::ChromeEvent& event);
   void takeEnd(const chrome::ChromeEvent& event);
 
-  trace::EventIndex add(const chrome::ChromeEvent& event, chrome::EventTime time);
+  trace::EventIndex add(const chrome::ChromeEvent& event, chrome::EventTime time,
+                        const Category& category);
   trace::EventIndex addGpu(const chrome::ChromeEvent& event, chrome::EventTime time,
                            trace::EventKind kind);
   trace::EventIndex addHost(const chrome::ChromeEvent& event, chrome::EventTime time,
@@ -53,12 +56,13 @@ class EventCollector {
   trace::NameId launchDetailOf(const Arguments& arguments);
   void addStep(trace::EventIndex event, std::string_view name);
   trace::NameId nameOf(const chrome::ChromeEvent& event);
-  Category categoryOfEvent(const chrome::ChromeEvent& event);
   void linkCollectives();
+  void dropZeroTimes();
   void describeRank(const chrome::ChromeDocument& document, const std::string& path);
 
   trace::TraceBuilder m_builder;
   std::array<bool, trace::kEventKindCount> m_unwanted{};  // by kind
+  std::optional<int64_t> m_lengthNs;                      // Selection::toNs
   uint32_t m_rank;
   Rows m_rows;
   Flows m_flows;
@@ -71,7 +75,9 @@ class EventCollector {
   std::unordered_map<int32_t, int64_t> m_workOfDevice;             // GPU operations per device
   std::unordered_map<std::string, trace::NameId> m_launchDetails;  // by the shape's JSON texts
   std::string m_shape;                                             // reused key of the above
-  bool m_hasDecimals = false;
+  bool m_isFinerThanMicroseconds = false;
+  std::vector<trace::EventIndex> m_zeroTimes;               // events at time 0
+  int64_t m_firstNs = std::numeric_limits<int64_t>::max();  // of those that are not
   int64_t m_lastNs = std::numeric_limits<int64_t>::min();
 };
 

@@ -6,6 +6,7 @@
 
 #include "core/import/chrome/decimal.h"
 #include "core/import/kineto/categories.h"
+#include "core/trace/polled_sort.h"
 
 namespace caracal::import::kineto {
 namespace {
@@ -16,44 +17,55 @@ using trace::EventKind;
 using trace::TraceBuilder;
 using trace::TrackIndex;
 
-// How far back an event that encloses a time is looked for among those that began before it.
+// How many places one event is looked at for: inside those that enclose more there are others.
 constexpr int kMostSteps = 1000;
 
-// The events of one kind, row by row, sorted so that enclosing ones come first.
-class EventsByRow {
- public:
-  EventsByRow(const TraceBuilder& builder, EventKind kind) : m_builder(builder) {
-    builder.forEachEvent([&](EventIndex e) {
-      if (builder.kindOf(e) == kind) m_rows[builder.trackOf(e)].push_back(e);
-    });
-    for (auto& [row, events] : m_rows) {
-      std::sort(events.begin(), events.end(), [&](EventIndex a, EventIndex b) {
-        if (builder.beginOf(a) != builder.beginOf(b))
-          return builder.beginOf(a) < builder.beginOf(b);
-        return builder.durationOf(a) > builder.durationOf(b);
-      });
-    }
-  }
+// A time on a row, and the innermost event that runs there.
+struct Place {
+  uint64_t id = 0;
+  TrackIndex row = trace::kNoIndex;
+  int64_t timeNs = 0;
+  EventIndex event = trace::kNoIndex;
+  int64_t beginNs = 0;
+  int64_t durationNs = 0;
 
-  // The innermost event of the row that runs at this time; kNoIndex when there is none.
-  EventIndex at(TrackIndex row, int64_t timeNs) const {
-    const auto found = m_rows.find(row);
-    if (found == m_rows.end()) return trace::kNoIndex;
-    const std::vector<EventIndex>& events = found->second;
-    auto after =
-        std::upper_bound(events.begin(), events.end(), timeNs,
-                         [&](int64_t time, EventIndex e) { return time < m_builder.beginOf(e); });
-    for (int step = 0; after != events.begin() && step < kMostSteps; ++step) {
-      --after;
-      if (m_builder.beginOf(*after) + m_builder.durationOf(*after) >= timeNs) return *after;
-    }
-    return trace::kNoIndex;
+  void offer(EventIndex e, const trace::StagedEvent& candidate) {
+    const bool inner = event == trace::kNoIndex || candidate.beginNs > beginNs ||
+                       (candidate.beginNs == beginNs && candidate.durationNs < durationNs);
+    if (!inner) return;
+    event = e;
+    beginNs = candidate.beginNs;
+    durationNs = candidate.durationNs;
   }
-
- private:
-  const TraceBuilder& m_builder;
-  std::unordered_map<TrackIndex, std::vector<EventIndex>> m_rows;
 };
+
+bool isBefore(const Place& a, const Place& b) {
+  return a.row != b.row ? a.row < b.row : a.timeNs < b.timeNs;
+}
+
+// Finds the events of one kind for all places, which are put in order of row and time; fewer when
+// stopped.
+void findEvents(std::vector<Place>& places, EventKind kind, const TraceBuilder& builder,
+                const std::stop_token& stop) {
+  std::stable_sort(places.begin(), places.end(), isBefore);
+  std::vector<bool> rows(builder.trackCount());
+  for (const Place& place : places) {
+    if (place.row != trace::kNoIndex) rows[place.row] = true;
+  }
+  builder.forEachEventOf(
+      [&](TrackIndex row) { return rows[row] && !stop.stop_requested(); },
+      [&](EventIndex e, const trace::StagedEvent& event) {
+        if (event.kind != kind) return;
+        const Place first{.row = builder.trackOf(e), .timeNs = event.beginNs};
+        auto at = std::lower_bound(places.begin(), places.end(), first, isBefore);
+        const int64_t endNs = event.beginNs + event.durationNs;
+        for (int step = 0;
+             step < kMostSteps && at != places.end() && at->row == first.row && at->timeNs <= endNs;
+             ++step) {
+          (at++)->offer(e, event);
+        }
+      });
+}
 
 }  // namespace
 
@@ -65,13 +77,15 @@ void Flows::Ends::push(const End& end) {
 }
 
 template <class Visit>
-void Flows::Ends::drain(Visit&& visit) {
+void Flows::Ends::drain(const std::stop_token& stop, Visit&& visit) {
   const auto ids = std::move(m_ids).finish();
   const auto times = std::move(m_times).finish();
   const auto processes = std::move(m_processes).finish();
   const auto threads = std::move(m_threads).finish();
-  for (size_t i = 0; i < ids.size(); ++i)
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (i % trace::kBetweenPolls == 0 && stop.stop_requested()) break;
     visit(End{static_cast<uint64_t>(ids[i]), times[i], {processes[i], threads[i]}});
+  }
   *this = {};
 }
 
@@ -89,45 +103,69 @@ void Flows::add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportRepor
   (event.phase == 's' ? ends.starts : ends.finishes).push({*id, *time, rows.placeOf(event)});
 }
 
-void Flows::linkLaunches(const Rows& rows, TraceBuilder& builder) {
-  if (m_unlinked.empty()) {
-    m_launches = {};
-    return;
-  }
-  const EventsByRow calls(builder, EventKind::kRuntime);
-  m_launches.starts.drain([&](const End& end) {
-    const EventIndex call = calls.at(rows.find(RowKind::kHost, end.place), end.timeNs);
-    if (call != trace::kNoIndex) builder.correlate(call, end.id);
-  });
+// The ids of the flows that end at work without a correlation id, which gets them.
+std::vector<uint64_t> Flows::correlateWork(const Rows& rows, TraceBuilder& builder,
+                                           const std::stop_token& stop) {
   std::map<std::pair<TrackIndex, int64_t>, uint64_t> ends;
-  m_launches.finishes.drain([&](const End& end) {
-    ends.emplace(std::pair{rows.find(RowKind::kGpu, end.place), end.timeNs}, end.id);
+  for (const EventIndex work : m_unlinked)
+    ends.emplace(std::pair{builder.trackOf(work), builder.beginOf(work)}, 0);
+  m_launches.finishes.drain(stop, [&](const End& end) {
+    const auto found = ends.find({rows.find(RowKind::kGpu, end.place), end.timeNs});
+    if (found != ends.end() && found->second == 0) found->second = end.id;
   });
+  std::vector<uint64_t> ids;
   for (const EventIndex work : m_unlinked) {
-    const auto found = ends.find({builder.trackOf(work), builder.beginOf(work)});
-    if (found != ends.end()) builder.correlate(work, found->second);
+    const uint64_t id = ends[{builder.trackOf(work), builder.beginOf(work)}];
+    if (id == 0) continue;
+    builder.correlate(work, id);
+    ids.push_back(id);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+void Flows::linkLaunches(const Rows& rows, TraceBuilder& builder, const std::stop_token& stop) {
+  const std::vector<uint64_t> ids = correlateWork(rows, builder, stop);
+  std::vector<Place> starts;
+  m_launches.starts.drain(stop, [&](const End& end) {
+    if (std::binary_search(ids.begin(), ids.end(), end.id))
+      starts.push_back({end.id, rows.find(RowKind::kHost, end.place), end.timeNs});
+  });
+  if (starts.empty()) return;
+  findEvents(starts, EventKind::kRuntime, builder, stop);
+  for (const Place& start : starts) {
+    if (start.event != trace::kNoIndex) builder.correlate(start.event, start.id);
   }
 }
 
-void Flows::addForwardBackward(const Rows& rows, TraceBuilder& builder) {
+void Flows::addForwardBackward(const Rows& rows, TraceBuilder& builder,
+                               const std::stop_token& stop) {
   if (m_forwardBackward.starts.empty() || m_forwardBackward.finishes.empty()) return;
-  const EventsByRow operators(builder, EventKind::kCpuOp);
-  std::unordered_map<uint64_t, EventIndex> starts;
-  const auto operatorAt = [&](const End& end) {
-    return operators.at(rows.find(RowKind::kHost, end.place), end.timeNs);
+  std::unordered_map<uint64_t, EventIndex> operators;  // of the starts
+  const auto placesOf = [&](Ends& ends) {
+    std::vector<Place> places;
+    ends.drain(stop, [&](const End& end) {
+      places.push_back({end.id, rows.find(RowKind::kHost, end.place), end.timeNs});
+    });
+    findEvents(places, EventKind::kCpuOp, builder, stop);
+    return places;
   };
-  m_forwardBackward.starts.drain([&](const End& end) { starts.emplace(end.id, operatorAt(end)); });
-  m_forwardBackward.finishes.drain([&](const End& end) {
-    const auto start = starts.find(end.id);
-    const EventIndex to = operatorAt(end);
-    if (start == starts.end() || start->second == trace::kNoIndex || to == trace::kNoIndex) return;
-    builder.addFlow(start->second, to, trace::FlowKind::kForwardBackward);
-  });
+  for (const Place& start : placesOf(m_forwardBackward.starts))
+    operators.emplace(start.id, start.event);
+  for (const Place& finish : placesOf(m_forwardBackward.finishes)) {
+    const auto start = operators.find(finish.id);
+    if (start == operators.end() || start->second == trace::kNoIndex ||
+        finish.event == trace::kNoIndex) {
+      continue;
+    }
+    builder.addFlow(start->second, finish.event, trace::FlowKind::kForwardBackward);
+  }
 }
 
-void Flows::resolve(const Rows& rows, TraceBuilder& builder) {
-  linkLaunches(rows, builder);
-  addForwardBackward(rows, builder);
+void Flows::resolve(const Rows& rows, TraceBuilder& builder, const std::stop_token& stop) {
+  if (!m_unlinked.empty()) linkLaunches(rows, builder, stop);
+  m_launches = {};
+  addForwardBackward(rows, builder, stop);
 }
 
 }  // namespace caracal::import::kineto

@@ -2,6 +2,7 @@
 // flows link GPU work that carries no correlation id (ROCm files of 2024) to its launch.
 #pragma once
 
+#include <stop_token>
 #include <vector>
 
 #include "core/import/chrome/chrome_event.h"
@@ -15,8 +16,8 @@ class Flows {
   void add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportReport& report);
   // GPU work without a correlation id.
   void needsLaunch(trace::EventIndex event) { m_unlinked.push_back(event); }
-  // Once, when all events are in the builder.
-  void resolve(const Rows& rows, trace::TraceBuilder& builder);
+  // Once, when all events are in the builder. Flows are missing when it is stopped.
+  void resolve(const Rows& rows, trace::TraceBuilder& builder, const std::stop_token& stop);
 
  private:
   struct End {
@@ -30,9 +31,9 @@ class Flows {
    public:
     void push(const End& end);
     bool empty() const { return m_ids.size() == 0; }
-    // Calls visit(end) for each; all are gone then.
+    // Calls visit(end) for each until stopped; all are gone then.
     template <class Visit>
-    void drain(Visit&& visit);
+    void drain(const std::stop_token& stop, Visit&& visit);
 
    private:
     trace::ColumnPacker m_ids, m_times, m_processes, m_threads;
@@ -42,8 +43,11 @@ class Flows {
     Ends finishes;
   };
 
-  void linkLaunches(const Rows& rows, trace::TraceBuilder& builder);
-  void addForwardBackward(const Rows& rows, trace::TraceBuilder& builder);
+  std::vector<uint64_t> correlateWork(const Rows& rows, trace::TraceBuilder& builder,
+                                      const std::stop_token& stop);
+  void linkLaunches(const Rows& rows, trace::TraceBuilder& builder, const std::stop_token& stop);
+  void addForwardBackward(const Rows& rows, trace::TraceBuilder& builder,
+                          const std::stop_token& stop);
 
   Category m_launches;
   Category m_forwardBackward;

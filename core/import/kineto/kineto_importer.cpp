@@ -19,7 +19,7 @@ class KinetoImporter : public Importer {
     EventCollector collector(options.selection);
     const auto sink = [&](const chrome::ChromeEvent& event) { collector.take(event); };
     CARACAL_TRY(document, chrome::readChromeTrace(path, sink, stop, progress));
-    return collector.finish(document, path);
+    return collector.finish(document, path, stop);
   }
 };
 

@@ -59,22 +59,29 @@ RowPlace Rows::placeOf(const ChromeEvent& event) {
   return {numberOf(event.process), numberOf(event.thread)};
 }
 
-Rows::Key Rows::keyOf(RowKind kind, const ChromeEvent& event) {
-  const RowPlace place = placeOf(event);
-  return {kind, place.process, place.thread};
-}
-
-TrackIndex Rows::row(RowKind kind, const ChromeEvent& event) {
-  return rowOf(keyOf(kind, event));
-}
-
-TrackIndex Rows::gpuRow(const ChromeEvent& event, const Arguments& arguments) {
-  Key key = keyOf(RowKind::kGpu, event);
-  const auto device = signedInteger(withoutQuotes(arguments.device));
-  const auto stream = signedInteger(withoutQuotes(arguments.stream));
+// Device and stream are of GPU rows only. CUPTI's "no stream" leaves the row's own number.
+Rows::Key Rows::keyOf(RowKind kind, const Place& place) {
+  Key key{kind, numberOf(place.process), numberOf(place.thread)};
+  if (kind != RowKind::kGpu) return key;
+  const auto device = signedInteger(withoutQuotes(place.device));
+  const auto stream = signedInteger(withoutQuotes(place.stream));
   if (device && *device >= 0) key.process = *device;
   if (stream && *stream >= 0 && *stream != kNoStream) key.thread = *stream;
-  return rowOf(key);
+  return key;
+}
+
+TrackIndex Rows::row(RowKind kind, const Place& place) {
+  Last& last = m_last[static_cast<size_t>(kind)];
+  if (last.row != trace::kNoIndex && last.thread == place.thread && last.stream == place.stream &&
+      last.process == place.process && last.device == place.device) {
+    return last.row;
+  }
+  last.row = rowOf(keyOf(kind, place));
+  last.process = place.process;
+  last.thread = place.thread;
+  last.device = place.device;
+  last.stream = place.stream;
+  return last.row;
 }
 
 TrackIndex Rows::find(RowKind kind, RowPlace place) const {
@@ -83,9 +90,6 @@ TrackIndex Rows::find(RowKind kind, RowPlace place) const {
 }
 
 TrackIndex Rows::rowOf(const Key& key) {
-  // Neighbours mostly share a row with the last event of their kind.
-  auto& [lastKey, lastRow] = m_last[static_cast<size_t>(key.kind)];
-  if (lastRow != trace::kNoIndex && key == lastKey) return lastRow;
   const auto [found, isNew] = m_rows.try_emplace(key, trace::kNoIndex);
   if (isNew) {
     Track track;
@@ -98,12 +102,12 @@ TrackIndex Rows::rowOf(const Key& key) {
     track.id = numberOrNone(key.thread);
     found->second = m_builder.addTrack(std::move(track));
   }
-  lastKey = key;
-  return lastRow = found->second;
+  return found->second;
 }
 
 void Rows::nameThread(const ChromeEvent& metadata, std::string_view name) {
-  m_threadNames[keyOf(RowKind::kGeneric, metadata)] = m_builder.intern(trimmed(name));
+  const Key key = keyOf(RowKind::kGeneric, {metadata.process, metadata.thread, {}, {}});
+  m_threadNames[key] = m_builder.intern(trimmed(name));
 }
 
 void Rows::nameProcess(const ChromeEvent& metadata, std::string_view name) {

@@ -25,12 +25,16 @@ class Rows {
   // `rank`: index of the file's rank in the builder.
   Rows(trace::TraceBuilder& builder, uint32_t rank) : m_builder(builder), m_rank(rank) {}
 
-  trace::TrackIndex hostRow(const chrome::ChromeEvent& event) { return row(RowKind::kHost, event); }
+  trace::TrackIndex hostRow(const chrome::ChromeEvent& event) {
+    return row(RowKind::kHost, {event.process, event.thread, {}, {}});
+  }
   trace::TrackIndex genericRow(const chrome::ChromeEvent& event) {
-    return row(RowKind::kGeneric, event);
+    return row(RowKind::kGeneric, {event.process, event.thread, {}, {}});
   }
   // Device and stream as the arguments say; where they do not, pid and tid, which are the same.
-  trace::TrackIndex gpuRow(const chrome::ChromeEvent& event, const Arguments& arguments);
+  trace::TrackIndex gpuRow(const chrome::ChromeEvent& event, const Arguments& arguments) {
+    return row(RowKind::kGpu, {event.process, event.thread, arguments.device, arguments.stream});
+  }
 
   // Flows name their ends by place, maybe before the row has an event: find() it when all are in.
   RowPlace placeOf(const chrome::ChromeEvent& event);
@@ -53,11 +57,15 @@ class Rows {
     size_t operator()(const Key& key) const;
   };
 
-  trace::TrackIndex row(RowKind kind, const chrome::ChromeEvent& event);
+  // What tells a row, as text.
+  struct Place {
+    std::string_view process, thread, device, stream;
+  };
+  trace::TrackIndex row(RowKind kind, const Place& place);
+  Key keyOf(RowKind kind, const Place& place);
   trace::TrackIndex rowOf(const Key& key);
   std::string labelOf(const Key& key) const;
   std::string describe(int64_t number) const;
-  Key keyOf(RowKind kind, const chrome::ChromeEvent& event);
   // The number in "7" or "stream 7"; a text that is no number gets one of its own, far from ids.
   int64_t numberOf(std::string_view text);
 
@@ -67,8 +75,9 @@ class Rows {
   std::unordered_map<Key, trace::NameId, Hash> m_threadNames;  // kind is kGeneric here
   std::unordered_map<int64_t, trace::NameId> m_processNames;
   std::unordered_map<std::string, int64_t> m_texts;
+  // Neighbours mostly share a row with the last event of their kind.
   struct Last {
-    Key key;
+    std::string process, thread, device, stream;
     trace::TrackIndex row = trace::kNoIndex;
   };
   std::array<Last, 3> m_last;  // by RowKind

@@ -49,6 +49,9 @@ Result<void> readWork(Reading& reading, const std::string& table, EventKind kind
     ++builder.rank(builder.track(track).rank).sourceRecords;
     const auto times = timesOf(rows, builder.report());
     if (!times) return;
+    // CUPTI's "unknown": start and end are 0.
+    if (times->beginNs == 0 && times->durationNs == 0)
+      return builder.report().count(Defect::kMissingTimestamp);
     const auto event = builder.add({.track = track,
                                     .kind = kind,
                                     .name = nameOf(rows),
@@ -149,6 +152,15 @@ std::string_view waitName(const Statement& row) {
                                                                 : kNames[0];
 }
 
+}  // namespace
+
+Result<void> readGpuWork(Reading& reading) {
+  CARACAL_CHECK_OK(readKernels(reading));
+  CARACAL_CHECK_OK(readCopies(reading));
+  CARACAL_CHECK_OK(readSets(reading));
+  return readGraphs(reading);
+}
+
 Result<void> readSynchronization(Reading& reading) {
   const std::string table = "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION";
   CARACAL_TRY(rows, reading.file.select(table, withGpuColumns({{"syncType"}}), reading.report()));
@@ -198,20 +210,6 @@ Result<void> readCudaEvents(Reading& reading) {
         fmt::format("{} CUDA event records carry no time and are not shown", withoutTime));
   }
   return done;
-}
-
-}  // namespace
-
-Result<void> readGpuWork(Reading& reading) {
-  CARACAL_CHECK_OK(readKernels(reading));
-  CARACAL_CHECK_OK(readCopies(reading));
-  CARACAL_CHECK_OK(readSets(reading));
-  return readGraphs(reading);
-}
-
-Result<void> readGpuWaits(Reading& reading) {
-  CARACAL_CHECK_OK(readSynchronization(reading));
-  return readCudaEvents(reading);
 }
 
 }  // namespace caracal::import::nsys

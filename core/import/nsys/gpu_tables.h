@@ -7,7 +7,8 @@ namespace caracal::import::nsys {
 
 // Kernels, copies, sets and graphs. Makes the ranks: must run before every other reader.
 Result<void> readGpuWork(Reading& reading);
-// Waits and recorded events, which are no work.
-Result<void> readGpuWaits(Reading& reading);
+// Waits, and recorded events: no work.
+Result<void> readSynchronization(Reading& reading);
+Result<void> readCudaEvents(Reading& reading);
 
 }  // namespace caracal::import::nsys

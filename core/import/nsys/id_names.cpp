@@ -1,5 +1,7 @@
 #include "core/import/nsys/id_names.h"
 
+#include <algorithm>
+
 namespace caracal::import::nsys {
 
 using trace::Defect;
@@ -37,14 +39,20 @@ std::optional<std::string> StringIds::find(int64_t id) {
   return std::string(m_lookup.text(0));
 }
 
+IdNames::Entry& IdNames::placeOf(int64_t id) {
+  if (id < 0 || id >= kMostDense) return m_others[id];
+  const auto place = static_cast<size_t>(id);
+  if (place >= m_dense.size()) m_dense.resize(std::max(place + 1, 2 * m_dense.size()));
+  return m_dense[place];
+}
+
 const IdNames::Entry& IdNames::entryOf(int64_t id) {
-  const auto [found, isNew] = m_entries.try_emplace(id);
-  Entry& entry = found->second;
-  if (isNew) {
-    const auto text = m_strings.find(id);
-    entry.resolved = text.has_value();
-    entry.name = m_builder.intern(text ? m_clean(*text) : std::string_view(std::to_string(id)));
-  }
+  Entry& entry = placeOf(id);
+  if (entry.asked) return entry;
+  const auto text = m_strings.find(id);
+  entry = {.name = m_builder.intern(text ? m_clean(*text) : std::string_view(std::to_string(id))),
+           .asked = true,
+           .resolved = text.has_value()};
   return entry;
 }
 

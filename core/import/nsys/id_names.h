@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "core/import/nsys/nsys_file.h"
 #include "core/trace/trace_builder.h"
@@ -38,14 +39,19 @@ class IdNames {
  private:
   struct Entry {
     trace::NameId name = 0;
-    bool resolved = true;
+    bool asked = false;
+    bool resolved = false;
   };
+  // Ids count up from small numbers: up to here they have a place each, which every row asks for.
+  static constexpr int64_t kMostDense = int64_t{1} << 17;
   const Entry& entryOf(int64_t id);
+  Entry& placeOf(int64_t id);
 
   StringIds& m_strings;
   trace::TraceBuilder& m_builder;
   Clean m_clean;
-  std::unordered_map<int64_t, Entry> m_entries;
+  std::vector<Entry> m_dense;
+  std::unordered_map<int64_t, Entry> m_others;
 };
 
 // cudaLaunchKernel_v7000 -> cudaLaunchKernel, cuMemcpyAsync_v2_ptsz -> cuMemcpyAsync.

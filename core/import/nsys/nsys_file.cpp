@@ -62,12 +62,20 @@ std::vector<std::string> NsysFile::columnsOf(const std::string& table) const {
   return columns;
 }
 
-int64_t NsysFile::lastRow(const std::string& base) const {
+int64_t NsysFile::numberOf(const std::string& expression, const std::string& base) const {
   const std::string table = tableNamed(base);
   if (table.empty()) return 0;
-  auto query = m_database.prepare("SELECT max(rowid) FROM " + quoted(table));
+  auto query = m_database.prepare("SELECT " + expression + " FROM " + quoted(table));
   if (!query || !query->step().value_or(false)) return 0;
   return std::max<int64_t>(0, query->integer(0));
+}
+
+int64_t NsysFile::lastRow(const std::string& base) const {
+  return numberOf("max(rowid)", base);
+}
+
+int64_t NsysFile::rowCount(const std::string& base) const {
+  return numberOf("count(*)", base);
 }
 
 std::string NsysFile::selectSql(const std::string& table, const std::vector<Column>& columns,

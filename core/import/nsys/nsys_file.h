@@ -35,6 +35,7 @@ class NsysFile {
   const std::set<std::string>& tables() const { return m_tables; }
   // The largest rowid, as an estimate of the number of rows; 0 when unknown.
   int64_t lastRow(const std::string& base) const;
+  int64_t rowCount(const std::string& base) const;
 
   // All rows in rowid order; column i of the statement is columns[i]. An empty statement when the
   // table does not exist. Missing columns that should be there are counted and noted.
@@ -47,6 +48,8 @@ class NsysFile {
 
  private:
   explicit NsysFile(sqlite::Database database) : m_database(std::move(database)) {}
+  // An aggregate over a table as a number; 0 when there is none.
+  int64_t numberOf(const std::string& expression, const std::string& base) const;
   std::string selectSql(const std::string& table, const std::vector<Column>& columns,
                         trace::ImportReport& report) const;
 

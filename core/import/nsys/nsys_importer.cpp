@@ -103,7 +103,19 @@ void notePassedOver(Reading& reading) {
     reading.report().notes.push_back("not read (operating-system activity): " + names);
 }
 
-Result<void> readTables(Reading& reading, const std::string& path) {
+// Tables of one kind that nobody asked for are not read; their rows are counted as left out.
+bool isWanted(Reading& reading, const trace::Selection& selection, const char* table,
+              std::initializer_list<trace::EventKind> kinds) {
+  const bool wanted = std::any_of(kinds.begin(), kinds.end(),
+                                  [&](trace::EventKind kind) { return selection.takesKind(kind); });
+  // A span of time counts from the first event of any kind.
+  if (wanted || selection.fromNs || selection.toNs) return true;
+  reading.report().count(trace::Defect::kLeftOutByRequest, reading.file.rowCount(table));
+  return false;
+}
+
+Result<void> readTables(Reading& reading, const std::string& path,
+                        const trace::Selection& selection) {
   const Source source = sourceOf(reading.file);
   reading.builder.setFormat(source == Source::kNsys ? "nsys" : "caracal");
   if (source == Source::kRecorder) CARACAL_CHECK_OK(readRecordingMeta(reading));
@@ -113,10 +125,19 @@ Result<void> readTables(Reading& reading, const std::string& path) {
     CARACAL_CHECK_OK(readRecordingRows(reading, ranks));
   }
   CARACAL_CHECK_OK(readGpuWork(reading));
-  CARACAL_CHECK_OK(readGpuWaits(reading));
+  using trace::EventKind;
+  if (isWanted(reading, selection, "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION", {EventKind::kSync}))
+    CARACAL_CHECK_OK(readSynchronization(reading));
+  if (isWanted(reading, selection, "CUPTI_ACTIVITY_KIND_CUDA_EVENT", {EventKind::kCudaEvent}))
+    CARACAL_CHECK_OK(readCudaEvents(reading));
   if (source != Source::kRun) CARACAL_CHECK_OK(readApiCalls(reading));
   CARACAL_CHECK_OK(readOverhead(reading));
-  CARACAL_CHECK_OK(readNvtx(reading));
+  // Ranges of Caracal's own domain say which pass, step and layer the other events are of.
+  if (source != Source::kNsys || isWanted(reading, selection, "NVTX_EVENTS",
+                                          {EventKind::kAnnotation, EventKind::kPass,
+                                           EventKind::kInstant, EventKind::kOther})) {
+    CARACAL_CHECK_OK(readNvtx(reading));
+  }
   CARACAL_CHECK_OK(readTargetInfo(reading));
   notePassedOver(reading);
   if (source == Source::kRecorder) CARACAL_CHECK_OK(readRecordedProcess(reading));
@@ -136,8 +157,8 @@ void interruptWhenStopped(const NsysFile& file, const std::stop_token& stop) {
                            const_cast<std::stop_token*>(&stop));
 }
 
-Result<TraceBuilder> readFile(const std::string& path, const std::stop_token& stop,
-                              const Progress& progress) {
+Result<TraceBuilder> readFile(const std::string& path, const trace::Selection& selection,
+                              const std::stop_token& stop, const Progress& progress) {
   CARACAL_TRY(file, NsysFile::open(path));
   CARACAL_CHECK_OK(checkContent(file));
   interruptWhenStopped(file, stop);
@@ -146,8 +167,9 @@ Result<TraceBuilder> readFile(const std::string& path, const std::stop_token& st
   TrackDirectory tracks(builder, path);
   RowProgress rows{.progress = progress, .total = rowsOf(file)};
   Reading reading{file, builder, strings, tracks, stop, rows};
-  CARACAL_CHECK_OK(readTables(reading, path));
-  if (builder.eventCount() == 0) {
+  CARACAL_CHECK_OK(readTables(reading, path, selection));
+  const bool leftOut = builder.report().of(trace::Defect::kLeftOutByRequest) > 0;
+  if (builder.eventCount() == 0 && !leftOut) {
     return fail(ErrorCode::kInvalidInput,
                 "the file holds no events: none of its tables of GPU work, API calls and NVTX "
                 "ranges has a usable row");
@@ -180,8 +202,8 @@ class NsysImporter final : public Importer {
     });
   }
 
-  Result<TraceBuilder> read(const std::string& path, const LoadOptions&, std::stop_token stop,
-                            const Progress& progress) const override {
+  Result<TraceBuilder> read(const std::string& path, const LoadOptions& options,
+                            std::stop_token stop, const Progress& progress) const override {
     if (endsWith(path, ".nsys-rep") || endsWith(path, ".qdrep")) {
       return fail(
           ErrorCode::kUnsupported,
@@ -189,7 +211,7 @@ class NsysImporter final : public Importer {
           "nsys export --type sqlite {}",
           fileName(path));
     }
-    return readFile(path, stop, progress);
+    return readFile(path, options.selection, stop, progress);
   }
 
  private:

@@ -88,7 +88,9 @@ void NvtxReader::loadDomains() {
 }
 
 NvtxReader::Domain& NvtxReader::domainOf(const DomainKey& key) {
-  if (key.second == 0) return m_domains.try_emplace(key, Domain{"default"}).first->second;
+  const auto known = m_domains.find(key);
+  if (known != m_domains.end()) return known->second;
+  if (key.second == 0) return m_domains.emplace(key, Domain{"default"}).first->second;
   if (!m_domainsLoaded) loadDomains();
   return m_domains[key];
 }

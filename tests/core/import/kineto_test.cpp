@@ -156,6 +156,34 @@ TEST_F(KinetoFile, launchFlowsLinkKernelsThatHaveNoCorrelation) {
   EXPECT_EQ(trace->report().of(Defect::kGpuWorkWithoutLaunch), 1);
 }
 
+TEST_F(KinetoFile, timesThatWereNeverTakenAreDroppedAndCounted) {
+  const std::string begin = R"json([
+    {"ph":"X","cat":"kernel","name":"lost","pid":0,"tid":4,"ts":0,"dur":5,"args":{"device":0,"stream":4}},
+    {"ph":"X","cat":"kernel","name":"k","pid":0,"tid":4,"ts":)json";
+  const std::string end = R"json(,"dur":5,"args":{"device":0,"stream":4}}])json";
+  const auto trace = load(begin + "6322354308961.125" + end);
+  EXPECT_EQ(trace->eventCount(), 1u);
+  EXPECT_EQ(trace->name(0), "k");
+  EXPECT_EQ(trace->report().of(Defect::kMissingTimestamp), 1);
+  // A trace whose clock begins with it has a first event at 0.
+  const auto fromZero = load(begin + "9000.5" + end, "other.json");
+  EXPECT_EQ(fromZero->eventCount(), 2u);
+  EXPECT_EQ(fromZero->report().of(Defect::kMissingTimestamp), 0);
+}
+
+TEST_F(KinetoFile, workThatBeginsBeforeItsLaunchIsKeptAndSaid) {
+  const auto trace = load(R"json([
+    {"ph":"X","cat":"cuda_runtime","name":"launch","pid":9,"tid":9,"ts":20,"dur":2,"args":{"correlation":1}},
+    {"ph":"X","cat":"kernel","name":"k","pid":0,"tid":4,"ts":16.5,"dur":5,"args":{"device":0,"stream":4,"correlation":1}}
+  ])json");
+  EXPECT_EQ(trace->launch(find(*trace, "k")), find(*trace, "launch"));
+  ASSERT_EQ(trace->report().notes.size(), 1u);
+  const std::string& note = trace->report().notes.front();
+  EXPECT_NE(note.find("trace.json: 1 pieces of GPU work begin before the call"), std::string::npos)
+      << note;
+  EXPECT_NE(note.find("3.50 us"), std::string::npos) << note;
+}
+
 TEST_F(KinetoFile, forwardAndBackwardOperatorsAreJoinedByFlows) {
   const auto trace = load(R"json([
     {"ph":"X","cat":"cpu_op","name":"outer","pid":1,"tid":1,"ts":1,"dur":20,"args":{}},

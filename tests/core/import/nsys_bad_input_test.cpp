@@ -97,14 +97,14 @@ TEST_F(NsysBadInput, rowsThatCannotBePlacedInTimeAreCounted) {
   createTables();
   sql(kernel("10", "20") + kernel("30", "25") + kernel("NULL", "40") + kernel("50", "NULL") +
       kernel("'soon'", "60") + kernel("-9223372036854775808", "70") +
-      kernel("80", "9223372036854775807"));
+      kernel("80", "9223372036854775807") + kernel("0", "0"));
   const auto trace = load();
   EXPECT_THAT(eventsOf(*trace, EventKind::kKernel),
               ElementsAre("gemm [10, 20) stream 7", "gemm [50, 50) stream 7"));
   EXPECT_EQ(trace->report().of(Defect::kNegativeDuration), 2);
-  EXPECT_EQ(trace->report().of(Defect::kMissingTimestamp), 3);
+  EXPECT_EQ(trace->report().of(Defect::kMissingTimestamp), 4);
   EXPECT_EQ(trace->report().of(Defect::kMissingDuration), 1);
-  EXPECT_EQ(trace->ranks()[0].sourceRecords, 7);
+  EXPECT_EQ(trace->ranks()[0].sourceRecords, 8);
 }
 
 TEST_F(NsysBadInput, missingColumnsAreNamedAndTheRestIsRead) {

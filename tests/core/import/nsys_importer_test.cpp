@@ -42,6 +42,23 @@ TEST_F(NsysImporter, aKernelIsOnItsStreamAndLinkedToItsLaunch) {
   EXPECT_EQ(trace->report().of(Defect::kGpuWorkWithoutLaunch), 0);
 }
 
+TEST_F(NsysImporter, tablesOfKindsThatNobodyWantsAreNotRead) {
+  createTables();
+  sql(kernelRow(100, 150, 0, 7, 42, 10) + callRow(80, 90, 42, 10, 11) +
+      fmt::format("INSERT INTO NVTX_EVENTS (start, \"end\", eventType, text, globalTid) VALUES "
+                  "(1, 9, 59, 'a', {0}), (2, 'never', 59, 'b', {0});",
+                  globalTid(10, 11)));
+  const auto kernels = loadTraces({path()}, {.selection = {.kinds = {EventKind::kKernel}}});
+  ASSERT_TRUE(kernels) << kernels.error().text();
+  EXPECT_EQ(kernels->trace->eventCount(), 1u);
+  EXPECT_EQ(kernels->trace->report().of(Defect::kLeftOutByRequest), 3) << "two ranges, one call";
+  EXPECT_EQ(kernels->trace->report().of(Defect::kMissingDuration), 0) << "a range was looked at";
+  EXPECT_EQ(kernels->trace->report().of(Defect::kGpuWorkWithoutLaunch), 0);
+  const auto ranges = loadTraces({path()}, {.selection = {.kinds = {EventKind::kAnnotation}}});
+  EXPECT_EQ(ranges->trace->eventCount(), 2u);
+  EXPECT_EQ(ranges->trace->report().of(Defect::kMissingDuration), 1);
+}
+
 TEST_F(NsysImporter, processesThatBothSayDeviceZeroAreTwoRanks) {
   createTables();
   sql(kernelRow(100, 150, 0, 7, 1, 20) + kernelRow(200, 250, 0, 7, 1, 10) +

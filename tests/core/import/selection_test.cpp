@@ -87,6 +87,43 @@ TEST_F(SelectionTest, timesCountFromTheFirstEventOfAllRanks) {
   EXPECT_EQ(trace->range(), (Span{1'100'000, 1'150'000}));
 }
 
+TEST_F(SelectionTest, aPartOfACachedRunIsTakenFromIt) {
+  const TemporaryFolder cache;
+  const CacheOptions options{.folder = cache.path()};
+  const Selection part{.fromNs = 149'000, .toNs = 200'000};
+  ASSERT_TRUE(loadTraces({folder.path()}, {.cache = options}));
+  const auto taken = loadTraces({folder.path()}, {.selection = part, .cache = options});
+  ASSERT_TRUE(taken) << taken.error().text();
+  EXPECT_TRUE(taken->fromCache);
+  EXPECT_EQ(namesOf(*taken->trace), namesOf(*load(part)));
+  EXPECT_EQ(taken->trace->report().of(Defect::kLeftOutByRequest), 8);
+  const auto ranks =
+      loadTraces({folder.path()}, {.selection = {.ranks = {{1, 1}}}, .cache = options});
+  EXPECT_EQ(namesOf(*ranks->trace), (std::vector<std::string>{"1 aten::mm", "1 gemm", "1 launch"}));
+  // Times would count from the first event of those ranks, which the whole run does not tell.
+  const auto both = loadTraces(
+      {folder.path()}, {.selection = {.ranks = {{1, 1}}, .toNs = 1'000'000}, .cache = options});
+  EXPECT_FALSE(both->fromCache);
+}
+
+// What begins too late is left out while a file is read; what launched the rest is not.
+TEST_F(SelectionTest, eventsThatBeginTooLateAreLeftOutOnceForAll) {
+  const TemporaryFolder own;
+  std::string text = "[";
+  for (int i = 0; i < 500; ++i) {
+    const std::string id = std::to_string(i + 1), at = std::to_string(1000 + 10 * i);
+    text += R"({"ph":"X","cat":"cuda_runtime","name":"launch","pid":1,"tid":1,"ts":)" + at +
+            R"(,"dur":2,"args":{"correlation":)" + id + R"(}},
+{"ph":"X","cat":"kernel","name":"k","pid":0,"tid":7,"ts":)" +
+            at + R"(.5,"dur":5,"args":{"device":0,"stream":7,"correlation":)" + id + "}},";
+  }
+  const auto loaded = loadTraces({own.write("a.json", text)}, {.selection = {.toNs = 1'000'000}});
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(loaded->trace->eventCount(), 200u);
+  EXPECT_EQ(loaded->trace->report().of(Defect::kLeftOutByRequest), 800);
+  EXPECT_EQ(loaded->trace->report().of(Defect::kGpuWorkWithoutLaunch), 0);
+}
+
 TEST_F(SelectionTest, kindsKeepTheirLinks) {
   const auto trace = load({.kinds = {EventKind::kKernel, EventKind::kRuntime}});
   EXPECT_EQ(trace->eventCount(), 6u);
