@@ -144,21 +144,41 @@ Result<void> TraceCache::store(const trace::Trace& trace, const std::stop_token&
   return {};
 }
 
-Result<void> checkSources(const TraceCache& cache, const std::vector<CacheSource>& recorded,
-                          const std::stop_token& stop) {
-  for (const CacheSource& source : recorded) {
-    const auto hash = contentHash(source.path, stop);
-    if (!hash && hash.error().code == ErrorCode::kCancelled) return tl::unexpected(hash.error());
-    if (hash && *hash == source.contentHash) continue;
-    std::error_code ignored;
-    fs::remove(cache.entryPath(), ignored);
-    if (!hash) return tl::unexpected(hash.error());
-    return fail(ErrorCode::kInvalidInput,
-                "{} has the size and time it had, but another content: what is shown is of the old "
-                "one. Open it again",
+Result<CachedRun> cachedRunOf(const std::filesystem::path& entry) {
+  CARACAL_TRY(key, trace::readTraceFileKey(entry.string()));
+  CachedRun run;
+  try {
+    run.choices = key.at("choices");
+    run.isCurrent = key.at("importRevision") == importRevision();
+    for (const ordered_json& source : key.at("sources")) {
+      const std::string hash = source.at("contentHash");
+      run.sources.push_back({source.at("path"), source.at("bytes"), source.at("modifiedNs"),
+                             std::strtoull(hash.c_str(), nullptr, 16)});
+    }
+  } catch (const nlohmann::json::exception&) {
+    return fail(ErrorCode::kInvalidInput, "{} does not say what it was made from", entry.string());
+  }
+  return run;
+}
+
+Result<void> checkContent(const std::vector<CacheSource>& sources, const std::stop_token& stop) {
+  for (const CacheSource& source : sources) {
+    CARACAL_TRY(hash, contentHash(source.path, stop));
+    if (hash == source.contentHash) continue;
+    return fail(ErrorCode::kInvalidInput, "{} has another content than when it was read",
                 source.path);
   }
   return {};
+}
+
+Result<void> checkSources(const TraceCache& cache, const std::vector<CacheSource>& recorded,
+                          const std::stop_token& stop) {
+  auto checked = checkContent(recorded, stop);
+  if (checked || checked.error().code == ErrorCode::kCancelled) return checked;
+  std::error_code ignored;
+  fs::remove(cache.entryPath(), ignored);
+  checked.error().message += ": what is shown is of the old one. Open it again";
+  return checked;
 }
 
 }  // namespace caracal::import

@@ -65,6 +65,17 @@ class TraceCache {
   std::string m_choices;
 };
 
+// What an entry of the cache was made from.
+struct CachedRun {
+  std::vector<CacheSource> sources;
+  std::string choices;     // what part of the run it holds, in words; empty: all of it
+  bool isCurrent = false;  // made by importers as this program has them
+};
+// Fails when the entry cannot be read, in words.
+Result<CachedRun> cachedRunOf(const std::filesystem::path& entry);
+// Fails, naming the file, when one of the sources is gone or has another content; or kCancelled.
+Result<void> checkContent(const std::vector<CacheSource>& sources, const std::stop_token& stop);
+
 // Whether the files of a run still have the content that its entry was made from. The error names
 // the file that has not, and the entry is gone then: the next load reads the files.
 Result<void> checkSources(const TraceCache& cache, const std::vector<CacheSource>& recorded,

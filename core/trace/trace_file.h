@@ -30,4 +30,7 @@ struct TraceFile {
 // another version, kNotFound, kIo.
 Result<TraceFile> readTraceFile(const std::string& path);
 
+// The key alone, of a file whose other parts are not looked at. Fails as readTraceFile() does.
+Result<nlohmann::ordered_json> readTraceFileKey(const std::string& path);
+
 }  // namespace caracal::trace

@@ -66,12 +66,7 @@ class Reader {
   Result<TraceFile> run() {
     CARACAL_CHECK_OK(readFront());
     CARACAL_CHECK_OK(checkSections());
-    const auto text = bytesOf(file::kFacts);
-    const ordered_json facts = ordered_json::parse(
-        reinterpret_cast<const char*>(text.data()),
-        reinterpret_cast<const char*>(text.data()) + text.size(), nullptr, false);
-    if (!facts.is_object() || !facts.contains("key") || !facts.contains("trace"))
-      return damaged("its facts are no JSON object with key and trace");
+    CARACAL_TRY(facts, readFacts());
     CARACAL_TRY(samples, file::takeFacts(facts["trace"], m_data));
     CARACAL_CHECK_OK(readNames());
     CARACAL_CHECK_OK(readCounters(samples));
@@ -82,10 +77,19 @@ class Reader {
     CARACAL_CHECK_OK(readActivity());
     return TraceFile{std::make_shared<const Trace>(std::move(m_data)), facts["key"]};
   }
+  Result<ordered_json> key() {
+    CARACAL_CHECK_OK(readFront());
+    CARACAL_CHECK_OK(checkPlaces());
+    if (!isWhole(file::kFacts)) return damaged("the checksum of its facts differs");
+    CARACAL_TRY(facts, readFacts());
+    return facts["key"];
+  }
 
  private:
   Result<void> readFront();
+  Result<void> checkPlaces() const;
   Result<void> checkSections() const;
+  Result<ordered_json> readFacts() const;
   Result<void> readNames();
   Result<void> readCounters(const std::vector<size_t>& samples);
   Result<void> readEvents();
@@ -97,6 +101,9 @@ class Reader {
 
   std::span<const std::byte> bytesOf(size_t section) const {
     return m_mapping->bytes().subspan(m_sections[section].offset, m_sections[section].bytes);
+  }
+  bool isWhole(size_t section) const {
+    return checksum64(bytesOf(section)) == m_sections[section].checksum;
   }
   // The section where it lies. Sections are aligned; bytes that make no whole value are left out.
   template <class T>
@@ -137,8 +144,7 @@ Result<void> Reader::readFront() {
   return {};
 }
 
-// Sections are checked side by side: a cold file is read as fast as the disk gives it.
-Result<void> Reader::checkSections() const {
+Result<void> Reader::checkPlaces() const {
   const size_t size = m_mapping->bytes().size();
   for (const Section& section : m_sections) {
     if (section.offset % file::kAlignment != 0 || section.offset > size ||
@@ -146,6 +152,22 @@ Result<void> Reader::checkSections() const {
       return damaged("a section reaches beyond its end");
     }
   }
+  return {};
+}
+
+Result<ordered_json> Reader::readFacts() const {
+  const auto text = bytesOf(file::kFacts);
+  ordered_json facts =
+      ordered_json::parse(reinterpret_cast<const char*>(text.data()),
+                          reinterpret_cast<const char*>(text.data()) + text.size(), nullptr, false);
+  if (!facts.is_object() || !facts.contains("key") || !facts.contains("trace"))
+    return damaged("its facts are no JSON object with key and trace");
+  return facts;
+}
+
+// Sections are checked side by side: a cold file is read as fast as the disk gives it.
+Result<void> Reader::checkSections() const {
+  CARACAL_CHECK_OK(checkPlaces());
   std::atomic<size_t> next{0}, bad{file::kSections};
   const auto work = [&] {
     for (size_t s = next++; s < file::kSections; s = next++) {
@@ -155,8 +177,9 @@ Result<void> Reader::checkSections() const {
   {
     constexpr size_t kWorthThreads = 64 << 20;
     std::vector<std::jthread> others;
-    const unsigned threads =
-        size < kWorthThreads ? 1 : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
+    const unsigned threads = m_mapping->bytes().size() < kWorthThreads
+                                 ? 1
+                                 : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
     for (unsigned t = 1; t < threads; ++t) others.emplace_back(work);
     work();
   }
@@ -307,6 +330,13 @@ Result<void> Reader::readActivity() {
 }
 
 }  // namespace
+
+Result<ordered_json> readTraceFileKey(const std::string& path) {
+  CARACAL_TRY(mapping, Mapping::open(path));
+  auto key = Reader(std::move(mapping)).key();
+  if (!key) return tl::unexpected(at(key.error(), path));
+  return key;
+}
 
 Result<TraceFile> readTraceFile(const std::string& path) {
   CARACAL_TRY(mapping, Mapping::open(path));

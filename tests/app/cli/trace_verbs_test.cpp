@@ -15,7 +15,9 @@ using nlohmann::json;
 using test::runCaracal;
 using test::runCaracalJson;
 using test::TemporaryFolder;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(Info, listsRanksWithTheFieldsThatScriptsRelyOn) {
   const TemporaryFolder folder;
@@ -58,6 +60,8 @@ TEST(Cache, tellsWhatItHoldsAndForgetsItWhenAsked) {
   EXPECT_EQ(full.at("folder"), cache);
   ASSERT_EQ(full.at("entries").size(), 1U);
   EXPECT_EQ(full.at("bytes"), full.at("entries").at(0).at("bytes"));
+  EXPECT_EQ(full.at("entries").at(0).at("sources"), json::array({trace}));
+  EXPECT_LT(full.at("entries").at(0).at("ageSeconds"), 3600);
   EXPECT_EQ(answer({"--clear"}).at("entries").size(), 0U);
   const json limited = answer({"--limit", "1KB"});
   EXPECT_EQ(limited.at("limitBytes"), 1000);
@@ -65,6 +69,23 @@ TEST(Cache, tellsWhatItHoldsAndForgetsItWhenAsked) {
   EXPECT_EQ(said.exitCode, 0);
   EXPECT_THAT(said.err, HasSubstr("larger than the whole cache"));
   EXPECT_EQ(answer({"--limit", "1GB"}).at("limitBytes"), 1'000'000'000);
+}
+
+TEST(Cache, forgetsRunsWhoseFilesHaveAnotherContentWhenItIsCheckedAndSaysWhichTheyAre) {
+  const TemporaryFolder folder;
+  const std::string cache = folder.path("cache");
+  const std::string same = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const std::string other = folder.write("rank1.json", test::smallKinetoTrace(1));
+  ASSERT_EQ(runCaracal({"info", same}, cache).exitCode, 0);
+  ASSERT_EQ(runCaracal({"info", other}, cache).exitCode, 0);
+  const auto time = std::filesystem::last_write_time(other);
+  folder.write("rank1.json", test::smallKinetoTrace(2));
+  std::filesystem::last_write_time(other, time);
+  EXPECT_THAT(runCaracal({"cache"}, cache).out, AllOf(HasSubstr(same), HasSubstr(other)));
+  const test::Answer checked = runCaracal({"cache", "--check"}, cache);
+  EXPECT_EQ(checked.exitCode, 0);
+  EXPECT_THAT(checked.err, AllOf(HasSubstr("rank1.json"), HasSubstr("another content")));
+  EXPECT_THAT(checked.out, AllOf(HasSubstr(same), Not(HasSubstr(other))));
 }
 
 TEST(Analyze, figuresAreUnionsOfIntervals) {

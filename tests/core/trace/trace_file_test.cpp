@@ -126,6 +126,16 @@ TEST_F(TraceFileTest, whatIsNotAWholeTraceFileIsRefusedInWords) {
   EXPECT_NE(readTraceFile(path()).error().message.find("not a trace file"), std::string::npos);
 }
 
+TEST_F(TraceFileTest, theKeyIsReadAlone) {
+  ASSERT_TRUE(writeTraceFile(*twoRanks(), {{"run", "a"}}, path()));
+  EXPECT_EQ(readTraceFileKey(path())->at("run"), "a");
+  std::string bytes = *readTextFile(path());
+  bytes[bytes.find("\"run\"") + 1] = '!';
+  ASSERT_TRUE(writeTextFile(path(), bytes));
+  EXPECT_NE(readTraceFileKey(path()).error().message.find("facts differs"), std::string::npos);
+  EXPECT_EQ(readTraceFileKey("/nowhere").error().code, ErrorCode::kNotFound);
+}
+
 TEST_F(TraceFileTest, writingThatFailsLeavesTheOldFile) {
   ASSERT_TRUE(writeTraceFile(*twoRanks(), {{"old", true}}, path()));
   std::stop_source stop;
