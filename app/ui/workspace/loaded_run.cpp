@@ -47,6 +47,7 @@ Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token
   run.trace = loaded.trace;
   run.skipped = std::move(loaded.skipped);
   run.cacheNote = std::move(loaded.cacheNote);
+  run.checkSources = std::move(loaded.checkSources);
   run.seconds = loaded.seconds;
   report(progress, 0.95, "finding steps and bubbles");
   understand(run);

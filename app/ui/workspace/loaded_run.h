@@ -2,6 +2,7 @@
 // thread by loadRun(); knows no Qt.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -29,6 +30,8 @@ struct LoadedRun {
   std::shared_ptr<const RunLinks> links;  // of `prepared`
   std::vector<Error> skipped;             // inputs that could not be read
   std::string cacheNote;                  // what went wrong with the cache; often empty
+  // Of a run from the cache: import::LoadResult::checkSources.
+  std::function<Result<void>(const std::stop_token&)> checkSources;
   double seconds = 0;
 };
 

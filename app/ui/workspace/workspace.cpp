@@ -44,6 +44,7 @@ Workspace::Workspace(JobBoard& jobs, TimelineController& timeline, QObject* pare
       m_load(jobs),
       m_build(jobs),
       m_compare(jobs),
+      m_check(jobs),
       m_fold(jobs),
       m_predict(jobs) {}
 
@@ -77,8 +78,10 @@ void Workspace::loaded(const QStringList& paths, OpenMode mode, Result<LoadedRun
 void Workspace::add(RunPtr run, OpenMode mode) {
   if (mode == OpenMode::kReplace) {
     m_runs.clear();
+    m_unchecked.clear();
     m_prediction.reset();
   }
+  if (run->checkSources) m_unchecked.push_back(run);
   m_runs.push_back(std::move(run));
   emit runsChanged();
   rebuildScene(TimelineController::OnNewScene::kFit);
@@ -96,6 +99,20 @@ void Workspace::compareNext() {
         return compareRanks(*run, std::move(stop), progress);
       },
       [this, run = *next](Result<LoadedRun> done) { compared(run, std::move(done)); });
+}
+
+void Workspace::checkNext() {
+  if (m_unchecked.empty() || m_check.running()) return;
+  const RunPtr run = m_unchecked.front();
+  m_unchecked.erase(m_unchecked.begin());
+  m_check.start<void>(
+      tr("Check the files of %1").arg(QString::fromStdString(run->name)),
+      [run](const std::stop_token& stop, const Progress&) { return run->checkSources(stop); },
+      [this](const Result<void>& same) {
+        if (!same && same.error().code != ErrorCode::kCancelled)
+          emit noticed(QString::fromStdString(same.error().text()));
+        checkNext();
+      });
 }
 
 void Workspace::compared(const RunPtr& before, Result<LoadedRun> run) {
@@ -136,8 +153,10 @@ void Workspace::close(size_t run) {
 void Workspace::closeAll() {
   m_load.cancel();
   m_compare.cancel();
+  m_check.cancel();
   m_predict.cancel();
   m_runs.clear();
+  m_unchecked.clear();
   m_prediction.reset();
   emit runsChanged();
   rebuildScene(TimelineController::OnNewScene::kFit);
@@ -248,6 +267,7 @@ void Workspace::rebuildScene(TimelineController::OnNewScene mode) {
         m_whole = nullptr;
         m_timeline.setScene(std::move(*scene), onNew);
         showLinks();
+        checkNext();
       });
 }
 

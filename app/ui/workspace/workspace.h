@@ -63,6 +63,9 @@ class Workspace : public QObject {
  private:
   void loaded(const QStringList& paths, OpenMode mode, Result<LoadedRun> run);
   void showPrediction(RunPtr prediction);
+  // Whether the files of runs from the cache still have the content they had, one run after the
+  // other.
+  void checkNext();
   void compareNext();
   void compared(const RunPtr& before, Result<LoadedRun> run);
   void showLinks();
@@ -72,11 +75,13 @@ class Workspace : public QObject {
   JobSlot m_load;
   JobSlot m_build;
   JobSlot m_compare;  // of one run after the other
+  JobSlot m_check;
   JobSlot m_fold;
   JobSlot m_predict;
   Grouping m_grouping = Grouping::kByStage;
   std::shared_ptr<const Scene> m_whole;  // while folded steps are shown; else null
   std::vector<RunPtr> m_runs;
+  std::vector<RunPtr> m_unchecked;  // checkNext() waits until they are drawn
   RunPtr m_prediction;
   bool m_fitNext = false;  // a build that was replaced before it finished wanted a new view
 };

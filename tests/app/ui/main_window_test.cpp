@@ -85,6 +85,25 @@ TEST_F(Window, opensATraceAndRemembersIt) {
   EXPECT_EQ(recentFiles(*settings).value(0), QStringList{path});
 }
 
+TEST_F(Window, saysWhenAFileHasAnotherContentThanTheCachedRun) {
+  const QString path = write("rank0.json", kKinetoJson);
+  m_window.open({path});
+  ASSERT_TRUE(opened());
+  const auto time = std::filesystem::last_write_time(path.toStdString());
+  std::string changed = kKinetoJson;
+  changed.replace(changed.find("gemm"), 4, "conv");
+  write("rank0.json", changed);
+  std::filesystem::last_write_time(path.toStdString(), time);
+  m_window.open({path});
+  ASSERT_TRUE(opened());
+  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("another content")))
+      << m_window.errorBar().words().toStdString();
+  m_window.open({path});
+  ASSERT_TRUE(opened());
+  const trace::Trace& trace = *m_window.workspace().runs().back()->trace;
+  EXPECT_NE(trace.names().find("conv"), trace::StringTable::kAbsent);
+}
+
 TEST_F(Window, aFileThatCannotBeReadIsReportedInTheWindow) {
   m_window.show();
   m_window.open({write("broken.json", "{ this is not JSON")});
