@@ -83,7 +83,7 @@ Result<RecorderReport> queryRecorder() {
   CaracalRecorderStatus raw{};
   reinterpret_cast<CaracalRecorderQuery>(entry)(&raw);
   CARACAL_CHECK_OK(checkVersion(path, raw.moduleVersion));
-  return RecorderReport{path, plainVersion(raw.builtCupti), plainVersion(raw.runCupti),
+  return RecorderReport{path, cuptiVersionText(raw.builtCupti), cuptiVersionText(raw.runCupti),
                         raw.problem};
 }
 
@@ -94,6 +94,12 @@ std::string cudaVersionText(int32_t version) {
 std::string ncclVersionText(int32_t version) {
   return version > 0 ? fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100)
                      : std::string();
+}
+
+std::string cuptiVersionText(int32_t version) {
+  if (version <= 0) return {};
+  if (version < 130000) return fmt::format("API {}", version);
+  return fmt::format("{}.{} (API {})", version / 10000, version / 100 % 100, version);
 }
 
 }  // namespace caracal::device

@@ -43,5 +43,8 @@ Result<void*> cudaModuleFunction(const char* name);
 std::string cudaVersionText(int32_t version);
 // 22809 -> "2.28.9"; 0 -> "".
 std::string ncclVersionText(int32_t version);
+// CUPTI's API version, which names the CUDA release from 13.0 on: 130001 -> "13.0 (API 130001)",
+// 24 -> "API 24"; 0 -> "". Source: NVIDIA's cupti_version.h.
+std::string cuptiVersionText(int32_t version);
 
 }  // namespace caracal::device

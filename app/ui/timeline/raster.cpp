@@ -69,19 +69,30 @@ void TimelineRaster::draw(const Frame& frame, QImage& image) {
     std::fill_n(pixels.line(y), pixels.width, m_theme.background.rgb());
 }
 
-// Rows differ much in what they cost, so each thread takes the next one.
+// Rows differ much in what they cost, so each thread takes the next one. A thread that the machine
+// starts late is not waited for: it finds the queue empty and touches nothing else, whatever frame
+// is painted by then.
 void TimelineRaster::paintRows(const Rows& rows) {
-  std::atomic<size_t> next = rows.first;
-  const auto work = [&](RowPainter& painter) {
+  struct Queue {
+    std::atomic<size_t> next, unpainted;
+  };
+  const auto queue = std::make_shared<Queue>();
+  queue->next = rows.first;
+  queue->unpainted = rows.last - rows.first;
+  const auto work = [this, queue, &rows, last = rows.last](RowPainter& painter) {
+    size_t row = queue->next++;
+    if (row >= last) return;
     painter.prepare(rows.frame, rows.pixels.width, m_gridLines);
-    for (size_t row = next++; row < rows.last; row = next++)
+    for (; row < last; row = queue->next++) {
       painter.paint(rows.frame, rows.frame.layout.rows[row], row, rows.pixels);
+      if (--queue->unpainted == 0) queue->unpainted.notify_one();
+    }
   };
   const size_t painters = std::min(m_painters.size(), rows.last - rows.first);
   for (size_t i = 1; i < painters; ++i)
-    m_threads.start([&work, painter = m_painters[i].get()] { work(*painter); });
+    m_threads.start([work, painter = m_painters[i].get()] { work(*painter); });
   work(*m_painters.front());
-  m_threads.waitForDone();
+  while (const size_t unpainted = queue->unpainted) queue->unpainted.wait(unpainted);
 }
 
 void TimelineRaster::drawRowLabels(const Frame& frame, const PlacedRow& placed, QImage& image) {

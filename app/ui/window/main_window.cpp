@@ -147,10 +147,7 @@ void MainWindow::connectActions() {
   on("file.open", [this] { chooseFiles(Workspace::OpenMode::kReplace); });
   on("file.add", [this] { chooseFiles(Workspace::OpenMode::kAdd); });
   on("file.openFolder", [this] { chooseFolder(); });
-  on("file.closeAll", [this] {
-    m_session.setProfile(nullptr);
-    m_workspace.closeAll();
-  });
+  on("file.closeAll", [this] { m_opener.closeAll(); });
   on("file.render", [this] { savePicture(); });
   on("file.quit", [this] { close(); });
   on("edit.undo", [this] { m_session.undoStack().undo(); });

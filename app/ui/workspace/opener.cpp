@@ -88,6 +88,13 @@ void Opener::open(const QStringList& paths, Workspace::OpenMode mode) {
   m_workspace.open(traces, mode);
 }
 
+void Opener::closeAll() {
+  m_project.clear();
+  m_projectWritable = false;
+  m_session.setProfile(nullptr);
+  m_workspace.closeAll();
+}
+
 void Opener::openPlans(const QStringList& paths) {
   for (const QString& path : paths) openPlan(path);
 }
@@ -218,19 +225,20 @@ void Opener::keepMeasurement(const QString& recording, const plan::Plan& plan) {
 // States that come while one is being written wait for it: none is lost, the newest wins.
 bool Opener::keepState(const std::string& key, const std::string& value) {
   if (m_project.isEmpty() || !m_projectWritable) return false;
-  m_unsavedState[key] = value;
+  m_unsavedStates[m_project][key] = value;
   if (!m_stateJob.running()) writeStates();
   return true;
 }
 
 void Opener::writeStates() {
+  auto states = m_unsavedStates.extract(m_unsavedStates.begin());
   m_stateJob.start<bool>(
       tr("Keep settings in the project"),
-      [path = m_project.toStdString(), state = std::exchange(m_unsavedState, {})](
+      [path = states.key().toStdString(), state = std::move(states.mapped())](
           std::stop_token, const Progress&) { return writeState(path, state); },
       [this](const Result<bool>& written) {
-        if (!written) return emit failed(QString::fromStdString(written.error().text()));
-        if (!m_unsavedState.empty()) writeStates();
+        if (!written) emit failed(QString::fromStdString(written.error().text()));
+        if (!m_unsavedStates.empty()) writeStates();
       });
 }
 

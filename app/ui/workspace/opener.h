@@ -6,6 +6,7 @@
 
 #include <QObject>
 #include <QStringList>
+#include <map>
 
 #include "app/ui/jobs/job_board.h"
 #include "app/ui/plan/plan_session.h"
@@ -22,6 +23,8 @@ class Opener : public QObject {
 
   // Traces among the paths are the ranks of one run; documents are opened one by one.
   void open(const QStringList& paths, Workspace::OpenMode mode);
+  // Lets go of the runs, the profile with its plans, and the project.
+  void closeAll();
   // The project that is open; empty: none.
   const QString& projectPath() const { return m_project; }
   bool projectWritable() const { return m_projectWritable; }
@@ -54,7 +57,8 @@ class Opener : public QObject {
   JobSlot m_documentJob;
   JobSlot m_profileJob;
   JobSlot m_projectJob;
-  std::map<std::string, std::string> m_unsavedState;  // while one is being written
+  // Of each project, by key: what waits while something is being written.
+  std::map<QString, std::map<std::string, std::string>> m_unsavedStates;
   JobSlot m_stateJob;
   QString m_project;
   bool m_projectWritable = false;

@@ -53,6 +53,13 @@ class Window : public testing::Test {
     file.write(text.data(), static_cast<qint64>(text.size()));
     return file.fileName();
   }
+  QString projectWith(const profile::Profile& profile) {
+    const QString path = m_folder.filePath(QStringLiteral("a.caracal"));
+    auto project = project::Project::open(path.toStdString());
+    EXPECT_TRUE(project);
+    EXPECT_TRUE(project->add(project::ItemKind::kProfile, "p", profile::toJson(profile)));
+    return path;
+  }
   bool waitFor(const std::function<bool()>& condition) {
     const QDeadlineTimer deadline(15000);
     while (!condition() && !deadline.hasExpired())
@@ -269,14 +276,8 @@ TEST_F(Window, stepsAreFoldedAndUnfolded) {
 }
 
 TEST_F(Window, whatWasChosenForMeasuringIsInTheProjectAtOnce) {
-  const std::string path = m_folder.filePath(QStringLiteral("a.caracal")).toStdString();
-  {
-    auto project = project::Project::open(path);
-    ASSERT_TRUE(project);
-    ASSERT_TRUE(
-        project->add(project::ItemKind::kProfile, "p", profile::toJson(*test::demoProfile())));
-  }
-  m_window.open({QString::fromStdString(path)});
+  const QString path = projectWith(*test::demoProfile());
+  m_window.open({path});
   ASSERT_TRUE(opened());
   MeasureSettings settings = m_window.docks().measure().session().settings();
   for (const int steps : {7, 8, 9}) {
@@ -286,22 +287,33 @@ TEST_F(Window, whatWasChosenForMeasuringIsInTheProjectAtOnce) {
   ASSERT_TRUE(opened());
   // The first window never closes: another one sees what was committed.
   MainWindow other{openSettings(m_folder.filePath(QStringLiteral("other.ini")))};
-  other.open({QString::fromStdString(path)});
+  other.open({path});
   ASSERT_TRUE(waitFor([&] { return !other.jobs().busy(); }));
   EXPECT_EQ(other.docks().measure().session().settings(), settings);
 }
 
+TEST_F(Window, aClosedProjectIsNotWrittenToAnyMore) {
+  const QString path = projectWith(*test::demoProfile());
+  m_window.open({path});
+  ASSERT_TRUE(opened());
+  MeasureSession& session = m_window.docks().measure().session();
+  MeasureSettings settings = session.settings();
+  const int kept = settings.steps = 7;
+  session.setSettings(settings);
+  m_window.findChild<QAction*>(QStringLiteral("file.closeAll"))->trigger();
+  ASSERT_TRUE(opened());
+  settings.steps = 8;
+  session.setSettings(settings);
+  m_window.open({path});
+  ASSERT_TRUE(opened());
+  EXPECT_EQ(session.settings().steps, kept);
+}
+
 // As a user goes: a project, a plan, a measurement, the comparison.
 TEST_F(Window, theLoopClosesFromAProjectToAMeasurementKeptInIt) {
-  const std::string path = m_folder.filePath(QStringLiteral("loop.caracal")).toStdString();
-  {
-    auto project = project::Project::open(path);
-    ASSERT_TRUE(project);
-    ASSERT_TRUE(
-        project->add(project::ItemKind::kProfile, "tiny", profile::toJson(*test::tinyProfile())));
-  }
+  const QString path = projectWith(*test::tinyProfile());
   m_window.show();
-  m_window.open({QString::fromStdString(path)});
+  m_window.open({path});
   ASSERT_TRUE(opened());
   planner::PlanRequest request;
   request.policy = "full";
@@ -333,7 +345,7 @@ TEST_F(Window, theLoopClosesFromAProjectToAMeasurementKeptInIt) {
   chart->choose(1);
   EXPECT_TRUE(m_window.timeline().selected().valid());
 
-  auto project = project::Project::open(path, project::OpenMode::kReadOnly);
+  auto project = project::Project::open(path.toStdString(), project::OpenMode::kReadOnly);
   ASSERT_TRUE(project);
   const auto items = project->items();
   ASSERT_TRUE(items);

@@ -14,6 +14,9 @@ TEST(Devices, versionsReadAsTheirLibrariesWriteThem) {
   EXPECT_EQ(ncclVersionText(22809), "2.28.9");
   EXPECT_EQ(cudaVersionText(0), "");
   EXPECT_EQ(ncclVersionText(0), "");
+  EXPECT_EQ(cuptiVersionText(130001), "13.0 (API 130001)");
+  EXPECT_EQ(cuptiVersionText(24), "API 24");
+  EXPECT_EQ(cuptiVersionText(0), "");
 }
 
 TEST(Devices, thereAreDevicesOrWordsThatSayWhyNot) {
