@@ -1,4 +1,5 @@
-// PendingQueue: fates whose windows are being searched, cheapest first. Used by heu_search.cpp alone.
+// PendingQueue: fates whose windows are being searched, cheapest first. Used by heu_search.cpp
+// alone.
 #pragma once
 
 #include <algorithm>
