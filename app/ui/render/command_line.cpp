@@ -28,10 +28,11 @@ struct Options {
   QCommandLineOption to{QStringLiteral("to"), tr("Last time shown."), tr("time")};
   QCommandLineOption view{QStringLiteral("view"), tr("timeline, folded, window, plan or compare."),
                           tr("view"), QStringLiteral("timeline")};
-  QCommandLineOption panel{QStringLiteral("panel"),
-                           tr("The panel in front of --view window: collectives, clocks, measure, "
-                              "...; record: that dialog"),
-                           tr("name")};
+  QCommandLineOption panel{
+      QStringLiteral("panel"),
+      tr("The panel in front of the window, which is then the view: collectives, "
+         "clocks, measure, ...; record: that dialog"),
+      tr("name")};
   QCommandLineOption theme{QStringLiteral("theme"), tr("light or dark."), tr("theme")};
 
   void addTo(QCommandLineParser& parser) const {
@@ -107,7 +108,8 @@ Result<RenderCommand> readRender(const QCommandLineParser& parser, const Options
     CARACAL_TRY(time, readTime(parser.value(options.to)));
     command.options.toNs = time;
   }
-  CARACAL_TRY(view, readView(parser.value(options.view)));
+  const bool panelAlone = parser.isSet(options.panel) && !parser.isSet(options.view);
+  CARACAL_TRY(view, readView(panelAlone ? QStringLiteral("window") : parser.value(options.view)));
   command.view = view;
   command.panel = parser.value(options.panel);
   command.options.theme = theme.value_or(ThemeKind::kLight);

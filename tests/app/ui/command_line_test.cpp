@@ -30,7 +30,7 @@ TEST(CommandLine, aPictureTakesSizeTimesThemeAndView) {
 }
 
 TEST(CommandLine, aPictureOfTheWindowNamesThePanelInFront) {
-  const auto line = parse({"--render", "x.png", "--view", "window", "--panel", "clocks", "t.json"});
+  const auto line = parse({"--render", "x.png", "--panel", "clocks", "t.json"});
   ASSERT_TRUE(line);
   EXPECT_EQ(line->render->view, RenderView::kWindow);
   EXPECT_EQ(line->render->panel, QStringLiteral("clocks"));
