@@ -1,6 +1,7 @@
 #include "core/planner/layer_timeline.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/plan/tensor_bytes.h"
 
@@ -26,9 +27,13 @@ struct Event {
 // phase.
 class TimelineBuilder {
  public:
-  TimelineBuilder(const plan::LayerGraph& graph, const LayerTimeline& layout)
-      : m_graph(graph), m_layout(layout) {
+  // All must outlive the builder.
+  TimelineBuilder(const plan::LayerGraph& graph, const LayerTimeline& layout,
+                  const Recomputations& rebuilt)
+      : m_graph(graph), m_layout(layout), m_rebuilt(rebuilt) {
     m_events.reserve(static_cast<size_t>(graph.size()) * 4);
+    m_releases.reserve(static_cast<size_t>(graph.size()) * 2);
+    for (const Slot slot : rebuilt.slots) m_used[static_cast<size_t>(slot)] = true;
   }
 
   void forward() {
@@ -47,10 +52,11 @@ class TimelineBuilder {
   }
 
   // What runs in a slot, beside collective `host` if that is one.
-  void recompute(const Recomputations& rebuilt, Slot slot, size_t phase, int8_t host = -1) {
+  void recompute(Slot slot, size_t phase, int8_t host = -1) {
+    if (!m_used[static_cast<size_t>(slot)]) return;
     m_phase = phase;
     for (int16_t op = 0; op < m_graph.size(); ++op) {
-      if (rebuilt.slots[op] != slot || rebuilt.hosts[op] != host) continue;
+      if (m_rebuilt.slots[op] != slot || m_rebuilt.hosts[op] != host) continue;
       const plan::OperatorLinks& links = m_graph.operators[op];
       add(op, &links.inputs);
       if (links.collective) add(kNothing, &links.inputs).alsoReads = op;
@@ -58,9 +64,9 @@ class TimelineBuilder {
   }
 
   // The layer's own backward, with what it rebuilds meanwhile.
-  void backward(const Recomputations& rebuilt) {
+  void backward() {
     size_t piece = 0;
-    recompute(rebuilt, Slot::kOnDemandMlp, m_layout.backwardIndex(piece));
+    recompute(Slot::kOnDemandMlp, m_layout.backwardIndex(piece));
     for (int16_t op = m_graph.last(); op >= 0; --op) {
       const plan::OperatorLinks& links = m_graph.operators[op];
       m_phase = m_layout.backwardIndex(piece);
@@ -71,12 +77,11 @@ class TimelineBuilder {
       if (links.backwardWindow >= 0) {
         if (opensOwn(links.backwardWindow)) {
           m_ownWindow = piece;
-          recompute(rebuilt, Slot::kOwnBwdMlp, m_layout.ownIndex(), links.backwardWindow);
+          recompute(Slot::kOwnBwdMlp, m_layout.ownIndex(), links.backwardWindow);
         }
         ++piece;
       }
-      if (op == m_graph.mlpBegin)
-        recompute(rebuilt, Slot::kOnDemandAttn, m_layout.backwardIndex(piece));
+      if (op == m_graph.mlpBegin) recompute(Slot::kOnDemandAttn, m_layout.backwardIndex(piece));
     }
   }
 
@@ -161,6 +166,8 @@ class TimelineBuilder {
 
   const plan::LayerGraph& m_graph;
   const LayerTimeline& m_layout;
+  const Recomputations& m_rebuilt;
+  std::array<bool, static_cast<size_t>(Slot::kNone) + 1> m_used{};  // by slot
   size_t m_phase = 0;
   bool m_inForward = false;
   size_t m_lastBackward = 0, m_ownWindow = 0;
@@ -177,11 +184,12 @@ std::vector<plan::TensorBytes> endSizes(const profile::ModelEnd& end) {
 
 EndTimeline endTimeline(const plan::LayerGraph& graph,
                         const std::vector<plan::TensorBytes>& sizes) {
-  const std::vector<Slot> none(static_cast<size_t>(graph.size()), Slot::kNone);
+  const auto size = static_cast<size_t>(graph.size());
   LayerTimeline timeline(graph, nullptr);
-  TimelineBuilder builder(graph, timeline);
+  const Recomputations rebuilt{std::vector<Slot>(size, Slot::kNone), std::vector<int8_t>(size, -1)};
+  TimelineBuilder builder(graph, timeline, rebuilt);
   builder.forward();
-  builder.backward({none, std::vector<int8_t>(none.size(), -1)});
+  builder.backward();
   builder.findReleases(kNothing);
   builder.fill(sizes, timeline);
   return {timeline.forward(0), timeline.backward(0)};
@@ -205,23 +213,22 @@ LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGra
                             const plan::LayerGraph* above, const Recomputations& rebuilt,
                             const std::vector<plan::Placement>& placements) {
   LayerTimeline timeline(graph, above);
-  TimelineBuilder builder(graph, timeline);
+  TimelineBuilder builder(graph, timeline, rebuilt);
   builder.forward();
   for (size_t window = 0; window < timeline.forwardWindows(); ++window) {
     for (const Slot slot : {Slot::kFwdAttn, Slot::kFwdMlp})
-      builder.recompute(rebuilt, slot, timeline.besideForwardIndex(window),
-                        graph.forwardWindows[window]);
+      builder.recompute(slot, timeline.besideForwardIndex(window), graph.forwardWindows[window]);
   }
-  builder.recompute(rebuilt, Slot::kPipe, timeline.pipeIndex());
+  builder.recompute(Slot::kPipe, timeline.pipeIndex());
   for (size_t window = 0; window < timeline.aboveWindows(); ++window) {
     for (const Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn})
-      builder.recompute(rebuilt, slot, timeline.besideAboveIndex(window),
-                        above->backwardWindows[window]);
+      builder.recompute(slot, timeline.besideAboveIndex(window), above->backwardWindows[window]);
   }
-  builder.backward(rebuilt);
+  builder.backward();
   builder.findReleases(graph.last());
 
   std::vector<plan::TensorBytes> sizes;
+  sizes.reserve(static_cast<size_t>(graph.size()));
   for (int16_t op = 0; op < graph.size(); ++op) {
     const bool retained = placements[op].kind == plan::PlacementKind::kRetained;
     sizes.push_back(plan::bytesOfOperator(kind.operators[op], op == graph.last(), retained));
