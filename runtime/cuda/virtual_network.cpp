@@ -37,9 +37,10 @@ Result<std::unique_ptr<VirtualNetwork>> VirtualNetwork::make(const LinkContext& 
 
 size_t VirtualNetwork::channelIndex(int32_t from, int32_t to,
                                     const comm::Position& position) const {
-  return static_cast<size_t>(((from * m_parallel.pipeline + to) * m_parallel.data + position.data) *
-                                 m_parallel.tensor +
-                             position.tensor);
+  const int32_t pair = from * m_parallel.pipeline + to;
+  const int32_t replica = pair * m_parallel.data + position.data;
+  const int32_t index = replica * m_parallel.tensor + position.tensor;
+  return static_cast<size_t>(index);
 }
 
 VirtualRankLinks VirtualNetwork::linksOf(const comm::Position& position) const {
