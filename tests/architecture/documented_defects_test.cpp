@@ -3,25 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "core/base/files.h"
 #include "core/trace/import_report.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string contentOf(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 std::set<std::string> allMatches(const std::string& text, const std::regex& pattern) {
   std::set<std::string> found;
@@ -35,7 +28,8 @@ std::set<std::string> testsOfTheSources() {
   std::set<std::string> tests;
   for (const auto& entry :
        fs::recursive_directory_iterator(fs::path(CARACAL_SOURCE_DIR) / "tests")) {
-    if (entry.path().extension() == ".cpp") tests.merge(allMatches(contentOf(entry.path()), kTest));
+    if (entry.path().extension() == ".cpp")
+      tests.merge(allMatches(caracal::readTextFile(entry.path().string()).value(), kTest));
   }
   return tests;
 }
@@ -49,7 +43,7 @@ struct Row {
 std::vector<Row> rows() {
   static const std::regex kCode("`([^`]+)`");
   static const std::regex kRow(R"(^\| ([^|]*) \| ([^|]*) \| ([^|]*) \| ([^|]*) \|$)");
-  std::istringstream page(contentOf(fs::path(CARACAL_SOURCE_DIR) / "docs/bad-data.md"));
+  std::istringstream page(caracal::readTextFile(CARACAL_SOURCE_DIR "/docs/bad-data.md").value());
   std::vector<Row> rows;
   std::smatch cells;
   for (std::string line; std::getline(page, line);) {

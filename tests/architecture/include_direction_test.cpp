@@ -6,12 +6,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "core/base/files.h"
 
 namespace {
 
@@ -21,13 +22,6 @@ struct Include {
   std::string file;    // relative to the source root
   std::string target;  // as written between the quotes or brackets
 };
-
-std::string contentOf(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 std::vector<Include> includesBelow(const std::string& folder) {
   static const std::regex directive(R"(^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"])",
@@ -39,7 +33,7 @@ std::vector<Include> includesBelow(const std::string& folder) {
     const std::string extension = entry.path().extension();
     if (extension != ".h" && extension != ".cpp" && extension != ".cu" && extension != ".cuh")
       continue;
-    const std::string text = contentOf(entry.path());
+    const std::string text = caracal::readTextFile(entry.path().string()).value();
     for (std::sregex_iterator it(text.begin(), text.end(), directive), end; it != end; ++it) {
       includes.push_back({fs::relative(entry.path(), root).string(), (*it)[1]});
     }
@@ -78,7 +72,7 @@ std::vector<std::string> qtViolations(const std::string& folder) {
 
 // The folders of core from the bottom up, as core/CMakeLists.txt lists them.
 std::vector<std::string> coreFolders() {
-  const std::string text = contentOf(fs::path(CARACAL_SOURCE_DIR) / "core/CMakeLists.txt");
+  const std::string text = caracal::readTextFile(CARACAL_SOURCE_DIR "/core/CMakeLists.txt").value();
   std::smatch match;
   std::vector<std::string> folders;
   if (!std::regex_search(text, match, std::regex(R"(foreach\(folder\s+([^)]*)\))"))) return folders;

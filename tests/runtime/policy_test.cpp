@@ -19,17 +19,6 @@ std::ostream& operator<<(std::ostream& out, const Policy& policy) {
 
 const std::string kLayerOutput = " fc2=onDemand tp_mlp=onDemand residual2=onDemand";
 
-// Windows of the forward pass exist on the first of two stages only: the second has one micro-batch
-// in flight.
-LayerText everyForwardWindow(int32_t stage) {
-  if (stage == 1)
-    return {"ln1=window:prev.bwd.mlp qkv=window:prev.bwd.attn ln2=window:pipe act=onDemand"};
-  return {
-      "ln1=window:fwd.attn qkv=window:fwd.mlp scores=window:pipe softmax=window:pipe "
-      "attn_dropout=window:prev.bwd.mlp context=window:prev.bwd.attn fc1=retained act=onDemand "
-      "ln2=window:fwd.attn"};
-}
-
 class EveryPolicy : public testing::TestWithParam<Policy> {};
 
 TEST_P(EveryPolicy, givesTheBitsOfKeepingAllWithNoMoreMemory) {
@@ -78,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                  return LayerText{layer % 2 == 0 ? test::kFullRecompute : ""};
                }},
         Policy{"forwardAndPreviousWindows",
-               [](int32_t stage, int32_t) { return everyForwardWindow(stage); }},
+               [](int32_t stage, int32_t) { return test::everyForwardWindow(stage); }},
         Policy{"ownWindow",
                [](int32_t, int32_t) {
                  return LayerText{

@@ -90,6 +90,17 @@ inline const std::string kFullRecompute =
     "context=onDemand proj=onDemand "
     "tp_attn=onDemand residual1=onDemand ln2=onDemand fc1=onDemand act=onDemand";
 
+// Windows of the forward pass exist on the first of two stages only: the second has one micro-batch
+// in flight.
+inline LayerText everyForwardWindow(int32_t stage) {
+  if (stage == 1)
+    return {"ln1=window:prev.bwd.mlp qkv=window:prev.bwd.attn ln2=window:pipe act=onDemand"};
+  return {
+      "ln1=window:fwd.attn qkv=window:fwd.mlp scores=window:pipe softmax=window:pipe "
+      "attn_dropout=window:prev.bwd.mlp context=window:prev.bwd.attn fc1=retained act=onDemand "
+      "ln2=window:fwd.attn"};
+}
+
 inline executor::RunOptions quickOptions(int32_t steps = 3) {
   executor::RunOptions options;
   options.steps = steps;

@@ -10,6 +10,7 @@
 
 #include "app/ui/measure/measured_tables.h"
 #include "app/ui/theme/tag_style.h"
+#include "app/ui/timeline/event_blocks.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
@@ -26,21 +27,6 @@ QString toQt(const std::string& text) {
 }
 QString durationText(int64_t ns) {
   return toQt(formatDuration(ns));
-}
-
-Paint paintOf(trace::Pass pass) {
-  switch (pass) {
-    case trace::Pass::kForward:
-      return Paint::kForward;
-    case trace::Pass::kBackward:
-      return Paint::kBackward;
-    case trace::Pass::kWeight:
-      return Paint::kWeight;
-    case trace::Pass::kRecompute:
-      return Paint::kRecompute;
-    default:
-      return Paint::kOther;
-  }
 }
 
 QString letterOf(trace::Pass pass) {
@@ -147,7 +133,7 @@ PassChart::Layout PassChart::layOut() const {
 void PassChart::paintPass(QPainter& painter, const QRectF& box, size_t pass) const {
   const Theme& colours = theme(m_theme);
   const analysis::PassDifference& of = m_passes.passes[pass];
-  const QColor fill = colours.of(paintOf(of.pass));
+  const QColor fill = colours.of(passStyle(of.pass, of.microBatch).paint);
   painter.fillRect(box, fill);
   painter.setPen(colours.background);
   if (box.width() > 3) painter.drawLine(box.topRight(), box.bottomRight());

@@ -126,20 +126,11 @@ RunSummary trainPlanned(const test::Sizes& sizes, const LayerOf& layerOf) {
   return train(*job, Where::kCuda);
 }
 
-// In every window there is, on both streams.
-test::LayerText windowed(int32_t stage, int32_t) {
-  if (stage == 1)
-    return {"ln1=window:prev.bwd.mlp qkv=window:prev.bwd.attn ln2=window:pipe act=onDemand"};
-  return {
-      "ln1=window:fwd.attn qkv=window:fwd.mlp scores=window:pipe softmax=window:pipe "
-      "attn_dropout=window:prev.bwd.mlp context=window:prev.bwd.attn fc1=retained act=onDemand "
-      "ln2=window:fwd.attn"};
-}
-
 TEST_F(CudaTraining, recomputationChangesNoBit) {
   test::Sizes sizes;
   sizes.tensor = 2;
   sizes.pipeline = 2;
+  const auto windowed = [](int32_t stage, int32_t) { return test::everyForwardWindow(stage); };
   const auto same = [](const std::string& text) {
     return [text](int32_t, int32_t) { return test::LayerText{text}; };
   };
