@@ -1,10 +1,10 @@
 #include "core/analysis/annotation_names.h"
 
+#include "core/analysis/pass_words.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
-#include <map>
 #include <string>
 #include <utility>
 
@@ -16,6 +16,7 @@ using trace::Pass;
 constexpr std::array<std::string_view, static_cast<size_t>(Framework::kCount)> kNames{
     "unknown",
     "PyTorch profiler steps",
+    "PyTorch optimizers",
     "torch.distributed.pipelining",
     "Megatron-LM",
     "zero-bubble schedule",
@@ -23,22 +24,8 @@ constexpr std::array<std::string_view, static_cast<size_t>(Framework::kCount)> k
     "DualPipe",
     "FSDP or DDP",
     "NCCL",
+    "PyTorch Lightning",
     "passes named in words"};
-
-// Takes a number off the front of the text.
-std::optional<int32_t> takeNumber(std::string_view& text) {
-  int32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number < 0) return std::nullopt;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  return number;
-}
-
-bool take(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
 
 // "PP:<stage><action><micro-batch>"; actions without a micro-batch end after the action.
 std::optional<AnnotationMeaning> torchPipelining(std::string_view text) {
@@ -131,109 +118,50 @@ Framework byPrefix(std::string_view text) {
   return isNcclCall(text) ? Framework::kNccl : Framework::kUnknown;
 }
 
+// "[pl][profile][Strategy]DDPStrategy.training_step": PyTorch Lightning's profiler names the call
+// of each hook; training_step holds the forward work of one batch.
+std::optional<AnnotationMeaning> lightning(std::string_view text) {
+  if (!take(text, "[pl][profile]") && !take(text, "[pl][module]")) return std::nullopt;
+  if (text.starts_with("[Strategy]")) {
+    if (text.ends_with(".training_step"))
+      return AnnotationMeaning{Framework::kLightning, Pass::kForward};
+    if (text.ends_with(".backward"))
+      return AnnotationMeaning{Framework::kLightning, Pass::kBackward};
+  }
+  return AnnotationMeaning{Framework::kLightning};
+}
+
 // Functions that hold one whole pass. Those of modules are none: "TransformerLayer.forward" is a
 // part.
 std::optional<AnnotationMeaning> frameworkPass(std::string_view text) {
   using Entry = std::pair<std::string_view, AnnotationMeaning>;
-  static const std::array<Entry, 5> kWhole{
+  static const std::array<Entry, 14> kWhole{
       {{"DeepSpeedEngine.forward", {Framework::kDeepSpeed, Pass::kForward}},
        {"DeepSpeedEngine.backward", {Framework::kDeepSpeed, Pass::kBackward}},
        {"DeepSpeedEngine.step", {Framework::kDeepSpeed, Pass::kOptimizer}},
+       {"PipelineEngine._exec_forward_pass", {Framework::kDeepSpeed, Pass::kForward}},
+       {"PipelineEngine._exec_backward_pass", {Framework::kDeepSpeed, Pass::kBackward}},
+       {"PipelineEngine._exec_optimizer_step", {Framework::kDeepSpeed, Pass::kOptimizer}},
+       // Names of DeepSpeed's timers; what is inside them ("bwd_inner_microstep") is a part.
+       {"fwd_microstep", {Framework::kDeepSpeed, Pass::kForward}},
+       {"bwd_microstep", {Framework::kDeepSpeed, Pass::kBackward}},
+       {"step_microstep", {Framework::kDeepSpeed, Pass::kOptimizer}},
        {"DistributedDataParallel.forward", {Framework::kFsdp, Pass::kForward}},
-       {"FullyShardedDataParallel.forward", {Framework::kFsdp, Pass::kForward}}}};
+       {"FullyShardedDataParallel.forward", {Framework::kFsdp, Pass::kForward}},
+       {"loss.backward()", {Framework::kPassWords, Pass::kBackward}},
+       {"opt.step()", {Framework::kPassWords, Pass::kOptimizer}},
+       {"optimizer.step()", {Framework::kPassWords, Pass::kOptimizer}}}};
   for (const auto& [whole, meaning] : kWhole) {
     if (text == whole) return meaning;
   }
+  if (const auto meaning = lightning(text)) return meaning;
   if (text.ends_with(".schedules.forward_step"))
     return AnnotationMeaning{Framework::kMegatron, Pass::kForward};
   if (text.ends_with(".schedules.backward_step"))
     return AnnotationMeaning{Framework::kMegatron, Pass::kBackward};
   if (text.starts_with("Optimizer.step#"))
-    return AnnotationMeaning{Framework::kPassWords, Pass::kOptimizer};
+    return AnnotationMeaning{Framework::kPyTorchOptimizer, Pass::kOptimizer};
   return std::nullopt;
-}
-
-// Reads "Forward stage 1 mb 3" word by word; any word that it does not know, or a number too many,
-// makes the whole unknown.
-class WordReader {
- public:
-  std::optional<AnnotationMeaning> read(std::string_view text) {
-    while (!text.empty()) {
-      const auto letter = static_cast<unsigned char>(text.front());
-      if (std::isalpha(letter) != 0) {
-        if (!takeWord(text)) return std::nullopt;
-      } else if (std::isdigit(letter) != 0) {
-        const auto number = takeNumber(text);
-        if (!number || !store(*number)) return std::nullopt;
-      } else if (kSeparators.find(text.front()) != std::string_view::npos) {
-        text.remove_prefix(1);
-      } else {
-        return std::nullopt;
-      }
-    }
-    const bool complete = m_next == nullptr || m_stored;
-    if (m_meaning.pass == Pass::kNone || !complete) return std::nullopt;
-    return m_meaning;
-  }
-
- private:
-  static constexpr std::string_view kSeparators = " _-:=#,()[]";
-
-  bool takeWord(std::string_view& text) {
-    std::string word;
-    while (!text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0) {
-      word += static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
-      text.remove_prefix(1);
-    }
-    static const std::map<std::string, Pass> kPassWords{
-        {"forward", Pass::kForward},       {"fwd", Pass::kForward},
-        {"forwardpass", Pass::kForward},   {"forwardstep", Pass::kForward},
-        {"backward", Pass::kBackward},     {"bwd", Pass::kBackward},
-        {"backwardpass", Pass::kBackward}, {"backwardstep", Pass::kBackward},
-        {"optimizer", Pass::kOptimizer}};
-    if (const auto pass = kPassWords.find(word); pass != kPassWords.end()) {
-      const bool first = m_meaning.pass == Pass::kNone;
-      m_meaning.pass = pass->second;
-      return first && expect(&m_meaning.microBatch);
-    }
-    if (word == "stage") return expect(&m_meaning.stage);
-    if (word == "chunk") return expect(&m_meaning.chunk);
-    if (word == "mb" || word == "microbatch") return expect(&m_meaning.microBatch);
-    if (word == "micro")
-      return take(text, "_batch") || take(text, "-batch") || take(text, " batch")
-                 ? expect(&m_meaning.microBatch)
-                 : false;
-    // "forward_step", "backward pass": of a number behind them nobody knows what it counts.
-    if (word == "step" || word == "pass" || word == "compute") {
-      m_next = nullptr;
-      return m_meaning.pass != Pass::kNone;
-    }
-    return false;
-  }
-
-  // The next number is this one. A pass without a number is fine, "stage" without one is not.
-  bool expect(int32_t* field) {
-    if (m_next != nullptr && !m_stored && m_next != &m_meaning.microBatch) return false;
-    m_next = field;
-    m_stored = field == &m_meaning.microBatch;
-    return true;
-  }
-
-  bool store(int32_t number) {
-    if (m_next == nullptr && m_meaning.pass == Pass::kNone) m_next = &m_meaning.microBatch;
-    if (m_next == nullptr || *m_next >= 0) return false;
-    *m_next = number;
-    m_stored = true;
-    return true;
-  }
-
-  AnnotationMeaning m_meaning{Framework::kPassWords};
-  int32_t* m_next = nullptr;  // field of the next number
-  bool m_stored = false;      // whether it has come, or need not
-};
-
-std::optional<AnnotationMeaning> passInWords(std::string_view text) {
-  return WordReader().read(text);
 }
 
 }  // namespace

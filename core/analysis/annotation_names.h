@@ -11,15 +11,17 @@ namespace caracal::analysis {
 
 enum class Framework : uint8_t {
   kUnknown,
-  kPyTorchSteps,     // "ProfilerStep#3"
-  kTorchPipelining,  // "PP:0F3", torch.distributed.pipelining's actions per stage and micro-batch
-  kMegatron,         // Megatron-LM's --nvtx-ranges: paths of functions
-  kZeroBubble,       // "F3.0.12", the zero-bubble fork's schedule nodes
-  kDeepSpeed,        // "DeepSpeedEngine.forward", ...
-  kDualPipe,         // "attn(F)", "combine(B)", ...
-  kFsdp,             // "FSDP::all_gather (...)", DistributedDataParallel, ...
-  kNccl,             // "nccl:all_reduce" of PyTorch, "ncclAllReduce" of NCCL's own NVTX domain
-  kPassWords,        // "Forward stage 1 mb 3", "backward_step", "## forward ##": passes in words
+  kPyTorchSteps,      // "ProfilerStep#3"
+  kPyTorchOptimizer,  // "Optimizer.step#Adam.step"
+  kTorchPipelining,   // "PP:0F3", torch.distributed.pipelining's actions per stage and micro-batch
+  kMegatron,          // Megatron-LM's --nvtx-ranges: paths of functions
+  kZeroBubble,        // "F3.0.12", the zero-bubble fork's schedule nodes
+  kDeepSpeed,         // "DeepSpeedEngine.forward", ...
+  kDualPipe,          // "attn(F)", "combine(B)", ...
+  kFsdp,              // "FSDP::all_gather (...)", DistributedDataParallel, ...
+  kNccl,              // "nccl:all_reduce" of PyTorch, "ncclAllReduce" of NCCL's own NVTX domain
+  kLightning,         // "[pl][profile][Strategy]DDPStrategy.training_step", ...
+  kPassWords,         // "Forward stage 1 mb 3", "backward_step", "## forward ##": passes in words
   kCount
 };
 std::string_view name(Framework framework);  // "torch.distributed.pipelining", ...

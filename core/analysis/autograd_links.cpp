@@ -32,10 +32,11 @@ bool runsInBackward(const Autograd& autograd, const OperatorSpan& op) {
 
 }  // namespace
 
-std::vector<Autograd> findAutograd(const Trace& trace) {
+std::vector<Autograd> findAutograd(const Trace& trace, const std::stop_token& stop) {
   std::vector<Autograd> found(trace.ranks().size());
   const std::vector<bool> isEngine = engineNames(trace);
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) return found;
     if (track.kind != trace::TrackKind::kCpuThread) continue;
     Autograd& autograd = found[track.rank];
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {

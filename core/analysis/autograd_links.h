@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <set>
+#include <stop_token>
 #include <vector>
 
 #include "core/base/intervals.h"
@@ -28,7 +29,7 @@ struct Autograd {
 };
 
 // One entry per rank index. Links out of recomputation, whose forward operator itself runs inside a
-// backward one, are left out.
-std::vector<Autograd> findAutograd(const trace::Trace& trace);
+// backward one, are left out. Polls `stop` between tracks; what it then returns is not complete.
+std::vector<Autograd> findAutograd(const trace::Trace& trace, const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,10 @@ ClockModel fitClocks(const trace::Trace& trace, const CollectiveMatching& collec
                      const TransferMatching& transfers);
 
 // The trace with corrected ranks moved onto the common clock; `trace` itself when none is. Counters
-// and flows move with their rank; meta gets "clockCorrected" = number of ranks moved.
+// and flows move with their rank; meta gets "clockCorrected" = number of ranks moved. `trace`
+// itself once `stop` is requested.
 std::shared_ptr<const trace::Trace> alignClocks(std::shared_ptr<const trace::Trace> trace,
-                                                const ClockModel& clocks);
+                                                const ClockModel& clocks,
+                                                const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

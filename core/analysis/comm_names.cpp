@@ -75,21 +75,24 @@ Result<CommNames> loadCommNames(const std::string& path) {
 trace::CollectiveKind collectiveOfKernel(std::string_view kernelName) {
   using trace::CollectiveKind;
   // Longer words first where one contains another.
-  static constexpr std::array<std::pair<std::string_view, CollectiveKind>, 11> kWords{{
-      {"cross_device_reduce", CollectiveKind::kAllReduce},  // vLLM's custom all-reduce
+  static constexpr std::array<std::pair<std::string_view, CollectiveKind>, 13> kWords{{
+      {"crossdevicereduce", CollectiveKind::kAllReduce},  // vLLM's custom all-reduce
       {"allreduce", CollectiveKind::kAllReduce},
       {"reducescatter", CollectiveKind::kReduceScatter},
       {"allgather", CollectiveKind::kAllGather},
       {"alltoall", CollectiveKind::kAllToAll},
       {"broadcast", CollectiveKind::kBroadcast},
       {"sendrecv", CollectiveKind::kSendRecv},
+      {"::dispatch", CollectiveKind::kAllToAll},  // DeepEP: tokens to their experts
+      {"::combine", CollectiveKind::kAllToAll},   // and back
       {"barrier", CollectiveKind::kBarrier},
       {"reduce", CollectiveKind::kReduce},
       {"send", CollectiveKind::kSend},
       {"recv", CollectiveKind::kRecv},
   }};
   // The parameter list names types, not what the kernel does.
-  const std::string_view bare = kernelName.substr(0, kernelName.find('('));
+  std::string bare(kernelName.substr(0, kernelName.find('(')));
+  std::erase(bare, '_');
   for (const auto& [word, kind] : kWords) {
     if (contains(bare, word)) return kind;
   }

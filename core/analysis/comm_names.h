@@ -1,10 +1,10 @@
 // Which kernels are communication: a table of name parts, matched case-insensitively, that the user
 // can see and extend.
 //
-// The default table holds "nccl" and "rccl" only, which cover NVIDIA's and AMD's libraries. Some
-// communication is neither (DeepEP, NVSHMEM, vLLM's cross_device_reduce, Transformer Engine's
-// userbuffers): copy resources/comm_kernels.json, add the parts that your kernels' names carry, and
-// pass the copy with `--comm-kernels FILE`. The file replaces the default table.
+// The default table holds NVIDIA's and AMD's libraries and the kernels of others that are known to
+// move data between GPUs: MSCCL, NVSHMEM, DeepEP, vLLM's and PyTorch's own all-reduces, Transformer
+// Engine's userbuffers. For more, copy resources/comm_kernels.json, add the parts that your
+// kernels' names carry, and pass the copy with `--comm-kernels FILE`. The file replaces the table.
 #pragma once
 
 #include <string>
@@ -17,7 +17,18 @@
 namespace caracal::analysis {
 
 struct CommNames {
-  std::vector<std::string> parts{"nccl", "rccl"};  // lower case
+  // Lower case.
+  std::vector<std::string> parts{"nccl",
+                                 "rccl",
+                                 "msccl",
+                                 "nvshmem",
+                                 "ep::internode",
+                                 "ep::intranode",
+                                 "cross_device_reduce",
+                                 "shot_all_reduce",
+                                 "multimem_all",
+                                 "allreduce_fusion",
+                                 "userbuffers"};
   bool matches(std::string_view kernelName) const;
 };
 
@@ -25,8 +36,8 @@ struct CommNames {
 Result<CommNames> loadCommNames(const std::string& path);
 
 // The collective that a communication kernel's name tells: "ncclDevKernel_AllReduce_..." ->
-// kAllReduce. kGeneric when the name does not say. Algorithm and protocol parts of such names are
-// not reliable and not read.
+// kAllReduce, "multimem_all_gather_kernel" -> kAllGather. kGeneric when the name does not say.
+// Algorithm and protocol parts of such names are not reliable and not read.
 trace::CollectiveKind collectiveOfKernel(std::string_view kernelName);
 
 // CommNames::matches() for the names of one trace, each looked at once. Not thread-safe; must not

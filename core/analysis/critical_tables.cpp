@@ -36,7 +36,7 @@ const std::string& trackLabel(const trace::Trace& trace, trace::EventIndex event
 }  // namespace
 
 Result<DataTable> criticalPathTable(const TableRequest& request) {
-  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm));
+  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
   const CriticalPath path = criticalPath(graph.graph);
   DataTable table{"critical-path",
                   {{"rank"},
@@ -60,7 +60,7 @@ Result<DataTable> criticalPathTable(const TableRequest& request) {
 }
 
 Result<DataTable> criticalKindsTable(const TableRequest& request) {
-  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm));
+  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
   const CriticalPath path = criticalPath(graph.graph);
   struct Sum {
     int64_t steps = 0, workNs = 0, gapNs = 0;
@@ -81,6 +81,9 @@ Result<DataTable> criticalKindsTable(const TableRequest& request) {
                    {"gapBeforePct", Unit::kPercent}},
                   {},
                   notesOf(request, graph)};
+  table.notes.push_back(
+      "gaps before host-launch are the host's own time between its calls: the training program, "
+      "the autograd engine");
   for (size_t kind = 0; kind < kWorkKindCount; ++kind) {
     if (sums[kind].steps == 0) continue;
     table.rows.push_back({std::string(name(static_cast<WorkKind>(kind))), sums[kind].steps,
@@ -91,7 +94,7 @@ Result<DataTable> criticalKindsTable(const TableRequest& request) {
 }
 
 Result<DataTable> slackTable(const TableRequest& request) {
-  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm));
+  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
   const CriticalPath path = criticalPath(graph.graph);
   DataTable table{"slack",
                   {{"rank"},
@@ -140,7 +143,7 @@ Result<WhatIf> parseWhatIf(std::string_view text) {
 }
 
 Result<DataTable> whatIfTable(const TableRequest& request, const std::vector<WhatIf>& questions) {
-  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm));
+  CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
   DataTable table{"what-if",
                   {{"kind"},
                    {"speedup"},

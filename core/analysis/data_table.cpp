@@ -31,6 +31,23 @@ nlohmann::ordered_json jsonValue(const Cell& cell) {
   return nullptr;
 }
 
+constexpr size_t kWidestName = 72;
+
+// Names of kernels hold whole template argument lists: their head and tail tell them apart.
+std::string shortened(std::string name) {
+  if (name.size() <= kWidestName) return name;
+  const size_t tail = kWidestName / 3;
+  const std::string_view dots = "...";
+  size_t headEnd = kWidestName - tail - dots.size();
+  size_t tailBegin = name.size() - tail;
+  const auto inCharacter = [&](size_t at) {
+    return (static_cast<uint8_t>(name[at]) & 0xC0) == 0x80;
+  };
+  while (headEnd > 0 && inCharacter(headEnd)) --headEnd;
+  while (tailBegin < name.size() && inCharacter(tailBegin)) ++tailBegin;
+  return name.substr(0, headEnd).append(dots).append(name, tailBegin);
+}
+
 }  // namespace
 
 std::string toText(const DataTable& table, size_t row, size_t column) {
@@ -92,7 +109,10 @@ TextTable toText(const DataTable& table) {
   for (const Column& column : table.columns) text.header.push_back(heading(column));
   for (size_t row = 0; row < table.rows.size(); ++row) {
     std::vector<std::string>& cells = text.rows.emplace_back();
-    for (size_t c = 0; c < table.columns.size(); ++c) cells.push_back(toText(table, row, c));
+    for (size_t c = 0; c < table.columns.size(); ++c) {
+      const bool isName = table.columns[c].key == "name" || table.columns[c].key == "kernel";
+      cells.push_back(isName ? shortened(toText(table, row, c)) : toText(table, row, c));
+    }
   }
   return text;
 }

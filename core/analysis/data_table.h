@@ -46,7 +46,7 @@ std::string heading(const Column& column);
 std::string toCsv(const DataTable& table);
 // {"name", "columns": [keys], "rows": [{key: value}], "notes": []}
 nlohmann::ordered_json toJson(const DataTable& table);
-// Numbers with units, for people.
+// Numbers with units, for people; long names of events are shortened in the middle.
 TextTable toText(const DataTable& table);
 
 }  // namespace caracal::analysis

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "core/analysis/comm_names.h"
@@ -16,16 +17,20 @@ inline constexpr const char* kStagesFromKey = "stagesFrom";
 
 // A copy with a lane "passes" for each rank (docs/trace-conventions.md) and, at each GPU operation,
 // pass, step, micro-batch, stage and chunk of the range that launched it; ranks get their stage,
-// tensor and data index where they are known. Sends and receives get none: they belong to two
-// passes. A pass reaches from the first to the last computation kernel launched in its range, by
-// the range's thread or by an autograd thread on its behalf: collectives between them are inside.
+// tensor and data index where they are known, meta the number of stages (stated_sizes.h). Sends and
+// receives get none: they belong to two passes. A pass reaches from the first to the last
+// computation kernel launched in its range, by the range's thread or by an autograd thread on its
+// behalf: collectives between them are inside.
 //
-// `trace` itself when it has passes already, or when they cannot be told: whyNoPasses() says why.
+// `trace` itself when it has passes already, or when they cannot be told: whyNoPasses() says why;
+// also once `stop` is requested, which is noticed within one track.
 // REQUIRES: trace is not null.
 std::shared_ptr<const trace::Trace> markPasses(std::shared_ptr<const trace::Trace> trace,
-                                               const CommNames& comm);
+                                               const CommNames& comm,
+                                               const std::stop_token& stop = {});
 
 // In words, for a trace without passes; empty when markPasses() would find them.
-std::string whyNoPasses(const trace::Trace& trace, const CommNames& comm);
+std::string whyNoPasses(const trace::Trace& trace, const CommNames& comm,
+                        const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

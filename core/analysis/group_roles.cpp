@@ -84,40 +84,17 @@ std::string_view name(GroupRole role) {
   return kNames[static_cast<size_t>(role)];
 }
 
-GroupRole roleOf(const trace::ProcessGroup& group) {
-  const std::string_view text = group.description;
-  // The first that the description starts with; expert groups have tensor and data ones of their
-  // own.
-  static constexpr std::array<std::pair<std::string_view, GroupRole>, 15> kPrefixes{{
-      {"TENSOR_AND_", GroupRole::kUnknown},
-      {"TENSOR_MODEL_PARALLEL", GroupRole::kTensor},
-      {"PIPELINE_MODEL_PARALLEL", GroupRole::kPipeline},
-      {"DATA_PARALLEL", GroupRole::kData},
-      {"INTRA_PARTIAL_DATA_PARALLEL", GroupRole::kData},
-      {"INTER_PARTIAL_DATA_PARALLEL", GroupRole::kData},
-      {"CONTEXT_PARALLEL", GroupRole::kContext},
-      {"EXPERT_DATA_PARALLEL", GroupRole::kData},
-      {"EXPERT_MODEL_PARALLEL", GroupRole::kExpert},
-      {"EXPERT_TENSOR_PARALLEL", GroupRole::kTensor},
-      {"mesh_tp", GroupRole::kTensor},
-      {"mesh_pp", GroupRole::kPipeline},
-      {"mesh_dp", GroupRole::kData},
-      {"mesh_cp", GroupRole::kContext},
-      {"mesh_ep", GroupRole::kExpert},
-  }};
-  for (const auto& [prefix, role] : kPrefixes) {
-    if (text.starts_with(prefix)) return role;
-  }
-  return GroupRole::kUnknown;
-}
+GroupRoles::GroupRoles(const Trace& trace, const CommNames& comm, const std::stop_token& stop)
+    : GroupRoles(
+          trace, comm,
+          [&trace](EventIndex e) {
+            const auto args = trace.args(e);
+            return args ? args->pass : Pass::kNone;
+          },
+          stop) {}
 
-GroupRoles::GroupRoles(const Trace& trace, const CommNames& comm)
-    : GroupRoles(trace, comm, [&trace](EventIndex e) {
-        const auto args = trace.args(e);
-        return args ? args->pass : Pass::kNone;
-      }) {}
-
-GroupRoles::GroupRoles(const Trace& trace, const CommNames& comm, const PassOfEvent& passOf)
+GroupRoles::GroupRoles(const Trace& trace, const CommNames& comm, const PassOfEvent& passOf,
+                       const std::stop_token& stop)
     : m_trace(trace), m_findings(trace.processGroups().size() + 1) {
   for (size_t group = 0; group < trace.processGroups().size(); ++group) {
     m_findings[group].role = roleOf(trace.processGroups()[group]);
@@ -128,6 +105,7 @@ GroupRoles::GroupRoles(const Trace& trace, const CommNames& comm, const PassOfEv
   std::vector<PassCounts> passes(trace.ranks().size());
   CommKernelFilter filter(trace, comm);
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     if (track.kind != trace::TrackKind::kGpuStream) continue;
     Pass previous = Pass::kNone;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {

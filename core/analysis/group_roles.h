@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,10 +16,10 @@ namespace caracal::analysis {
 enum class GroupRole : uint8_t { kUnknown, kTensor, kPipeline, kData, kContext, kExpert };
 std::string_view name(GroupRole role);  // "tensor", ..., "unknown"
 
-// Megatron-LM's ("TENSOR_MODEL_PARALLEL_GROUP", "DATA_PARALLEL_GROUP_WITH_CP", ...) and
-// DeviceMesh's
-// ("mesh_tp", "mesh_dp_shard", ...) descriptions. kUnknown for all others, groups that span several
-// roles ("MODEL_PARALLEL_GROUP", "default_pg") included.
+// By the words of the description, or of the name where there is no description: Megatron-LM's
+// ("TENSOR_MODEL_PARALLEL_GROUP", "DATA_PARALLEL_GROUP_WITH_CP", ...), DeviceMesh's ("mesh_tp",
+// "mesh_dp_shard", ...) and abbreviations ("tp", "pp:0", "fsdp"). kUnknown where a word is not
+// known, and for groups that span several roles ("MODEL_PARALLEL_GROUP", "default_pg").
 GroupRole roleOf(const trace::ProcessGroup& group);
 
 struct GroupFinding {
@@ -33,11 +34,12 @@ using PassOfEvent = std::function<trace::Pass(trace::EventIndex)>;
 // a group of which each forward and each backward pass calls two all-reduces or more, or
 // all-gathers and reduce-scatters, is tensor-parallel. One that reduces at least 64 KiB at once in
 // or behind backward passes, and in forward passes gathers at most, is data-parallel. Everything
-// else stays unknown.
+// else stays unknown. Polls `stop` between tracks; what it then knows is not complete.
 class GroupRoles {
  public:
-  GroupRoles(const trace::Trace& trace, const CommNames& comm);
-  GroupRoles(const trace::Trace& trace, const CommNames& comm, const PassOfEvent& passOf);
+  GroupRoles(const trace::Trace& trace, const CommNames& comm, const std::stop_token& stop = {});
+  GroupRoles(const trace::Trace& trace, const CommNames& comm, const PassOfEvent& passOf,
+             const std::stop_token& stop = {});
 
   // `group`: index into Trace::processGroups(), or kNoIndex for calls that name none.
   const GroupFinding& of(uint32_t group) const;

@@ -28,7 +28,8 @@ DataTable typesTable(std::string name, const TableRequest& request, MemoryOperat
                   {{"kernelType"}, {"sumNs", Unit::kNs}, {"percentagePct", Unit::kPercent}},
                   {},
                   {}};
-  for (const KernelTypeTime& row : kernelTypeTimes(request.trace(), request.comm, memory))
+  for (const KernelTypeTime& row :
+       kernelTypeTimes(request.trace(), request.comm, memory, request.stop))
     table.rows.push_back({row.types, row.sumNs, row.percentage});
   return table;
 }
@@ -48,7 +49,7 @@ Result<DataTable> temporalBreakdownTable(const TableRequest& request) {
                    {"nonComputePct", Unit::kPercent}},
                   {},
                   {}};
-  for (const DeviceFigures& row : deviceFigures(request.trace(), request.comm)) {
+  for (const DeviceFigures& row : deviceFigures(request.trace(), request.comm, {}, request.stop)) {
     const int64_t nonComputeNs = row.spanNs - row.computeNs - row.idleNs;
     table.rows.push_back({int64_t{row.rank}, row.device, row.idleNs, row.computeNs, nonComputeNs,
                           row.spanNs, percentOf(row.idleNs, row.spanNs),
@@ -67,7 +68,7 @@ Result<DataTable> overlapTable(const TableRequest& request) {
                    {"overlapPct", Unit::kPercent}},
                   {},
                   {}};
-  for (const DeviceFigures& row : deviceFigures(request.trace(), request.comm)) {
+  for (const DeviceFigures& row : deviceFigures(request.trace(), request.comm, {}, request.stop)) {
     const int64_t overlapNs = row.commNs - row.exposedCommNs;
     table.rows.push_back(
         {int64_t{row.rank}, row.device, row.commNs, overlapNs, percentOf(overlapNs, row.commNs)});
@@ -100,7 +101,7 @@ Result<DataTable> kernelsTable(const TableRequest& request) {
                    {"maxNs", Unit::kNs}},
                   {},
                   {}};
-  for (KernelStatistics& row : kernelStatistics(request.trace(), request.comm)) {
+  for (KernelStatistics& row : kernelStatistics(request.trace(), request.comm, request.stop)) {
     table.rows.push_back({int64_t{row.rank}, std::string(name(row.type)), std::move(row.name),
                           row.calls, row.sumNs, row.meanNs, row.stdNs, row.minNs, row.maxNs});
   }
@@ -115,7 +116,7 @@ Result<DataTable> idleBreakdownTable(const TableRequest& request) {
       {},
       {fmt::format("kernel_wait is a gap under {} ns between operations launched in time",
                    request.kernelGapNs)}};
-  for (const StreamGaps& row : streamGaps(request.trace(), request.kernelGapNs)) {
+  for (const StreamGaps& row : streamGaps(request.trace(), request.kernelGapNs, request.stop)) {
     for (size_t cause = 0; cause < kGapCauseCount; ++cause) {
       table.rows.push_back({int64_t{row.rank}, row.stream,
                             std::string(name(static_cast<GapCause>(cause))), row.causeNs[cause],
@@ -127,7 +128,7 @@ Result<DataTable> idleBreakdownTable(const TableRequest& request) {
 }
 
 Result<DataTable> stragglersTable(const TableRequest& request) {
-  CARACAL_TRY(stragglers, findStragglers(request.trace(), request.comm));
+  CARACAL_TRY(stragglers, findStragglers(request.trace(), request.comm, request.stop));
   DataTable table{
       "stragglers",
       {{"iteration"},
@@ -161,7 +162,7 @@ Result<DataTable> queueLengthTable(const TableRequest& request) {
                    {"fullNs", Unit::kNs}},
                   {},
                   {fmt::format("full: at least {} operations outstanding", kFullQueue)}};
-  for (const QueueLength& row : queueLengths(request.trace())) {
+  for (const QueueLength& row : queueLengths(request.trace(), request.stop)) {
     table.rows.push_back({int64_t{row.rank}, row.stream, row.changes, row.mean, row.std, row.least,
                           row.quarter, row.half, row.threeQuarters, row.most, row.fullNs});
   }
@@ -183,7 +184,7 @@ Result<DataTable> launchesTable(const TableRequest& request) {
                   {fmt::format("long: calls over {}, delays over {}; short: the operation takes "
                                "less than its call",
                                formatDuration(kLongCallNs), formatDuration(kLongDelayNs))}};
-  for (const LaunchStatistics& row : launchStatistics(request.trace())) {
+  for (const LaunchStatistics& row : launchStatistics(request.trace(), request.stop)) {
     table.rows.push_back({int64_t{row.rank}, row.launches, row.shortKernels, row.longCalls,
                           row.longDelays, row.medianCallNs, row.medianOperationNs,
                           row.medianDelayNs});

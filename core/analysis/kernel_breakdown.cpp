@@ -21,10 +21,12 @@ constexpr std::array<std::string_view, 4> kTypeNames{"COMPUTATION", "COMMUNICATI
 constexpr size_t kTypes = kTypeNames.size();
 using SpansOfTypes = std::array<std::vector<Span>, kTypes>;
 
-std::vector<SpansOfTypes> collectSpans(const Trace& trace, const CommNames& comm) {
+std::vector<SpansOfTypes> collectSpans(const Trace& trace, const CommNames& comm,
+                                       const std::stop_token& stop) {
   CommKernelFilter filter(trace, comm);
   std::vector<SpansOfTypes> ofRanks(trace.ranks().size());
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (!trace::isGpuWork(trace.kind(e))) continue;
       const auto type = static_cast<size_t>(kernelTypeOf(trace, e, filter));
@@ -105,9 +107,10 @@ KernelType kernelTypeOf(const Trace& trace, EventIndex event, CommKernelFilter& 
 }
 
 std::vector<KernelTypeTime> kernelTypeTimes(const Trace& trace, const CommNames& comm,
-                                            MemoryOperations memory) {
+                                            MemoryOperations memory, const std::stop_token& stop) {
   TimesOfSets times{};
-  for (SpansOfTypes& spans : collectSpans(trace, comm)) {
+  for (SpansOfTypes& spans : collectSpans(trace, comm, stop)) {
+    if (stop.stop_requested()) break;
     addTimes(spans, memory == MemoryOperations::kCounted ? kTypes : 2, times);
   }
   times[0] = 0;  // nothing ran
@@ -125,11 +128,13 @@ std::vector<KernelTypeTime> kernelTypeTimes(const Trace& trace, const CommNames&
   return rows;
 }
 
-std::vector<KernelStatistics> kernelStatistics(const Trace& trace, const CommNames& comm) {
+std::vector<KernelStatistics> kernelStatistics(const Trace& trace, const CommNames& comm,
+                                               const std::stop_token& stop) {
   CommKernelFilter filter(trace, comm);
   using Key = std::tuple<int32_t, KernelType, trace::NameId>;
   std::map<Key, std::vector<int64_t>> durations;
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (!trace::isGpuWork(trace.kind(e))) continue;
       const Key key{trace.ranks()[track.rank].rank, kernelTypeOf(trace, e, filter),

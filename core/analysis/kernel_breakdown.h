@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,10 @@ struct KernelTypeTime {
   double percentage = 0;  // of the sum over all rows
 };
 // Largest first. kIgnored is HTA's default; kCounted adds copies, sets and whole graphs as types.
+// Polls `stop` between tracks, as kernelStatistics(); what they then return is not complete.
 std::vector<KernelTypeTime> kernelTypeTimes(const trace::Trace& trace, const CommNames& comm,
-                                            MemoryOperations memory);
+                                            MemoryOperations memory,
+                                            const std::stop_token& stop = {});
 
 // All kernels of one name on one rank. Durations are work: they add up over streams.
 struct KernelStatistics {
@@ -47,6 +50,7 @@ struct KernelStatistics {
   double stdNs = 0;  // of a sample (divided by calls - 1); 0 for one call
 };
 // By rank, then type, then the largest sum first.
-std::vector<KernelStatistics> kernelStatistics(const trace::Trace& trace, const CommNames& comm);
+std::vector<KernelStatistics> kernelStatistics(const trace::Trace& trace, const CommNames& comm,
+                                               const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

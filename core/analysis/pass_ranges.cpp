@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <set>
 #include <tuple>
 #include <utility>
 
 #include "core/analysis/annotation_names.h"
 #include "core/analysis/autograd_links.h"
+#include "core/analysis/linked_ranges.h"
 #include "core/analysis/pass_numbers.h"
 #include "core/analysis/profiler_steps.h"
 
@@ -28,26 +28,6 @@ bool holds(const std::vector<PassRange>& ranges, Pass pass) {
 
 bool byBegin(const PassRange& a, const PassRange& b) {
   return a.span.beginNs < b.span.beginNs;
-}
-
-void widen(Span& span, const Span& by) {
-  span = {std::min(span.beginNs, by.beginNs), std::max(span.endNs, by.endNs)};
-}
-
-// A range of forward work and the backward operators that its own link to.
-struct Linked {
-  PassRange forward;
-  std::optional<PassRange> backward;
-  bool oneThread = true;  // all backward operators ran on one thread
-};
-
-void addBackward(Linked& linked, const OperatorSpan& op) {
-  if (!linked.backward) {
-    linked.backward = PassRange{.thread = op.thread, .span = op.span, .pass = Pass::kBackward};
-  } else {
-    linked.oneThread = linked.oneThread && linked.backward->thread == op.thread;
-    widen(linked.backward->span, op.span);
-  }
 }
 
 // Turns what one rank's annotations and links say into numbered ranges, or into why not.
@@ -94,8 +74,13 @@ class RangeFinder {
       return true;
     }
     if (backward) return refuse("annotations mark backward work but no forward work");
-    if (forward) return addLinkedBackwards();
-    return rangesOfLinks();
+    if (forward) {
+      return take(addLinkedBackwards(m_ranges, m_autograd),
+                  fmt::format("annotations of {} for forward work, autograd's links for backward",
+                              fmt::join(m_frameworks, ", ")));
+    }
+    return take(addRangesOfLinks(m_ranges, m_autograd),
+                "autograd's links from forward to backward operators");
   }
 
   // "PP:0F3" inside "## forward ##": the ones with numbers are the passes.
@@ -111,6 +96,7 @@ class RangeFinder {
       return std::tuple(a.thread, a.span.beginNs, -a.span.endNs) <
              std::tuple(b.thread, b.span.beginNs, -b.span.endNs);
     });
+    dropOptimizersAround();
     std::vector<PassRange> kept;
     for (const PassRange& range : m_ranges) {
       const bool inside = !kept.empty() && kept.back().thread == range.thread &&
@@ -121,125 +107,27 @@ class RangeFinder {
     std::stable_sort(m_ranges.begin(), m_ranges.end(), byBegin);
   }
 
-  bool addLinkedBackwards() {
-    std::vector<Linked> linked;
-    for (const PassRange& range : m_ranges) {
-      if (range.pass == Pass::kForward) linked.push_back({range, {}, true});
+  // An optimizer that calls the passes itself (a closure, as PyTorch Lightning's) is no outer
+  // range. REQUIRES: sorted by thread, begin, longer first.
+  void dropOptimizersAround() {
+    std::vector<PassRange> kept;
+    for (auto range = m_ranges.begin(); range != m_ranges.end(); ++range) {
+      const auto inside = [&](const PassRange& other) {
+        return other.thread == range->thread && other.span.beginNs < range->span.endNs;
+      };
+      bool holdsPass = false;
+      for (auto next = range + 1; next != m_ranges.end() && inside(*next) && !holdsPass; ++next)
+        holdsPass = isPipelinePass(next->pass);
+      if (range->pass != Pass::kOptimizer || !holdsPass) kept.push_back(*range);
     }
-    for (const AutogradLink& link : m_autograd.links) {
-      // The last forward range of the operator's thread that began by then.
-      auto candidate = std::partition_point(linked.begin(), linked.end(), [&](const Linked& l) {
-        return l.forward.span.beginNs <= link.forward.span.beginNs;
-      });
-      while (candidate != linked.begin() &&
-             std::prev(candidate)->forward.thread != link.forward.thread)
-        --candidate;
-      if (candidate == linked.begin()) continue;
-      --candidate;
-      if (link.forward.span.endNs <= candidate->forward.span.endNs)
-        addBackward(*candidate, link.backward);
-    }
-    if (!takeBackwards(linked)) return false;
-    m_found.foundBy =
-        fmt::format("annotations of {} for forward work, autograd's links for backward",
-                    fmt::join(m_frameworks, ", "));
-    return true;
+    m_ranges = std::move(kept);
   }
 
-  // Backward ranges of the linked ones. Nothing where they do not tell.
-  bool takeBackwards(std::vector<Linked>& linked) {
-    std::vector<PassRange> backwards;
-    for (size_t i = 0; i < linked.size(); ++i) {
-      if (!linked[i].backward) continue;
-      if (!linked[i].oneThread)
-        return refuse("the backward of one forward range runs on several threads");
-      backwards.push_back(*linked[i].backward);
-      backwards.back().microBatch = linked[i].forward.microBatch;
-      backwards.back().stage = linked[i].forward.stage;
-      backwards.back().chunk = linked[i].forward.chunk;
-    }
-    if (backwards.empty()) {
-      return refuse(
-          "forward work is marked but no backward work, and no autograd links lead from it: "
-          "inference, or a profiler that did not see the backward threads");
-    }
-    std::stable_sort(backwards.begin(), backwards.end(), byBegin);
-    for (size_t i = 1; i < backwards.size(); ++i) {
-      if (backwards[i].span.beginNs < backwards[i - 1].span.endNs)
-        return refuse("the backward work of several micro-batches interleaves");
-    }
-    extendOverEngine(backwards);
-    m_ranges.insert(m_ranges.end(), backwards.begin(), backwards.end());
-    std::stable_sort(m_ranges.begin(), m_ranges.end(), byBegin);
-    return true;
-  }
-
-  // Gradients are accumulated and reduced behind the last linked operator: up to the next range.
-  void extendOverEngine(std::vector<PassRange>& backwards) const {
-    for (size_t i = 0; i < backwards.size(); ++i) {
-      PassRange& range = backwards[i];
-      int64_t limitNs = i + 1 < backwards.size() ? backwards[i + 1].span.beginNs
-                                                 : std::numeric_limits<int64_t>::max();
-      const auto next = std::partition_point(
-          m_ranges.begin(), m_ranges.end(),
-          [&](const PassRange& other) { return other.span.beginNs < range.span.endNs; });
-      if (next != m_ranges.end()) limitNs = std::min(limitNs, next->span.beginNs);
-      auto op = std::partition_point(
-          m_autograd.operators.begin(), m_autograd.operators.end(),
-          [&](const OperatorSpan& o) { return o.span.beginNs < range.span.endNs; });
-      for (; op != m_autograd.operators.end() && op->span.beginNs < limitNs; ++op) {
-        if (op->thread == range.thread) range.span.endNs = op->span.endNs;
-      }
-    }
-  }
-
-  // Stretches of forward operators, each up to the next backward one.
-  bool rangesOfLinks() {
-    if (m_autograd.links.empty()) {
-      return refuse(m_autograd.operators.empty()
-                        ? "no annotations of passes and no autograd links"
-                        : "no annotations of passes, and backward operators without links to "
-                          "their forward");
-    }
-    std::vector<int64_t> backwardBegins;
-    for (const AutogradLink& link : m_autograd.links)
-      backwardBegins.push_back(link.backward.span.beginNs);
-    std::sort(backwardBegins.begin(), backwardBegins.end());
-    const auto backwardsBefore = [&](int64_t timeNs) {
-      return std::lower_bound(backwardBegins.begin(), backwardBegins.end(), timeNs) -
-             backwardBegins.begin();
-    };
-    std::vector<Linked> linked;
-    std::ptrdiff_t stretch = -1;
-    for (const AutogradLink& link : m_autograd.links) {
-      const std::ptrdiff_t before = backwardsBefore(link.forward.span.beginNs);
-      if (linked.empty() || before != stretch) {
-        linked.push_back(
-            {{.thread = link.forward.thread, .span = link.forward.span, .pass = Pass::kForward},
-             {},
-             true});
-      }
-      stretch = before;
-      Linked& current = linked.back();
-      if (current.forward.thread != link.forward.thread)
-        return refuse("forward operators of one micro-batch run on several threads");
-      widen(current.forward.span, link.forward.span);
-      addBackward(current, link.backward);
-    }
-    for (size_t i = 0; i < linked.size(); ++i) {
-      const bool ownStretch = linked[i].backward->span.beginNs >= linked[i].forward.span.endNs &&
-                              (i + 1 == linked.size() || linked[i].backward->span.endNs <=
-                                                             linked[i + 1].forward.span.beginNs);
-      if (!ownStretch) {
-        return refuse(
-            "no annotations of passes, and forward and backward operators of several "
-            "micro-batches interleave");
-      }
-      m_ranges.push_back(linked[i].forward);
-    }
-    std::stable_sort(m_ranges.begin(), m_ranges.end(), byBegin);
-    if (!takeBackwards(linked)) return false;
-    m_found.foundBy = "autograd's links from forward to backward operators";
+  // Takes the ranges with those that links add, or says why they do not tell.
+  bool take(Result<std::vector<PassRange>> ranges, std::string foundBy) {
+    if (!ranges) return refuse(ranges.error().message);
+    m_ranges = std::move(*ranges);
+    m_found.foundBy = std::move(foundBy);
     return true;
   }
 
@@ -277,9 +165,9 @@ AnnotationMeaning passMeaning(const Trace& trace, std::string_view name) {
 
 }  // namespace
 
-std::vector<RankPassRanges> findPassRanges(const Trace& trace) {
+std::vector<RankPassRanges> findPassRanges(const Trace& trace, const std::stop_token& stop) {
   const ProfilerSteps steps(trace);
-  const std::vector<Autograd> autograd = findAutograd(trace);
+  const std::vector<Autograd> autograd = findAutograd(trace, stop);
   std::vector<AnnotationMeaning> meanings;
   std::vector<bool> interleaved;
   for (trace::NameId id = 0; id < trace.names().size(); ++id) {
@@ -291,6 +179,7 @@ std::vector<RankPassRanges> findPassRanges(const Trace& trace) {
   for (uint32_t rank = 0; rank < trace.ranks().size(); ++rank)
     finders.emplace_back(steps, rank, autograd[rank]);
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) return std::vector<RankPassRanges>(trace.ranks().size());
     if (track.kind != trace::TrackKind::kCpuThread) continue;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (trace.kind(e) != trace::EventKind::kAnnotation) continue;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,9 @@ struct RankPassRanges {
 //
 // Where only forward ranges are named, or none, a backward range is where the operators run that
 // the forward ones link to. Without names the links of one stretch of forward operators must all
-// lead into one stretch of backward operators.
-std::vector<RankPassRanges> findPassRanges(const trace::Trace& trace);
+// lead into one stretch of backward operators. Polls `stop` between tracks; what it then returns is
+// empty.
+std::vector<RankPassRanges> findPassRanges(const trace::Trace& trace,
+                                           const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -9,6 +9,7 @@
 
 #include "core/analysis/gpu_passes.h"
 #include "core/analysis/recordings.h"
+#include "core/analysis/stated_sizes.h"
 
 namespace caracal::analysis {
 namespace {
@@ -95,6 +96,8 @@ void addStageRanks(const Trace& trace, PipelineLayout& layout) {
     layout.stageCount = std::max(layout.stageCount, place.stage + 1);
     layout.replicaCount = std::max(layout.replicaCount, place.replica + 1);
   }
+  if (!layout.ranks.empty())
+    layout.stageCount = std::max(layout.stageCount, statedSize(trace, kStageCountKey));
   std::sort(layout.ranks.begin(), layout.ranks.end(), [](const StageRank& a, const StageRank& b) {
     return std::tie(a.replica, a.stage) < std::tie(b.replica, b.stage);
   });
@@ -141,11 +144,13 @@ void addFacts(const Trace& trace, PipelineLayout& layout) {
 
 // First begin to last end of the events that name a step, whatever their kind, on the ranks of the
 // layout's recording.
-std::map<int32_t, Span> extentsOfSteps(const Trace& trace, const PipelineLayout& layout) {
+std::map<int32_t, Span> extentsOfSteps(const Trace& trace, const PipelineLayout& layout,
+                                       const std::stop_token& stop) {
   const Recordings recordings = findRecordings(trace);
   const uint32_t recording = recordings.recordingOfRank[layout.ranks.front().rankIndex];
   std::map<int32_t, Span> extents;
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     if (recordings.recordingOfRank[track.rank] != recording) continue;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const auto args = trace.args(e);
@@ -160,8 +165,8 @@ std::map<int32_t, Span> extentsOfSteps(const Trace& trace, const PipelineLayout&
   return extents;
 }
 
-void addSteps(const Trace& trace, PipelineLayout& layout) {
-  const std::map<int32_t, Span> extents = extentsOfSteps(trace, layout);
+void addSteps(const Trace& trace, PipelineLayout& layout, const std::stop_token& stop) {
+  const std::map<int32_t, Span> extents = extentsOfSteps(trace, layout, stop);
   if (extents.empty()) {
     layout.steps.push_back({0, trace.range()});
     layout.facts.push_back({"steps: 1, the whole trace", "passes name no step"});
@@ -189,18 +194,20 @@ void addSteps(const Trace& trace, PipelineLayout& layout) {
 
 }  // namespace
 
-Result<PipelineLayout> findPipelineLayout(const Trace& trace) {
+Result<PipelineLayout> findPipelineLayout(const Trace& trace, const std::stop_token& stop) {
   PipelineLayout layout;
   addStageRanks(trace, layout);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "finding stages was stopped");
   if (layout.ranks.empty()) {
     return fail(
         ErrorCode::kCannotAnswer,
         "no passes of micro-batches, so pipeline stages and bubbles cannot be told: {}. What to "
         "record: docs/recording.md",
-        whyNoPasses(trace, CommNames{}));
+        whyNoPasses(trace, CommNames{}, stop));
   }
   addFacts(trace, layout);
-  addSteps(trace, layout);
+  addSteps(trace, layout, stop);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "finding steps was stopped");
   return layout;
 }
 

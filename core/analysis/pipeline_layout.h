@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/step_model.h"
@@ -25,7 +26,7 @@ struct StepRange {
 };
 
 struct PipelineLayout {
-  int32_t stageCount = 0;
+  int32_t stageCount = 0;  // of the whole pipeline where the recording or a process group tells it
   int32_t replicaCount = 0;
   int32_t tensorSize = 1;
   std::vector<StageRank> ranks;  // sorted by (replica, stage)
@@ -33,7 +34,8 @@ struct PipelineLayout {
   std::vector<Fact> facts;
 };
 
-// Fails with kCannotAnswer when no rank has forward or backward passes.
-Result<PipelineLayout> findPipelineLayout(const trace::Trace& trace);
+// Fails with kCannotAnswer when no rank has forward or backward passes, with kCancelled once `stop`
+// is requested.
+Result<PipelineLayout> findPipelineLayout(const trace::Trace& trace, const std::stop_token& stop);
 
 }  // namespace caracal::analysis

@@ -1,8 +1,12 @@
-// Steps of a rank by its host annotations, for events without a step: "ProfilerStep#N" (PyTorch),
-// or the name that a hint gave (structure.h), numbered from 0 in time order.
+// Steps of a rank by its host annotations, for events without a step: the name that a hint gave
+// (structure.h), numbered from 0 in time order; else "ProfilerStep#N" (PyTorch); else ranges that
+// number steps themselves ("iteration 12", step_names.h): of several words the one whose ranges
+// last longest together, if those of each rank lie one after the other with rising numbers.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/intervals.h"
@@ -29,10 +33,18 @@ class ProfilerSteps {
   int32_t stepAt(uint32_t rankIndex, int64_t timeNs) const;
   // In time order; empty when the rank has no such annotations.
   const std::vector<Step>& ofRank(uint32_t rankIndex) const;
+  // How they were found, in words; empty: there are none.
+  const std::string& foundBy() const { return m_foundBy; }
 
  private:
+  using StepsOfRanks = std::vector<std::vector<Step>>;
+  StepsOfRanks stepsNamed(std::string_view name) const;
+  StepsOfRanks profilerSteps() const;
+  StepsOfRanks numberedSteps();
+
   const trace::Trace& m_trace;
-  std::vector<std::vector<Step>> m_steps;  // per rank
+  StepsOfRanks m_steps;  // per rank index
+  std::string m_foundBy;
 };
 
 }  // namespace caracal::analysis

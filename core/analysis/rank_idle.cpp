@@ -33,8 +33,11 @@ struct RawTime {
 
 class RankReader {
  public:
-  RankReader(const PreparedRun& run, const CommNames& comm)
-      : m_trace(*run.trace), m_filter(m_trace, comm), m_roles(m_trace, comm), m_steps(m_trace) {
+  RankReader(const PreparedRun& run, const CommNames& comm, const std::stop_token& stop)
+      : m_trace(*run.trace),
+        m_filter(m_trace, comm),
+        m_roles(m_trace, comm, stop),
+        m_steps(m_trace) {
     for (const MatchedCollective& match : run.collectives.matched) {
       for (const CollectiveMember& member : match.members)
         m_lastStart[member.event] = match.lastStartNs;
@@ -140,10 +143,11 @@ void addSteps(const RankTime& time, uint32_t rankIndex, std::vector<RankStep>& r
 
 }  // namespace
 
-std::vector<RankStep> explainRanks(const PreparedRun& run, const CommNames& comm) {
-  RankReader reader(run, comm);
+std::vector<RankStep> explainRanks(const PreparedRun& run, const CommNames& comm,
+                                   const std::stop_token& stop) {
+  RankReader reader(run, comm, stop);
   std::vector<RankStep> rows;
-  for (uint32_t rank = 0; rank < run.trace->ranks().size(); ++rank)
+  for (uint32_t rank = 0; rank < run.trace->ranks().size() && !stop.stop_requested(); ++rank)
     addSteps(reader.read(rank), rank, rows);
   return rows;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/prepared_run.h"
@@ -27,7 +28,9 @@ struct RankStep {
 //   inside a copy or set            kMemory
 //   until a kernel launched only after the one before it had ended     kLaunch
 //   the rest                        kUnexplained, collectives of unnamed groups included
-// Ranks without GPU work have no rows. Sorted by (rank index, time).
-std::vector<RankStep> explainRanks(const PreparedRun& run, const CommNames& comm);
+// Ranks without GPU work have no rows. Sorted by (rank index, time). Polls `stop` between ranks;
+// what it then returns is not complete.
+std::vector<RankStep> explainRanks(const PreparedRun& run, const CommNames& comm,
+                                   const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -1,8 +1,10 @@
-// The event graph of a run: launches, stream order, host calls that wait, collectives and transfers
-// matched across ranks, and the order of a schedule's passes and lanes.
+// The event graph of a run: launches, stream order, host calls that wait, work handed to autograd's
+// threads, collectives and transfers matched across ranks, and the order of a schedule's passes and
+// lanes.
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 
 #include "core/analysis/event_graph.h"
 #include "core/analysis/prepared_run.h"
@@ -21,7 +23,8 @@ struct RunGraph {
 // Of the recording with the most events; run.clocks.reasons says what is left out. A matched
 // collective or transfer is one node from the last member's start to the first member's end, so
 // that waiting is never work. Time O(n log n). kCannotAnswer when there is neither GPU nor schedule
-// work.
-Result<RunGraph> buildRunGraph(const PreparedRun& run, const CommNames& comm);
+// work; kCancelled once `stop` is requested.
+Result<RunGraph> buildRunGraph(const PreparedRun& run, const CommNames& comm,
+                               const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

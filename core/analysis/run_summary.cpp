@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "core/analysis/step_summaries.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -29,9 +31,8 @@ std::map<int32_t, int64_t> peaksByStage(const trace::Trace& trace) {
 int64_t medianPass(const std::vector<const StageStep*>& steps, trace::Pass pass) {
   std::vector<int64_t> lengths;
   for (const StageStep* step : steps) {
-    for (const PassSpan& span : step->passes) {
-      if (span.pass == pass) lengths.push_back(span.span.lengthNs());
-    }
+    const std::vector<int64_t> ofStep = microBatchTimes(*step, pass);
+    lengths.insert(lengths.end(), ofStep.begin(), ofStep.end());
   }
   return median(std::move(lengths));
 }

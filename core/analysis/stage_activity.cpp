@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "core/analysis/group_roles.h"
 #include "core/analysis/launch_gaps.h"
 #include "core/analysis/pass_ranges.h"
+#include "core/analysis/stage_resumes.h"
 #include "core/analysis/transfers.h"
 #include "core/trace/args_of.h"
 
@@ -26,9 +26,11 @@ using trace::Track;
 // When the last member of an event's collective came; absent for events seen on one rank only.
 using LastEntries = std::unordered_map<EventIndex, int64_t>;
 
-LastEntries lastEntriesOf(const Trace& trace) {
+LastEntries lastEntriesOf(const Trace& trace, const std::stop_token& stop) {
   LastEntries entries;
-  for (const MatchedCollective& match : matchCollectives(trace, CommNames{}).matched) {
+  const CollectiveMatching matching =
+      matchCollectives(trace, CommNames{}, MatchOrder::kOverlapping, stop);
+  for (const MatchedCollective& match : matching.matched) {
     for (const CollectiveMember& member : match.members) entries[member.event] = match.lastStartNs;
   }
   return entries;
@@ -115,9 +117,7 @@ class ActivityReader {
     a.dataTransfers = SpanSet(std::move(m_raw.dataTransfers));
     a.launchGaps = SpanSet(launchGaps(m_trace, std::move(m_raw.kernels)));
     directTransfers();
-    sortAll();
-    if (!a.operators) resumesFromPasses();
-    fillResumes();
+    orderInTime(a, m_trace.range().beginNs);
     return std::move(m_activity);
   }
 
@@ -203,7 +203,7 @@ class ActivityReader {
 
   void addResume(Span span, const EventArgs& args) {
     m_activity.resumes.push_back({.beginNs = span.beginNs,
-                                  .freeNs = span.endNs,  // its own end, until fillResumes()
+                                  .freeNs = span.endNs,  // its own end, until orderInTime()
                                   .pass = args.pass,
                                   .microBatch = args.microBatch,
                                   .chunk = std::max(args.chunk, 0),
@@ -234,48 +234,6 @@ class ActivityReader {
     }
   }
 
-  void sortAll() {
-    StageActivity& a = m_activity;
-    std::stable_sort(a.passes.begin(), a.passes.end(), [](const StepPass& x, const StepPass& y) {
-      return x.pass.span.beginNs < y.pass.span.beginNs;
-    });
-    std::stable_sort(a.resumes.begin(), a.resumes.end(),
-                     [](const Resume& x, const Resume& y) { return x.beginNs < y.beginNs; });
-    const auto byBegin = [](const auto& x, const auto& y) {
-      return x.span.beginNs < y.span.beginNs;
-    };
-    std::stable_sort(a.receives.begin(), a.receives.end(), byBegin);
-    std::stable_sort(a.sends.begin(), a.sends.end(), byBegin);
-  }
-
-  void resumesFromPasses() {
-    for (const StepPass& p : m_activity.passes) {
-      addResume(p.pass.span, {.step = p.step,
-                              .microBatch = p.pass.microBatch,
-                              .chunk = p.pass.chunk,
-                              .pass = p.pass.pass});
-    }
-    std::stable_sort(m_activity.resumes.begin(), m_activity.resumes.end(),
-                     [](const Resume& x, const Resume& y) { return x.beginNs < y.beginNs; });
-  }
-
-  // Turns "own end" into "when the work before it ended", and marks the first work of each pass.
-  void fillResumes() {
-    int64_t freeNs = std::numeric_limits<int64_t>::min();
-    const Resume* previous = nullptr;
-    const auto passOf = [](const Resume& r) {
-      return std::tie(r.step, r.pass, r.microBatch, r.chunk);
-    };
-    for (Resume& resume : m_activity.resumes) {
-      const int64_t endNs = resume.freeNs;
-      resume.startsPass = previous == nullptr || passOf(*previous) != passOf(resume);
-      resume.freeNs =
-          freeNs == std::numeric_limits<int64_t>::min() ? m_trace.range().beginNs : freeNs;
-      freeNs = std::max(freeNs, endNs);
-      previous = &resume;
-    }
-  }
-
   const Trace& m_trace;
   const LastEntries& m_lastEntries;
   KernelFacts& m_kernels;
@@ -286,10 +244,11 @@ class ActivityReader {
 
 }  // namespace
 
-std::vector<StageActivity> gatherActivities(const Trace& trace, const PipelineLayout& layout) {
-  const LastEntries lastEntries = lastEntriesOf(trace);
+std::vector<StageActivity> gatherActivities(const Trace& trace, const PipelineLayout& layout,
+                                            const std::stop_token& stop) {
+  const LastEntries lastEntries = lastEntriesOf(trace, stop);
   const CommNames comm;
-  KernelFacts kernels{{trace, comm}, {trace, comm}, {trace, comm}, {}, layout.stageCount};
+  KernelFacts kernels{{trace, comm}, {trace, comm}, {trace, comm, stop}, {}, layout.stageCount};
   for (const trace::Rank& rank : trace.ranks()) kernels.stageOfRank[rank.rank] = rank.stage;
   std::vector<ActivityReader> readers;
   std::vector<int> readerOfRank(trace.ranks().size(), -1);
@@ -298,11 +257,15 @@ std::vector<StageActivity> gatherActivities(const Trace& trace, const PipelineLa
     readers.emplace_back(trace, lastEntries, kernels, place);
   }
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) return {};
     if (readerOfRank[track.rank] >= 0)
       readers[static_cast<size_t>(readerOfRank[track.rank])].read(track);
   }
   std::vector<StageActivity> activities;
-  for (ActivityReader& reader : readers) activities.push_back(std::move(reader).finish());
+  for (ActivityReader& reader : readers) {
+    if (stop.stop_requested()) return {};
+    activities.push_back(std::move(reader).finish());
+  }
   return activities;
 }
 

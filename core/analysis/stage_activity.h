@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/collectives.h"
@@ -55,8 +56,8 @@ struct StageActivity {
   SpanSet launchGaps;          // launch_gaps.h
 };
 
-// One entry per PipelineLayout::ranks.
-std::vector<StageActivity> gatherActivities(const trace::Trace& trace,
-                                            const PipelineLayout& layout);
+// One entry per PipelineLayout::ranks. Polls `stop` between tracks; what it then returns is empty.
+std::vector<StageActivity> gatherActivities(const trace::Trace& trace, const PipelineLayout& layout,
+                                            const std::stop_token& stop);
 
 }  // namespace caracal::analysis

@@ -102,10 +102,12 @@ StageStep makeStageStep(const Run& run, size_t index, const StepRange& step, Spa
   return stage;
 }
 
-void addReplica(StepModel& model, const Run& run, const std::vector<size_t>& indices) {
+void addReplica(StepModel& model, const Run& run, const std::vector<size_t>& indices,
+                const std::stop_token& stop) {
   std::vector<PassesOfStep> passes;
   for (size_t index : indices) passes.push_back(groupBySteps(run.activities[index]));
   for (const StepRange& step : run.layout.steps) {
+    if (stop.stop_requested()) return;
     std::vector<const std::vector<PassSpan>*> ofStep;
     for (const PassesOfStep& ofStage : passes) {
       static const std::vector<PassSpan> kNone;
@@ -139,10 +141,14 @@ std::string_view label(IdleCause cause) {
   return kCauseTexts[static_cast<size_t>(cause)].label;
 }
 
-Result<StepModel> buildStepModel(const trace::Trace& trace) {
-  CARACAL_TRY(layout, findPipelineLayout(trace));
+Result<StepModel> buildStepModel(const trace::Trace& trace, const std::stop_token& stop) {
+  const auto stopped = [] {
+    return fail(ErrorCode::kCancelled, "finding steps and bubbles was stopped");
+  };
+  CARACAL_TRY(layout, findPipelineLayout(trace, stop));
   Run run{std::move(layout), {}, {}, {}};
-  run.activities = gatherActivities(trace, run.layout);
+  run.activities = gatherActivities(trace, run.layout, stop);
+  if (stop.stop_requested()) return stopped();
   run.waits = findWaits(run.activities, run.layout);
   for (const StageActivity& activity : run.activities) {
     run.synchronisation = unite(run.synchronisation, activity.synchronisation);
@@ -158,7 +164,8 @@ Result<StepModel> buildStepModel(const trace::Trace& trace) {
   for (size_t i = 0; i < run.activities.size(); ++i) {
     indicesOfReplica[run.activities[i].place.replica].push_back(i);
   }
-  for (const auto& [replica, indices] : indicesOfReplica) addReplica(model, run, indices);
+  for (const auto& [replica, indices] : indicesOfReplica) addReplica(model, run, indices, stop);
+  if (stop.stop_requested()) return stopped();
   std::sort(model.stageSteps.begin(), model.stageSteps.end(),
             [](const StageStep& a, const StageStep& b) {
               return std::tie(a.step, a.replica, a.stage) < std::tie(b.step, b.replica, b.stage);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,7 +112,8 @@ struct StepModel {
 };
 
 // Fails with kCannotAnswer, in words, when the trace holds no passes ("no passes of
-// micro-batches, ...").
-Result<StepModel> buildStepModel(const trace::Trace& trace);
+// micro-batches, ..."); with kCancelled once `stop` is requested, which is noticed within one
+// track or one step.
+Result<StepModel> buildStepModel(const trace::Trace& trace, const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

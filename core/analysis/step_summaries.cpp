@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/analysis/schedule_order.h"
+#include "core/base/format.h"
 #include "core/base/statistics.h"
 
 namespace caracal::analysis {
@@ -52,38 +53,23 @@ void add(StageSummary& sum, const StageStep& stage) {
   sum.recomputeExposedNs += stage.recomputeExposedNs;
 }
 
-// Time per micro-batch of each stage, model chunks added up.
-class PassTimes {
- public:
-  void add(const StageStep& stage) {
-    std::map<std::pair<Pass, int32_t>, int64_t> ofMicroBatch;
-    for (const PassSpan& pass : stage.passes) {
-      ofMicroBatch[{pass.pass, pass.microBatch}] += pass.span.lengthNs();
-    }
-    for (const auto& [key, ns] : ofMicroBatch) m_times[{stage.stage, key.first}].push_back(ns);
-  }
-  int64_t medianOf(int32_t stage, Pass pass) const {
-    const auto found = m_times.find({stage, pass});
-    return found == m_times.end() ? 0 : median(found->second);
-  }
-
- private:
-  std::map<std::pair<int32_t, Pass>, std::vector<int64_t>> m_times;
-};
-
 void summarizeStages(StepModel& model, const std::vector<StagesOfStep>& complete) {
   std::map<int32_t, StageSummary> sums;
-  PassTimes times;
+  std::map<std::pair<int32_t, Pass>, std::vector<int64_t>> times;
   for (const StagesOfStep& stages : complete) {
     for (const StageStep* stage : stages) {
       add(sums[stage->stage], *stage);
-      times.add(*stage);
+      for (const Pass pass : {Pass::kForward, Pass::kBackward}) {
+        const std::vector<int64_t> ofStep = microBatchTimes(*stage, pass);
+        std::vector<int64_t>& all = times[{stage->stage, pass}];
+        all.insert(all.end(), ofStep.begin(), ofStep.end());
+      }
     }
   }
   for (auto& [stage, sum] : sums) {
     sum.stage = stage;
-    sum.forwardNs = times.medianOf(stage, Pass::kForward);
-    sum.backwardNs = times.medianOf(stage, Pass::kBackward);
+    sum.forwardNs = median(times[{stage, Pass::kForward}]);
+    sum.backwardNs = median(times[{stage, Pass::kBackward}]);
     if (sum.pipelineNs > 0) {
       sum.bubblePct =
           100.0 * static_cast<double>(sum.bubbleNs) / static_cast<double>(sum.pipelineNs);
@@ -101,15 +87,55 @@ void findSchedule(StepModel& model, const std::vector<StagesOfStep>& complete) {
   }
   model.schedule = schedules.size() == 1 ? *schedules.begin() : "unknown";
   model.microBatches = microBatches.size() == 1 ? static_cast<int32_t>(*microBatches.begin()) : 0;
-  model.facts.push_back(
-      {"schedule: " + model.schedule, "order of forward and backward passes on every stage"});
+  model.facts.push_back(model.stageCount == 1 && model.chunks == 1
+                            ? Fact{"no pipeline schedule", "one stage"}
+                            : Fact{"schedule: " + model.schedule,
+                                   "order of forward and backward passes on every stage"});
   model.facts.push_back({model.microBatches > 0
                              ? fmt::format("micro-batches per step: {}", model.microBatches)
                              : "micro-batches per step: differ",
                          "number of forward passes"});
 }
 
+// The others wait for a slow replica in every data-parallel reduction, and sums over replicas hide
+// it.
+void findSlowReplica(StepModel& model, const std::vector<StagesOfStep>& complete) {
+  constexpr double kSlow = 1.1;
+  std::map<int32_t, std::vector<int64_t>> windows;
+  for (const StagesOfStep& stages : complete)
+    windows[stages.front()->replica].push_back(stages.front()->pipelineWindow.lengthNs());
+  if (windows.size() < 2) return;
+  std::vector<std::pair<int64_t, int32_t>> medians;
+  for (const auto& [replica, lengths] : windows) medians.emplace_back(median(lengths), replica);
+  std::sort(medians.begin(), medians.end());
+  const auto [slowNs, slow] = medians.back();
+  medians.pop_back();
+  std::vector<int64_t> others;
+  for (const auto& [ns, replica] : medians) others.push_back(ns);
+  const int64_t othersNs = median(std::move(others));
+  if (static_cast<double>(slowNs) <= kSlow * static_cast<double>(othersNs)) return;
+  model.facts.push_back(
+      {fmt::format("replica {} is slow: its pipeline takes {} a step, the others' {}; they wait "
+                   "for it where gradients are reduced",
+                   slow, formatDuration(slowNs), formatDuration(othersNs)),
+       "median pipeline window of each replica"});
+}
+
 }  // namespace
+
+std::vector<int64_t> microBatchTimes(const StageStep& stage, Pass pass) {
+  std::map<int32_t, int64_t> numbered;
+  std::vector<int64_t> times;
+  for (const PassSpan& span : stage.passes) {
+    if (span.pass != pass) continue;
+    if (span.microBatch < 0)
+      times.push_back(span.span.lengthNs());
+    else
+      numbered[span.microBatch] += span.span.lengthNs();
+  }
+  for (const auto& [microBatch, ns] : numbered) times.push_back(ns);
+  return times;
+}
 
 void summarize(StepModel& model) {
   const std::vector<StagesOfStep> groups = groupByStepAndReplica(model.stageSteps);
@@ -129,6 +155,7 @@ void summarize(StepModel& model) {
                            "forward and backward passes that do not pair up"});
   }
   findSchedule(model, complete);
+  findSlowReplica(model, complete);
   summarizeStages(model, complete);
 }
 

@@ -1,6 +1,9 @@
 // Sums and medians over the steps of a model: what `analyze` prints per stage.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "core/analysis/step_model.h"
 
 namespace caracal::analysis {
@@ -10,5 +13,9 @@ namespace caracal::analysis {
 // backward as forward passes, and as many as on the other stages. What is left out is said as a
 // fact.
 void summarize(StepModel& model);
+
+// How long this kind of pass of each micro-batch took, model chunks added up; passes without a
+// number stand alone.
+std::vector<int64_t> microBatchTimes(const StageStep& stage, trace::Pass pass);
 
 }  // namespace caracal::analysis

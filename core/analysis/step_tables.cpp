@@ -87,8 +87,8 @@ void addBins(const trace::Trace& trace, const trace::CounterSeries& series, Data
 }  // namespace
 
 Result<DataTable> idleCausesTable(const TableRequest& request) {
-  if (const auto model = buildStepModel(request.trace())) return stageCauses(*model);
-  const std::vector<RankStep> steps = explainRanks(request.run, request.comm);
+  if (const auto model = buildStepModel(request.trace(), request.stop)) return stageCauses(*model);
+  const std::vector<RankStep> steps = explainRanks(request.run, request.comm, request.stop);
   if (steps.empty()) {
     return fail(ErrorCode::kCannotAnswer,
                 "neither passes nor GPU work in this trace: nothing is known to be idle");

@@ -26,7 +26,8 @@ struct Iterations {
   double meanNs = 0;
 };
 
-std::optional<Iterations> iterationsOf(const Trace& trace, const ProfilerSteps& steps) {
+std::optional<Iterations> iterationsOf(const Trace& trace, const ProfilerSteps& steps,
+                                       const std::stop_token& stop) {
   std::set<int32_t> numbers;
   Span extent{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
   for (uint32_t rank = 0; rank < trace.ranks().size(); ++rank) {
@@ -39,6 +40,7 @@ std::optional<Iterations> iterationsOf(const Trace& trace, const ProfilerSteps& 
   if (numbers.empty()) return std::nullopt;
   // GPU work belongs to the iteration that launched it, and may end after it.
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (trace::isGpuWork(trace.kind(e)) && steps.stepOf(track.rank, e) >= 0)
         extent.endNs = std::max(extent.endNs, trace.endNs(e));
@@ -50,10 +52,12 @@ std::optional<Iterations> iterationsOf(const Trace& trace, const ProfilerSteps& 
 
 std::map<StreamKernel, LastOfIteration> lastLongKernels(const Trace& trace, const CommNames& comm,
                                                         const ProfilerSteps& steps,
-                                                        double minimumNs) {
+                                                        double minimumNs,
+                                                        const std::stop_token& stop) {
   CommKernelFilter filter(trace, comm);
   std::map<StreamKernel, LastOfIteration> last;
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (static_cast<double>(trace.durationNs(e)) < minimumNs || !filter.isCommKernel(e)) continue;
       const int32_t iteration = steps.stepOf(track.rank, e);
@@ -101,18 +105,20 @@ void addIteration(const Trace& trace, const Iterations& iterations, int32_t numb
 
 }  // namespace
 
-Result<Stragglers> findStragglers(const Trace& trace, const CommNames& comm) {
+Result<Stragglers> findStragglers(const Trace& trace, const CommNames& comm,
+                                  const std::stop_token& stop) {
   if (trace.ranks().size() < 2)
     return fail(ErrorCode::kCannotAnswer, "one rank has no stragglers; open the traces of all");
   const ProfilerSteps steps(trace);
-  const auto iterations = iterationsOf(trace, steps);
+  const auto iterations = iterationsOf(trace, steps, stop);
   if (!iterations) {
     return fail(ErrorCode::kCannotAnswer,
                 "no iterations: the trace has no \"ProfilerStep#N\" annotations; call "
                 "torch.profiler's step() once an iteration (docs/recording.md), or see the table "
                 "collectives for who came last");
   }
-  const auto kernels = lastLongKernels(trace, comm, steps, iterations->meanNs * kLongCommShare);
+  const auto kernels =
+      lastLongKernels(trace, comm, steps, iterations->meanNs * kLongCommShare, stop);
   auto best = kernels.end();
   double bestSpread = -1;
   for (auto candidate = kernels.begin(); candidate != kernels.end(); ++candidate) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,9 @@ inline constexpr size_t kStragglerCandidates = 2;  // HTA's num_candidates
 inline constexpr double kLongCommShare = 0.01;
 
 // Fails with kCannotAnswer, in words: fewer than two ranks, no "ProfilerStep#N" annotations, or no
-// kernel that long on two ranks. Iterations 0 and below are left out, as HTA does.
-Result<Stragglers> findStragglers(const trace::Trace& trace, const CommNames& comm);
+// kernel that long on two ranks. Iterations 0 and below are left out, as HTA does. Polls `stop`
+// between tracks; what it then returns is not complete.
+Result<Stragglers> findStragglers(const trace::Trace& trace, const CommNames& comm,
+                                  const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -108,9 +108,11 @@ std::string_view name(GapCause cause) {
   return kCauseNames[static_cast<size_t>(cause)];
 }
 
-std::vector<StreamGaps> streamGaps(const Trace& trace, int64_t kernelGapNs) {
+std::vector<StreamGaps> streamGaps(const Trace& trace, int64_t kernelGapNs,
+                                   const std::stop_token& stop) {
   std::vector<StreamGaps> rows;
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     StreamGaps row{.rank = trace.ranks()[track.rank].rank, .stream = track.id};
     EventIndex previous = kNoIndex;
     forEachOperation(trace, track, [&](EventIndex e) {
@@ -127,9 +129,10 @@ std::vector<StreamGaps> streamGaps(const Trace& trace, int64_t kernelGapNs) {
   return rows;
 }
 
-std::vector<QueueLength> queueLengths(const Trace& trace) {
+std::vector<QueueLength> queueLengths(const Trace& trace, const std::stop_token& stop) {
   std::vector<QueueLength> rows;
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     std::vector<Change> changes;
     forEachOperation(trace, track, [&](EventIndex e) {
       if (trace.launch(e) == kNoIndex) return;
@@ -144,9 +147,10 @@ std::vector<QueueLength> queueLengths(const Trace& trace) {
   return rows;
 }
 
-std::vector<LaunchStatistics> launchStatistics(const Trace& trace) {
+std::vector<LaunchStatistics> launchStatistics(const Trace& trace, const std::stop_token& stop) {
   std::map<uint32_t, LaunchTimes> ofRanks;
   for (const trace::Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     forEachOperation(trace, track, [&](EventIndex e) {
       const EventIndex launch = trace.launch(e);
       if (launch == kNoIndex) return;

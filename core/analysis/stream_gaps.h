@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ std::string_view name(GapCause cause);  // "host_wait", "kernel_wait", "other" a
 // HTA's consecutive_kernel_delay.
 inline constexpr int64_t kDefaultKernelGapNs = 30;
 
+// All functions here poll `stop` between tracks; what they then return is not complete.
+
 // Gaps between the consecutive operations of one stream, all causes together 100 %.
 struct StreamGaps {
   int32_t rank = 0;
@@ -32,7 +35,8 @@ struct StreamGaps {
   int64_t totalNs() const { return causeNs[0] + causeNs[1] + causeNs[2]; }
 };
 std::vector<StreamGaps> streamGaps(const trace::Trace& trace,
-                                   int64_t kernelGapNs = kDefaultKernelGapNs);
+                                   int64_t kernelGapNs = kDefaultKernelGapNs,
+                                   const std::stop_token& stop = {});
 
 // Outstanding operations of a stream: launches begun less operations begun, at each change. Only
 // operations with a recorded launch count.
@@ -46,7 +50,7 @@ struct QueueLength {
   int64_t fullNs = 0;  // time with at least kFullQueue operations outstanding
 };
 inline constexpr int64_t kFullQueue = 1024;
-std::vector<QueueLength> queueLengths(const trace::Trace& trace);
+std::vector<QueueLength> queueLengths(const trace::Trace& trace, const std::stop_token& stop = {});
 
 // Launches of one rank with their GPU operation.
 struct LaunchStatistics {
@@ -61,6 +65,7 @@ struct LaunchStatistics {
 };
 inline constexpr int64_t kLongCallNs = 50'000;    // HTA's runtime_cutoff
 inline constexpr int64_t kLongDelayNs = 100'000;  // HTA's launch_delay_cutoff
-std::vector<LaunchStatistics> launchStatistics(const trace::Trace& trace);
+std::vector<LaunchStatistics> launchStatistics(const trace::Trace& trace,
+                                               const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

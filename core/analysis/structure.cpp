@@ -12,6 +12,7 @@
 #include "core/analysis/gpu_passes.h"
 #include "core/analysis/group_roles.h"
 #include "core/analysis/profiler_steps.h"
+#include "core/analysis/stated_sizes.h"
 
 namespace caracal::analysis {
 namespace {
@@ -27,13 +28,14 @@ struct Annotations {
   std::map<int32_t, std::set<int32_t>> microBatches;  // per stage; -1: names state none
 };
 
-Annotations readAnnotations(const Trace& trace) {
+Annotations readAnnotations(const Trace& trace, const std::stop_token& stop) {
   Annotations found;
   found.stages.resize(trace.ranks().size());
   std::vector<AnnotationMeaning> meanings;
   for (trace::NameId id = 0; id < trace.names().size(); ++id)
     meanings.push_back(meaningOf(trace.names()[id]));
   for (const Track& track : trace.tracks()) {
+    if (stop.stop_requested()) break;
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (trace.kind(e) != trace::EventKind::kAnnotation) continue;
       const AnnotationMeaning& meaning = meanings[trace.nameId(e)];
@@ -85,24 +87,56 @@ KnownPlace placeOf(const Trace& trace, uint32_t index, const Annotations& annota
   return known;
 }
 
-// One fact about one coordinate of all ranks.
-Fact countFact(const Structure& structure, std::string_view what, int32_t RankPlace::*field,
-               std::string KnownPlace::*from, std::string_view help) {
-  int32_t most = -1;
+// One of a rank's coordinates: what it is called, where it is kept, and what would help.
+struct Coordinate {
+  std::string_view what;
+  int32_t RankPlace::*index;
+  std::string KnownPlace::*from;
+  GroupRole role;
+  const char* sizeKey;
+  std::string_view help;
+};
+
+const std::array<Coordinate, 3> kCoordinates{
+    {{"pipeline stages", &RankPlace::stage, &KnownPlace::stageFrom, GroupRole::kPipeline,
+      kStageCountKey,
+      "no stage in the recording or in names of annotations, no process group described as "
+      "pipeline-parallel; state it with --hint"},
+     {"tensor-parallel size", &RankPlace::tensorIndex, &KnownPlace::tensorFrom, GroupRole::kTensor,
+      kTensorSizeKey,
+      "no process group is tensor-parallel by its description or traffic; state it with --hint"},
+     {"data-parallel size", &RankPlace::dataIndex, &KnownPlace::dataFrom, GroupRole::kData,
+      kReplicaCountKey,
+      "no process group is data-parallel by its description or traffic; state it with --hint"}}};
+
+// Of the whole run; 0: not known. The opened ranks may be some of it only.
+int32_t sizeOf(const Trace& trace, const GroupRoles& roles, const Coordinate& coordinate) {
+  int32_t size = statedSize(trace, coordinate.sizeKey);
+  for (const trace::Rank& rank : trace.ranks())
+    size = std::max(size, roles.placeOf(rank.rank, coordinate.role).size);
+  return size;
+}
+
+Fact countFact(const Structure& structure, const Coordinate& coordinate, int32_t size) {
+  std::set<int32_t> seen;
   size_t unknown = 0;
   std::set<std::string> sources;
   for (const KnownPlace& known : structure.ranks) {
-    most = std::max(most, known.place.*field);
-    if (known.place.*field < 0) ++unknown;
-    if (!(known.*from).empty()) sources.insert(known.*from);
+    if (known.place.*coordinate.index >= 0)
+      seen.insert(known.place.*coordinate.index);
+    else
+      ++unknown;
+    if (!(known.*coordinate.from).empty()) sources.insert(known.*coordinate.from);
   }
-  if (most < 0) return {fmt::format("{}: cannot tell", what), std::string(help)};
-  std::string source;
-  for (const std::string& text : sources) source += (source.empty() ? "" : ", ") + text;
-  return {unknown == 0
-              ? fmt::format("{}: {}", what, most + 1)
-              : fmt::format("{}: at least {}; not known of {} ranks", what, most + 1, unknown),
-          source};
+  if (seen.empty())
+    return {fmt::format("{}: cannot tell", coordinate.what), std::string(coordinate.help)};
+  const int32_t count = std::max(size, *seen.rbegin() + 1);
+  std::string what =
+      fmt::format("{}: {}{}", coordinate.what, unknown > 0 && size == 0 ? "at least " : "", count);
+  if (static_cast<int32_t>(seen.size()) < count)
+    what += fmt::format("; {} of them in the trace", seen.size());
+  if (unknown > 0) what += fmt::format("; not known of {} ranks", unknown);
+  return {what, fmt::format("{}", fmt::join(sources, ", "))};
 }
 
 void addGroupFacts(const Trace& trace, const GroupRoles& roles, Structure& structure) {
@@ -139,11 +173,8 @@ void addStepFact(const Trace& trace, Structure& structure) {
   for (uint32_t rank = 0; rank < trace.ranks().size(); ++rank) {
     for (const ProfilerSteps::Step& step : steps.ofRank(rank)) numbers.insert(step.number);
   }
-  const std::string own = trace.metaOr(kStepAnnotationKey, "");
-  if (!numbers.empty()) {
-    structure.facts.push_back({fmt::format("steps: {}", numbers.size()),
-                               own.empty() ? "annotations ProfilerStep#N" : "hint: " + own});
-  }
+  if (!numbers.empty())
+    structure.facts.push_back({fmt::format("steps: {}", numbers.size()), steps.foundBy()});
 }
 
 void addAnnotationFacts(const Annotations& annotations, Structure& structure) {
@@ -163,29 +194,24 @@ void addAnnotationFacts(const Annotations& annotations, Structure& structure) {
 
 }  // namespace
 
-Structure inferStructure(const Trace& trace, const StructureHint& hint) {
-  const Annotations annotations = readAnnotations(trace);
+Structure inferStructure(const Trace& trace, const StructureHint& hint,
+                         const std::stop_token& stop) {
+  const Annotations annotations = readAnnotations(trace, stop);
   const CommNames comm;
-  const GroupRoles roles(trace, comm);
+  const GroupRoles roles(trace, comm, stop);
   Structure structure;
   for (uint32_t index = 0; index < trace.ranks().size(); ++index)
     structure.ranks.push_back(placeOf(trace, index, annotations, roles, hint));
-  structure.facts.push_back(countFact(
-      structure, "pipeline stages", &RankPlace::stage, &KnownPlace::stageFrom,
-      "no stage in the recording or in names of annotations, no process group described as "
-      "pipeline-parallel; state it with --hint"));
-  structure.facts.push_back(
-      countFact(structure, "tensor-parallel size", &RankPlace::tensorIndex, &KnownPlace::tensorFrom,
-                "no process group is tensor-parallel by its description or traffic; state it with "
-                "--hint"));
-  structure.facts.push_back(
-      countFact(structure, "data-parallel size", &RankPlace::dataIndex, &KnownPlace::dataFrom,
-                "no process group is data-parallel by its description or traffic; state it with "
-                "--hint"));
+  structure.stageCount = sizeOf(trace, roles, kCoordinates[0]);
+  structure.tensorSize = sizeOf(trace, roles, kCoordinates[1]);
+  structure.dataSize = sizeOf(trace, roles, kCoordinates[2]);
+  structure.facts.push_back(countFact(structure, kCoordinates[0], structure.stageCount));
+  structure.facts.push_back(countFact(structure, kCoordinates[1], structure.tensorSize));
+  structure.facts.push_back(countFact(structure, kCoordinates[2], structure.dataSize));
   addGroupFacts(trace, roles, structure);
   addStepFact(trace, structure);
   addAnnotationFacts(annotations, structure);
-  if (const auto model = buildStepModel(trace)) {
+  if (const auto model = buildStepModel(trace, stop)) {
     structure.facts.insert(structure.facts.end(), model->facts.begin(), model->facts.end());
   } else {
     structure.facts.push_back({"passes of micro-batches: cannot tell", model.error().message});

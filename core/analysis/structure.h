@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,13 @@ struct KnownPlace {
 struct Structure {
   std::vector<KnownPlace> ranks;  // per rank index
   std::vector<Fact> facts;        // "cannot tell ..." included
+  // Of the whole run, ranks that are not in the trace included; 0: not known.
+  int32_t stageCount = 0, tensorSize = 0, dataSize = 0;
 };
 
-// `hint`: what was applied to the trace, for its sake as a source only.
-Structure inferStructure(const trace::Trace& trace, const StructureHint& hint = {});
+// `hint`: what was applied to the trace, for its sake as a source only. Polls `stop` between
+// tracks; what it then returns is not complete.
+Structure inferStructure(const trace::Trace& trace, const StructureHint& hint = {},
+                         const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -17,9 +17,11 @@ Result<DataTable> commKernelsTable(const TableRequest& request) {
   table.notes.push_back(std::move(parts));
   CommKernelFilter filter(request.trace(), request.comm);
   std::vector<int64_t> calls(request.trace().names().size());
-  for (size_t e = 0; e < request.trace().eventCount(); ++e) {
-    const auto event = static_cast<trace::EventIndex>(e);
-    if (filter.isCommKernel(event)) ++calls[request.trace().nameId(event)];
+  for (const trace::Track& track : request.trace().tracks()) {
+    if (request.stop.stop_requested()) break;
+    for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      if (filter.isCommKernel(e)) ++calls[request.trace().nameId(e)];
+    }
   }
   for (trace::NameId id = 0; id < calls.size(); ++id) {
     if (calls[id] > 0) table.rows.push_back({calls[id], std::string(request.trace().names()[id])});
@@ -76,7 +78,11 @@ Result<DataTable> makeTable(std::string_view name, const TableRequest& request) 
   std::string known;
   for (const TableKind& kind : tableKinds()) {
     if (kind.name == name) {
-      CARACAL_TRY(table, kind.make(request));
+      auto made = kind.make(request);
+      // Whatever came of it then is not complete.
+      if (request.stop.stop_requested())
+        return fail(ErrorCode::kCancelled, "the table {} was stopped", name);
+      CARACAL_TRY(table, std::move(made));
       table.originNs = request.trace().range().beginNs;
       return table;
     }

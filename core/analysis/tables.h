@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct TableRequest {
   const CommNames& comm;
   int64_t kernelGapNs = kDefaultKernelGapNs;  // idle-breakdown: shorter gaps are kernel_wait
   StructureHint hint = {};  // that the run was prepared with, named as a source in `structure`
+  std::stop_token stop = {};
 
   const trace::Trace& trace() const { return *run.trace; }
 };
@@ -32,7 +34,8 @@ struct TableKind {
 
 // In the order in which they are listed.
 const std::vector<TableKind>& tableKinds();
-// kNotFound names the tables that there are.
+// kNotFound names the tables that there are; kCancelled: request.stop was requested, which is
+// noticed within one track of the trace.
 Result<DataTable> makeTable(std::string_view name, const TableRequest& request);
 
 }  // namespace caracal::analysis

@@ -29,11 +29,12 @@ std::vector<bool> launchingCalls(const Trace& trace) {
 
 // The copies' numbers in the builder, by event.
 std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, const ArgsMap& argsMap,
-                                   TraceBuilder& builder) {
+                                   const std::stop_token& stop, TraceBuilder& builder) {
   const std::vector<trace::NameId> names = copyNames(trace, builder);
   const std::vector<bool> launching = launchingCalls(trace);
   std::vector<EventIndex> copies(trace.eventCount());
   for (trace::TrackIndex t = 0; t < trace.tracks().size(); ++t) {
+    if (stop.stop_requested()) return copies;
     const trace::Track& track = trace.tracks()[t];
     for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       const int64_t beginNs = map(track.rank, trace.beginNs(e));
@@ -54,12 +55,14 @@ std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, const
 
 }  // namespace
 
-TraceBuilder copyTrace(const Trace& trace, const TimeMap& map, const ArgsMap& args) {
+TraceBuilder copyTrace(const Trace& trace, const TimeMap& map, const ArgsMap& args,
+                       const std::stop_token& stop) {
   TraceBuilder builder;
   for (const trace::Rank& rank : trace.ranks()) builder.addRank(rank);
   for (const trace::ProcessGroup& group : trace.processGroups()) builder.addGroup(group);
   for (const trace::Track& track : trace.tracks()) builder.addTrack(track);
-  const std::vector<EventIndex> copies = copyEvents(trace, map, args, builder);
+  const std::vector<EventIndex> copies = copyEvents(trace, map, args, stop, builder);
+  if (stop.stop_requested()) return builder;
   for (trace::CounterSeries series : trace.counters()) {
     for (int64_t& timeNs : series.timesNs) timeNs = map(series.rank, timeNs);
     builder.addCounter(std::move(series));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <stop_token>
 
 #include "core/trace/trace_builder.h"
 
@@ -16,8 +17,9 @@ using ArgsMap = std::function<std::optional<trace::EventArgs>(trace::EventIndex,
                                                               std::optional<trace::EventArgs>)>;
 
 // Ranks, tracks, groups and events keep their indices inside the builder.
-// `args`: what the copies hold; empty: what the events do.
+// `args`: what the copies hold; empty: what the events do. Polls `stop` between tracks; what it
+// then returns is not complete.
 trace::TraceBuilder copyTrace(const trace::Trace& trace, const TimeMap& map,
-                              const ArgsMap& args = {});
+                              const ArgsMap& args = {}, const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -16,11 +16,18 @@ std::string writeFile(const std::string& name, const std::string& text) {
   return path;
 }
 
-TEST(CommNames, theDefaultTableIsNcclAndRcclInAnyCase) {
+TEST(CommNames, theDefaultTableKnowsLibrariesInAnyCase) {
   const CommNames names;
   EXPECT_TRUE(names.matches("ncclDevKernel_AllReduce_Sum_f16_RING_LL(ncclDevComm*)"));
   EXPECT_TRUE(names.matches("void NCCLKernel<1>"));
   EXPECT_TRUE(names.matches("rcclGenericKernel"));
+  EXPECT_TRUE(names.matches("ncclAllReduceRingLLKernel_sum_f32(ncclColl)"));
+  EXPECT_TRUE(names.matches("ncclSymkDevKernel_AllReduce_RSxLDMC_AGxSTMC_sum_f32"));
+  EXPECT_TRUE(names.matches("mscclKernel_Sum_half_Simple_false(ncclDevComm*)"));
+  EXPECT_TRUE(names.matches("void deep_ep::internode::dispatch<false, 8, __nv_bfloat16>(int4*)"));
+  EXPECT_TRUE(names.matches("void vllm::cross_device_reduce_1stage<__nv_bfloat16, 8>"));
+  EXPECT_TRUE(names.matches("two_shot_all_reduce_kernel<c10::BFloat16, 8>"));
+  EXPECT_FALSE(names.matches("void at::native::reduce_kernel<512, 1, at::native::ReduceOp<...>>"));
   EXPECT_FALSE(names.matches("ampere_fp16_s16816gemm"));
   EXPECT_FALSE(names.matches("reduce_kernel"));
   EXPECT_FALSE(names.matches(""));

@@ -163,6 +163,29 @@ TEST(RunGraph, aBlockingCopyHoldsTheHost) {
   EXPECT_EQ(replayNs(graph->graph, faster(WorkKind::kGemm, 2)), 180 - 50 - 5);
 }
 
+// The main thread waits while autograd's launches: what made the run long is that thread's time.
+TEST(RunGraph, followsWorkHandedToAutogradsThread) {
+  TraceBuilder builder;
+  GpuRank gpu(builder, 0);
+  const auto forward = gpu.host(trace::EventKind::kCpuOp, "aten::mm", 0, 8);
+  gpu.launched(0, 10, 7, "gemm", 10, 20);
+  gpu.onThread(9);
+  gpu.host(trace::EventKind::kCpuOp, "autograd::engine::evaluate_function: MmBackward0", 30, 70);
+  const auto backward = gpu.host(trace::EventKind::kCpuOp, "MmBackward0", 30, 70);
+  builder.addFlow(forward, backward, trace::FlowKind::kForwardBackward);
+  gpu.launched(30, 40, 7, "gemm", 70, 75);
+  gpu.onThread(1);
+  gpu.launched(80, 10, 7, "adam", 90, 100);
+  const auto graph = buildRunGraph(prepared(std::move(builder)), CommNames{});
+  ASSERT_TRUE(graph);
+  const CriticalPath path = criticalPath(graph->graph);
+  int64_t workNs = 0;
+  for (const PathStep& step : path.steps) workNs += step.workNs;
+  // Both calls of launches and the last kernel; gaps are 10-30, 70-80, and 80-90 until it began.
+  EXPECT_EQ(workNs, 10 + 40 + 10);
+  EXPECT_EQ(replayNs(graph->graph, unscaled()), 100);
+}
+
 TEST(RunGraph, ofAPipelineFollowsPassesAndTransfers) {
   fixture::PipelineOptions options;
   options.stages = 3;

@@ -6,73 +6,19 @@
 
 #include <string>
 
-#include "core/analysis/prepared_run.h"
 #include "core/analysis/rank_idle.h"
 #include "core/analysis/run_graph.h"
 #include "core/analysis/structure.h"
-#include "tests/core/analysis/gpu_fixture.h"
-#include "tests/core/analysis/step_invariants.h"
+#include "tests/core/analysis/pass_fixture.h"
 
 namespace caracal::analysis {
 namespace {
 
-using fixture::GpuRank;
-using fixture::kAllReduceKernel;
+using namespace fixture;
 using testing::HasSubstr;
 using trace::CollectiveKind;
 using trace::TraceBuilder;
 using TracePtr = std::shared_ptr<const trace::Trace>;
-
-constexpr int64_t kAutograd = 9;  // a thread
-constexpr const char* kSendRecvKernel = "ncclDevKernel_SendRecv(...)";
-
-// "F0[10,30) B0[40,60)" of one stage of a step.
-std::string passesOf(const StageStep& stage) {
-  std::string text;
-  for (const PassSpan& pass : stage.passes) {
-    text += fmt::format("{}{}{}[{},{})", text.empty() ? "" : " ", trace::name(pass.pass),
-                        pass.microBatch, pass.span.beginNs, pass.span.endNs);
-  }
-  return text;
-}
-
-StepModel modelOf(TraceBuilder builder) {
-  const PreparedRun run = prepareRun(std::move(builder).finish(), {});
-  auto model = buildStepModel(*run.trace);
-  EXPECT_TRUE(model) << model.error().text();
-  if (!model) return {};
-  expectInvariants(*model);
-  return *model;
-}
-
-std::string whyNot(TraceBuilder builder) {
-  const PreparedRun run = prepareRun(std::move(builder).finish(), {});
-  const auto model = buildStepModel(*run.trace);
-  EXPECT_FALSE(model);
-  return model ? "" : model.error().message;
-}
-
-std::string factOf(const StepModel& model, const std::string& part) {
-  for (const Fact& fact : model.facts) {
-    if (fact.what.find(part) != std::string::npos) return fact.what + " | " + fact.foundBy;
-  }
-  return {};
-}
-
-// A forward range whose kernel runs 5 ns after it is launched.
-void forward(GpuRank& gpu, const std::string& name, int64_t beginNs, int64_t kernelNs) {
-  gpu.onThread(1);
-  gpu.annotation(name, beginNs, beginNs + 4);
-  gpu.launched(beginNs + 1, 1, 7, "gemm", beginNs + 5, beginNs + 5 + kernelNs);
-}
-
-// A backward range of the main thread, whose kernel an autograd thread launches.
-void backward(GpuRank& gpu, const std::string& name, int64_t beginNs, int64_t kernelNs) {
-  gpu.onThread(1);
-  gpu.annotation(name, beginNs, beginNs + 4);
-  gpu.onThread(kAutograd, "thread 9 (pt_autograd_0)");
-  gpu.launched(beginNs + 2, 1, 7, "gemm", beginNs + 5, beginNs + 5 + kernelNs);
-}
 
 // torch.distributed.pipelining: stage and micro-batch in the names, peers in the metadata.
 TEST(GpuPasses, torchPipeliningNamesPassesStagesAndMicroBatches) {
@@ -240,60 +186,6 @@ TEST(GpuPasses, backwardThreadsAreKnownByWhenTheyLaunch) {
   }
 }
 
-// An operator of the main thread and its backward one on the autograd thread, with a kernel each.
-void linkedOperators(TraceBuilder& builder, GpuRank& gpu, int64_t forwardNs, int64_t backwardNs) {
-  gpu.onThread(1);
-  const auto forward = gpu.host(trace::EventKind::kCpuOp, "aten::mm", forwardNs, forwardNs + 4);
-  gpu.launched(forwardNs + 1, 1, 7, "gemm", forwardNs + 5, forwardNs + 9);
-  gpu.onThread(kAutograd);
-  gpu.host(trace::EventKind::kCpuOp, "autograd::engine::evaluate_function: MmBackward0", backwardNs,
-           backwardNs + 4);
-  const auto backward =
-      gpu.host(trace::EventKind::kCpuOp, "MmBackward0", backwardNs, backwardNs + 3);
-  gpu.launched(backwardNs + 1, 1, 7, "gemm", backwardNs + 5, backwardNs + 9);
-  builder.addFlow(forward, backward, trace::FlowKind::kForwardBackward);
-}
-
-// Gradient accumulation without any annotation: PyTorch's links alone.
-TEST(GpuPasses, autogradsLinksTellThePassesOfOneMicroBatchAfterTheOther) {
-  TraceBuilder builder;
-  GpuRank gpu(builder, 0);
-  for (const int64_t t : {0, 100}) {
-    linkedOperators(builder, gpu, t, t + 60);
-    linkedOperators(builder, gpu, t + 10, t + 50);
-    gpu.host(trace::EventKind::kCpuOp, "autograd::engine::evaluate_function: AccumulateGrad",
-             t + 70, t + 72);
-    gpu.launched(t + 71, 1, 7, "add", t + 75, t + 80);
-  }
-  const StepModel model = modelOf(std::move(builder));
-  EXPECT_EQ(passesOf(model.stageSteps[0]), "F0[5,19) B0[55,80) F1[105,119) B1[155,180)");
-  EXPECT_THAT(factOf(model, "passes:"), HasSubstr("autograd's links"));
-}
-
-// 1F1B without annotations: two forwards before the first backward.
-TEST(GpuPasses, linksOfInterleavingMicroBatchesAreRefused) {
-  TraceBuilder builder;
-  GpuRank gpu(builder, 0);
-  linkedOperators(builder, gpu, 0, 40);
-  linkedOperators(builder, gpu, 20, 80);
-  linkedOperators(builder, gpu, 60, 100);
-  EXPECT_THAT(whyNot(std::move(builder)), HasSubstr("interleave"));
-}
-
-// DDP: forward is annotated, backward is known by its links.
-TEST(GpuPasses, backwardWithoutAnnotationIsWhereTheLinksLead) {
-  TraceBuilder builder;
-  GpuRank gpu(builder, 0);
-  gpu.annotation("ProfilerStep#5", 0, 120);
-  gpu.annotation("DistributedDataParallel.forward", 9, 26);
-  linkedOperators(builder, gpu, 10, 70);
-  linkedOperators(builder, gpu, 20, 60);
-  const StepModel model = modelOf(std::move(builder));
-  EXPECT_EQ(passesOf(model.stageSteps[0]), "F0[15,29) B0[65,79)");
-  EXPECT_EQ(model.stageSteps[0].step, 5);
-  EXPECT_THAT(factOf(model, "passes:"), HasSubstr("links for backward"));
-}
-
 // Zero-bubble's fork: F, B and W of numbered micro-batches.
 TEST(GpuPasses, weightPassesAreTheirOwn) {
   TraceBuilder builder;
@@ -307,76 +199,6 @@ TEST(GpuPasses, weightPassesAreTheirOwn) {
   const StepModel model = modelOf(std::move(builder));
   ASSERT_EQ(model.steps.size(), 2u);  // F0 again: the next step
   EXPECT_EQ(passesOf(model.stageSteps[0]), "F0[5,15) B0[55,65) W0[105,115)");
-}
-
-struct GroupCall {
-  const char* kernel;
-  int64_t bytes;
-};
-
-// Three steps of one rank: calls of one unnamed group in forward, in backward and behind.
-Structure structureWithCalls(const std::vector<GroupCall>& inForward,
-                             const std::vector<GroupCall>& inBackward) {
-  TraceBuilder builder;
-  const uint32_t group =
-      builder.addGroup({.name = "1", .description = "undefined", .ranks = {0, 1}, .size = 2});
-  for (int32_t r = 0; r < 2; ++r) {
-    GpuRank gpu(builder, r);
-    for (int step = 0; step < 3; ++step) {
-      const int64_t t = 1000 * step;
-      gpu.onThread(1);
-      gpu.annotation(fmt::format("ProfilerStep#{}", step), t, t + 1000);
-      gpu.annotation("forward", t, t + 100);
-      gpu.annotation("backward", t + 300, t + 400);
-      const auto calls = [&](int64_t beginNs, const std::vector<GroupCall>& list) {
-        gpu.launched(beginNs, 1, 7, "gemm", beginNs + 5, beginNs + 10);
-        for (size_t i = 0; i < list.size(); ++i) {
-          const int64_t at = beginNs + 20 * (static_cast<int64_t>(i) + 1);
-          gpu.launched(at, 1, 20, list[i].kernel, at + 2, at + 12,
-                       {.bytes = list[i].bytes, .group = group});
-          gpu.launched(at + 1, 1, 7, "gemm", at + 12, at + 15);
-        }
-      };
-      calls(t + 1, inForward);
-      calls(t + 301, inBackward);
-    }
-  }
-  return inferStructure(*prepareRun(std::move(builder).finish(), {}).trace);
-}
-
-TEST(GroupTraffic, reductionsInForwardAndBackwardAreTensorParallel) {
-  const GroupCall call{"ncclDevKernel_AllReduce_Sum_bf16_RING_LL", 1 << 20};
-  const Structure structure = structureWithCalls({call, call}, {call, call});
-  EXPECT_EQ(structure.ranks[1].place.tensorIndex, 1);
-  EXPECT_EQ(structure.ranks[1].place.dataIndex, -1);
-  EXPECT_THAT(structure.ranks[1].tensorFrom, HasSubstr("its traffic"));
-  const GroupCall gather{"ncclDevKernel_AllGather_RING_LL", 1 << 20};
-  const GroupCall scatter{"ncclDevKernel_ReduceScatter_Sum_bf16_RING_LL", 1 << 20};
-  const std::vector<GroupCall> sequenceParallel{gather, scatter, gather, scatter};
-  EXPECT_EQ(structureWithCalls(sequenceParallel, sequenceParallel).ranks[1].place.tensorIndex, 1);
-}
-
-TEST(GroupTraffic, gradientReductionsAreDataParallel) {
-  const GroupCall reduce{"ncclDevKernel_AllReduce_Sum_f32_RING_LL", 25 << 20};
-  EXPECT_EQ(structureWithCalls({}, {reduce}).ranks[1].place.dataIndex, 1);
-  // FSDP gathers parameters in forward too.
-  const GroupCall gather{"ncclDevKernel_AllGather_RING_LL", 1 << 20};
-  const GroupCall scatter{"ncclDevKernel_ReduceScatter_Sum_f32_RING_LL", 1 << 20};
-  const Structure sharded =
-      structureWithCalls({gather, gather}, {gather, scatter, gather, scatter});
-  EXPECT_EQ(sharded.ranks[1].place.dataIndex, 1);
-  EXPECT_EQ(sharded.ranks[1].place.tensorIndex, -1);
-}
-
-TEST(GroupTraffic, otherTrafficTellsNothing) {
-  const GroupCall norm{"ncclDevKernel_AllReduce_Sum_f32_RING_LL", 4};
-  const GroupCall unsized{"ncclDevKernel_AllReduce_Sum_f32_RING_LL", -1};
-  const GroupCall loss{"ncclDevKernel_AllReduce_Sum_f32_RING_LL", 1 << 20};
-  for (const auto& structure : {structureWithCalls({}, {norm}), structureWithCalls({}, {unsized}),
-                                structureWithCalls({loss}, {})}) {
-    EXPECT_EQ(structure.ranks[1].place.dataIndex, -1);
-    EXPECT_EQ(structure.ranks[1].place.tensorIndex, -1);
-  }
 }
 
 TEST(GpuPasses, aHintNamesTheAnnotations) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/analysis/collective_summary.h"
+#include "core/analysis/step_summaries.h"
 #include "tests/core/analysis/schedule_fixture.h"
 
 namespace caracal::analysis {
@@ -33,6 +34,19 @@ TEST(RunSummary, holdsMediansOfAStepsFigures) {
     EXPECT_EQ(stage.peakBytes, 0) << "no memory figures in this run";
   }
   EXPECT_NEAR(run.bubblePct, 100.0 * 90 / 330, 1e-9);
+}
+
+// Two chunks of the model on one stage: a micro-batch passes both.
+TEST(RunSummary, chunksOfAMicroBatchAreOnePass) {
+  using trace::Pass;
+  StageStep stage;
+  stage.passes = {{0, Pass::kForward, 0, 0, {0, 10}},
+                  {1, Pass::kForward, 1, 0, {10, 22}},
+                  {2, Pass::kForward, 0, 1, {30, 35}},
+                  {3, Pass::kBackward, 0, 1, {40, 60}}};
+  EXPECT_THAT(microBatchTimes(stage, Pass::kForward), testing::ElementsAre(15, 12));
+  stage.passes[0].microBatch = stage.passes[2].microBatch = -1;
+  EXPECT_THAT(microBatchTimes(stage, Pass::kForward), testing::ElementsAre(10, 5, 12));
 }
 
 TEST(RunSummary, countsEveryReplicaOfAStep) {

@@ -6,6 +6,7 @@
 
 #include "core/analysis/annotation_names.h"
 #include "core/analysis/profiler_steps.h"
+#include "core/analysis/step_names.h"
 #include "tests/core/analysis/gpu_fixture.h"
 #include "tests/core/analysis/schedule_fixture.h"
 
@@ -52,16 +53,25 @@ TEST(AnnotationNames, passesInWordsAreRead) {
        {Case{"Forward stage 1 mb 3", Pass::kForward, 1, 3, -1},
         Case{"Stage 1 Forward", Pass::kForward, 1, -1, -1},
         Case{"Backward 7", Pass::kBackward, -1, 7, -1},
-        Case{"3_forward", Pass::kForward, -1, 3, -1}, Case{"forward_2", Pass::kForward, -1, 2, -1},
+        Case{"3_forward", Pass::kForward, -1, 3, -1},
+        Case{"forward_2", Pass::kForward, -1, 2, -1},
         Case{"forward_step", Pass::kForward, -1, -1, -1},
         Case{"BackwardPass", Pass::kBackward, -1, -1, -1},
         Case{"backward micro_batch=4 chunk=1", Pass::kBackward, -1, 4, 1},
-        Case{"## forward ##", Pass::kForward, -1, -1, -1}, Case{"bwd", Pass::kBackward, -1, -1, -1},
-        Case{"optimizer", Pass::kOptimizer, -1, -1, -1}, Case{"B2.1.17", Pass::kBackward, -1, 2, 1},
+        Case{"## forward ##", Pass::kForward, -1, -1, -1},
+        Case{"bwd", Pass::kBackward, -1, -1, -1},
+        Case{"optimizer", Pass::kOptimizer, -1, -1, -1},
+        Case{"B2.1.17", Pass::kBackward, -1, 2, 1},
         Case{"megatron.core.pipeline_parallel.schedules.backward_step", Pass::kBackward, -1, -1,
              -1},
         Case{"DeepSpeedEngine.backward", Pass::kBackward, -1, -1, -1},
         Case{"DistributedDataParallel.forward", Pass::kForward, -1, -1, -1},
+        Case{"PipelineEngine._exec_backward_pass", Pass::kBackward, -1, -1, -1},
+        Case{"bwd_microstep", Pass::kBackward, -1, -1, -1},
+        Case{"fprop", Pass::kForward, -1, -1, -1},
+        Case{"bprop 3", Pass::kBackward, -1, 3, -1},
+        Case{"loss.backward()", Pass::kBackward, -1, -1, -1},
+        Case{"[pl][profile][Strategy]FSDPStrategy.training_step", Pass::kForward, -1, -1, -1},
         Case{"Optimizer.step#Adam.step", Pass::kOptimizer, -1, -1, -1}}) {
     const AnnotationMeaning meaning = meaningOf(c.name);
     EXPECT_EQ(meaning.pass, c.pass) << c.name;
@@ -95,8 +105,54 @@ TEST(AnnotationNames, whatOnlyLooksAlikeIsUnknown) {
                            "forward stage",
                            "Forward 1 2",
                            "straightforward",
+                           "bwd_inner_microstep",
                            "Optimizer.zero_grad#Adam.zero_grad"})
     EXPECT_EQ(meaningOf(name).framework, Framework::kUnknown) << name;
+}
+
+TEST(StepNames, numbersOfStepsAreRead) {
+  for (const auto& [name, number] :
+       std::initializer_list<std::pair<const char*, int32_t>>{{"iteration12", 12},
+                                                              {"Iteration #3", 3},
+                                                              {"train_step 7", 7},
+                                                              {"step:4", 4},
+                                                              {"Training Step 9", 9},
+                                                              {"global_step=2", 2},
+                                                              {"iter_0", 0}}) {
+    const auto step = numberedStep(name);
+    ASSERT_TRUE(step) << name;
+    EXPECT_EQ(step->number, number) << name;
+  }
+  for (const char* name : {"", "step", "Step 0 to 25", "step 3/10", "batch 3", "epoch 2", "3",
+                           "substep 4", "step 99999999999", "PP:0F3"})
+    EXPECT_FALSE(numberedStep(name)) << name;
+}
+
+// Two words count steps: the one whose ranges cover more is the step.
+TEST(StepNames, theLongerRangesAreTheSteps) {
+  TraceBuilder builder;
+  GpuRank gpu(builder, 0);
+  for (int i = 0; i < 2; ++i) {
+    gpu.annotation("iteration " + std::to_string(i + 5), 100 * i, 100 * i + 90);
+    gpu.annotation("step " + std::to_string(2 * i), 100 * i, 100 * i + 40);
+    gpu.annotation("step " + std::to_string(2 * i + 1), 100 * i + 40, 100 * i + 80);
+  }
+  const auto trace = std::move(builder).finish();
+  const ProfilerSteps steps(*trace);
+  EXPECT_EQ(steps.stepAt(0, 50), 5);
+  EXPECT_EQ(steps.stepAt(0, 150), 6);
+  EXPECT_THAT(steps.foundBy(), HasSubstr("iteration"));
+}
+
+TEST(StepNames, rangesThatOverlapOrCountBackwardsAreNoSteps) {
+  for (const auto& [second, beginNs] : {std::pair{"iteration 1", 50}, {"iteration 0", 100}}) {
+    TraceBuilder builder;
+    GpuRank gpu(builder, 0);
+    gpu.annotation("iteration 0", 0, 90);
+    gpu.annotation(second, beginNs, beginNs + 90);
+    const auto trace = std::move(builder).finish();
+    EXPECT_TRUE(ProfilerSteps(*trace).ofRank(0).empty()) << second;
+  }
 }
 
 std::string factOf(const Structure& structure, const std::string& part) {
@@ -123,6 +179,22 @@ TEST(Structure, annotationsAndGroupsPlaceRanks) {
   EXPECT_THAT(factOf(structure, "tensor-parallel size"), HasSubstr("2 | place in its process"));
   EXPECT_THAT(factOf(structure, "data-parallel size"), HasSubstr("cannot tell"));
   EXPECT_THAT(factOf(structure, "micro-batches of stage 1"), HasSubstr(": 4"));
+}
+
+// The trace of one rank: its groups tell sizes, not the ranks that happen to be open.
+TEST(Structure, sizesAreThoseOfTheRunNotOfTheRanksOpened) {
+  TraceBuilder builder;
+  builder.addGroup({.name = "t", .description = "mesh_tp", .ranks = {4, 5}, .size = 2});
+  builder.addGroup(
+      {.name = "d", .description = "mesh_dp_shard", .ranks = {1, 5, 9, 13}, .size = 4});
+  GpuRank gpu(builder, 5);
+  gpu.work(7, "gemm", 0, 10);
+  const Structure structure = inferStructure(*std::move(builder).finish());
+  EXPECT_EQ(structure.tensorSize, 2);
+  EXPECT_EQ(structure.dataSize, 4);
+  EXPECT_EQ(structure.stageCount, 0);
+  EXPECT_THAT(factOf(structure, "tensor-parallel size"), HasSubstr("size: 2; 1 of them in the"));
+  EXPECT_THAT(factOf(structure, "data-parallel size"), HasSubstr("size: 4; 1 of them in the"));
 }
 
 TEST(Structure, severalStagesOnOneRankAreNotOne) {

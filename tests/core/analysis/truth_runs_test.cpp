@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
@@ -29,12 +30,20 @@ std::shared_ptr<const trace::Trace> load(const std::string& path) {
   return loaded ? loaded->trace : nullptr;
 }
 
-// Whole runs: every folder of the shared traces that loads.
-std::vector<std::string> folders() {
+// Every folder of the shared traces as a run, and every file of the folders that hold several.
+std::vector<std::string> runs() {
+  namespace fs = std::filesystem;
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(kTraces, error)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(kTraces, error)) {
+    if (!entry.is_directory()) continue;
+    const std::string folder = entry.path().filename().string();
+    names.push_back(folder);
+    const bool several = folder.find("edge") != std::string::npos || folder == "megatronapp-pp4" ||
+                         folder == "nsys-2xh100-sp";
+    if (!several) continue;
+    for (const auto& file : fs::directory_iterator(entry.path(), error))
+      names.push_back(folder + "/" + file.path().filename().string());
   }
   std::sort(names.begin(), names.end());
   if (names.empty()) names.emplace_back();
@@ -45,9 +54,12 @@ class EveryRealRun : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     if (GetParam().empty()) GTEST_SKIP() << "shared traces are not here: " << kTraces;
-    const auto trace = load(GetParam());
-    ASSERT_NE(trace, nullptr);
-    run = prepareRun(trace, CommNames{});
+    const auto loaded = import::loadTraces({kTraces + "/" + GetParam()});
+    // Some files are broken on purpose; whole runs are not.
+    const bool mayFail = GetParam().starts_with("edge-derived/");
+    ASSERT_TRUE(loaded.has_value() || mayFail) << loaded.error().text();
+    if (!loaded) GTEST_SKIP() << loaded.error().text();
+    run = prepareRun(loaded->trace, CommNames{});
   }
   PreparedRun run;
 };
@@ -76,10 +88,12 @@ TEST_P(EveryRealRun, hasACriticalPathThatAddsUp) {
   for (const int64_t slackNs : path.slackNs) EXPECT_GE(slackNs, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shared, EveryRealRun, testing::ValuesIn(folders()),
+INSTANTIATE_TEST_SUITE_P(Shared, EveryRealRun, testing::ValuesIn(runs()),
                          [](const testing::TestParamInfo<std::string>& param) {
                            std::string name = param.param.empty() ? "absent" : param.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
                            return name;
                          });
 

@@ -1,0 +1,153 @@
+// Waits for GPU work, of the host and of other streams (run_draft.h).
+#include <limits>
+#include <map>
+
+#include "core/analysis/gpu_endings.h"
+#include "core/analysis/run_draft.h"
+
+namespace caracal::analysis {
+namespace {
+
+using trace::EventIndex;
+using trace::EventKind;
+using trace::kNoIndex;
+using trace::Trace;
+using trace::Track;
+
+constexpr int64_t kStreamWaitNs = 20'000;
+
+bool isCopyCall(std::string_view call) {
+  return call.find("Memcpy") != std::string_view::npos;
+}
+
+// GPU work by its end, of each rank, or of each rank whose threads launch it.
+enum class Owner : uint8_t { kRank, kHost };
+std::map<uint32_t, GpuEndings> gpuEndings(const RunDraft& draft, Owner owner) {
+  std::map<uint32_t, GpuEndings> endings;
+  for (const Track& track : draft.trace.tracks()) {
+    if (!draft.chosen[track.rank]) continue;
+    const uint32_t key = owner == Owner::kHost ? draft.hostOf(track.rank) : track.rank;
+    GpuEndings& list = endings.try_emplace(key, draft.trace).first->second;
+    forEachEventOf(track, [&](EventIndex e) {
+      if (trace::isGpuWork(draft.trace.kind(e))) list.add(e);
+    });
+  }
+  for (auto& [key, list] : endings) list.sort();
+  return endings;
+}
+
+class HostWaits {
+ public:
+  explicit HostWaits(RunDraft& draft) : m_draft(draft), m_trace(draft.trace) {}
+
+  void add() && {
+    const std::map<uint32_t, GpuEndings> ofHosts = gpuEndings(m_draft, Owner::kHost);
+    const std::vector<EventIndex> copies = lastCopies();
+    for (const Track& track : m_trace.tracks()) {
+      if (!m_draft.chosen[track.rank]) continue;
+      forEachEventOf(track, [&](EventIndex e) {
+        if (!m_draft.isCall(e)) return;
+        if (copies[e] != kNoIndex) {
+          waitFor(e, copies[e]);
+        } else if (isSynchronization(m_trace.name(e))) {
+          const auto endings = ofHosts.find(track.rank);
+          const EventIndex awaited =
+              endings == ofHosts.end() ? kNoIndex : endings->second.awaitedBy(e);
+          if (awaited != kNoIndex) waitFor(e, awaited);
+        }
+      });
+    }
+    applyRedirections();
+  }
+
+ private:
+  // Per call: the copy that it launched.
+  std::vector<EventIndex> lastCopies() const {
+    std::vector<EventIndex> copies(m_trace.eventCount(), kNoIndex);
+    for (EventIndex e = 0; e < m_trace.eventCount(); ++e) {
+      const EventIndex launch = m_trace.launch(e);
+      if (m_trace.kind(e) == EventKind::kMemcpy && launch != kNoIndex &&
+          m_draft.places[e].arrive != kNoIndex && isCopyCall(m_trace.name(launch)))
+        copies[launch] = e;
+    }
+    return copies;
+  }
+
+  // A call that returned after GPU work it had to wait for: its own work begins there.
+  void waitFor(EventIndex call, EventIndex work) {
+    GraphDraft& graph = m_draft.graph;
+    NodePlace& place = m_draft.places[call];
+    GraphNode& node = graph.nodes[place.leave];
+    const int64_t awaitedNs = m_trace.endNs(work);
+    if (awaitedNs <= node.startNs || awaitedNs > node.endNs()) return;
+    if (m_draft.launches[call]) {  // it must have begun to launch what it waits for
+      GraphNode rest = node;
+      rest.startNs = awaitedNs;
+      rest.durationNs = m_trace.endNs(call) - awaitedNs;
+      graph.nodes[place.arrive].durationNs = 0;
+      graph.nodes.push_back(rest);
+      const auto added = static_cast<NodeIndex>(graph.nodes.size() - 1);
+      graph.edges.push_back({place.arrive, added, EdgeFrom::kEnd, 0});
+      m_redirected[place.arrive] = added;
+      place.leave = added;
+    } else {
+      node.durationNs = node.endNs() - awaitedNs;
+      node.startNs = awaitedNs;
+    }
+    graph.follow(m_draft.places[work], {place.leave, place.leave, 0});
+  }
+
+  // Edges from the end of a call that was taken apart lead from its rest; launches, from its start,
+  // stay.
+  void applyRedirections() {
+    for (GraphEdge& edge : m_draft.graph.edges) {
+      const auto to = m_redirected.find(edge.from);
+      if (to != m_redirected.end() && edge.side == EdgeFrom::kEnd && edge.to != to->second)
+        edge.from = to->second;
+    }
+  }
+
+  RunDraft& m_draft;
+  const Trace& m_trace;
+  std::map<NodeIndex, NodeIndex> m_redirected;
+};
+
+int64_t addStreamWaitsOf(const Track& track, const GpuEndings& endings, RunDraft& draft) {
+  const Trace& trace = draft.trace;
+  int64_t inferred = 0;
+  int64_t freeNs = std::numeric_limits<int64_t>::min();
+  forEachEventOf(track, [&](EventIndex e) {
+    if (!trace::isGpuWork(trace.kind(e))) return;
+    const EventIndex launch = trace.launch(e);
+    int64_t boundNs = freeNs;
+    if (launch != kNoIndex) boundNs = std::max(boundNs, trace.endNs(launch));
+    freeNs = std::max(freeNs, trace.endNs(e));
+    const EventIndex awaited = endings.endedJustBefore(e, track, boundNs, kStreamWaitNs);
+    if (awaited == kNoIndex) return;
+    ++inferred;
+    draft.graph.follow(draft.places[awaited], draft.places[e]);
+  });
+  return inferred;
+}
+
+}  // namespace
+
+bool isSynchronization(std::string_view call) {
+  return call.find("Synchronize") != std::string_view::npos;
+}
+
+void addHostWaits(RunDraft& draft) {
+  HostWaits(draft).add();
+}
+
+int64_t addStreamWaits(RunDraft& draft) {
+  int64_t inferred = 0;
+  for (const auto& [rank, endings] : gpuEndings(draft, Owner::kRank)) {
+    for (const Track& track : draft.trace.tracks()) {
+      if (track.rank == rank) inferred += addStreamWaitsOf(track, endings, draft);
+    }
+  }
+  return inferred;
+}
+
+}  // namespace caracal::analysis
