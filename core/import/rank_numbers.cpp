@@ -1,10 +1,12 @@
 #include "core/import/rank_numbers.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "core/import/input/input_stream.h"
 
@@ -27,10 +29,37 @@ std::optional<int32_t> numberAt(std::string_view text) {
   return number;
 }
 
+std::string_view withoutDigitsBehind(std::string_view text) {
+  while (!text.empty() && std::isdigit(static_cast<unsigned char>(text.back())))
+    text.remove_suffix(1);
+  return text;
+}
+
+std::string_view withoutDigitsInFront(std::string_view text) {
+  while (!text.empty() && std::isdigit(static_cast<unsigned char>(text.front())))
+    text.remove_prefix(1);
+  return text;
+}
+
 template <class Action>
 void forEachRank(std::vector<TraceBuilder>& builders, const Action& action) {
   for (TraceBuilder& builder : builders) {
     for (uint32_t r = 0; r < builder.rankCount(); ++r) action(builder, builder.rank(r));
+  }
+}
+
+// Ranks of files of one rank each, none of which tells its own.
+void takeNumbersOfNames(std::vector<TraceBuilder>& builders, std::set<int32_t>& taken) {
+  std::vector<std::string> paths;
+  for (TraceBuilder& builder : builders) {
+    if (builder.rankCount() != 1 || builder.rank(0).rank >= 0) return;
+    paths.push_back(builder.rank(0).file);
+  }
+  const std::vector<int32_t> numbers = ranksFromNumberedNames(paths);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    builders[i].rank(0).rank = numbers[i];
+    builders[i].rank(0).foundBy = "numbers in the files' names";
+    taken.insert(numbers[i]);
   }
 }
 
@@ -50,6 +79,39 @@ std::optional<int32_t> rankFromFileName(std::string_view path) {
     }
   }
   return std::nullopt;
+}
+
+std::vector<int32_t> ranksFromNumberedNames(const std::vector<std::string>& paths) {
+  if (paths.size() < 2) return {};
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(lowerCaseName(path));
+  std::string_view front = names.front();
+  std::string_view back = names.front();
+  for (const std::string& name : names) {
+    front = front.substr(
+        0, static_cast<size_t>(
+               std::mismatch(front.begin(), front.end(), name.begin(), name.end()).first -
+               front.begin()));
+    back = back.substr(
+        back.size() -
+        static_cast<size_t>(
+            std::mismatch(back.rbegin(), back.rend(), name.rbegin(), name.rend()).first -
+            back.rbegin()));
+  }
+  front = withoutDigitsBehind(front);
+  back = withoutDigitsInFront(back);
+  std::vector<int32_t> numbers;
+  for (const std::string& name : names) {
+    if (name.size() <= front.size() + back.size()) return {};
+    const std::string_view middle =
+        std::string_view(name).substr(front.size(), name.size() - front.size() - back.size());
+    const auto number = numberAt(middle);
+    if (!number || !withoutDigitsInFront(middle).empty()) return {};
+    numbers.push_back(*number);
+  }
+  const std::set<int32_t> different(numbers.begin(), numbers.end());
+  if (different.size() < numbers.size() || *different.begin() != 0) return {};
+  return numbers;
 }
 
 std::optional<int32_t> rankFromHead(const std::string& path) {
@@ -81,6 +143,7 @@ void numberRanks(std::vector<TraceBuilder>& builders) {
       taken.insert(*number);
     }
   });
+  takeNumbersOfNames(builders, taken);
   int32_t next = 0;
   forEachRank(builders, [&](TraceBuilder& builder, Rank& rank) {
     if (rank.rank >= 0) return;

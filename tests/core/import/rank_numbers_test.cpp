@@ -22,6 +22,22 @@ TEST(RankNumbers, numbersThatAreNotRanksAreNotTaken) {
   EXPECT_EQ(rankFromFileName("rank99999999999.json"), std::nullopt);
 }
 
+// In the order that a shell gives, the eleventh comes third.
+TEST(RankNumbers, namesThatDifferInOneNumberFromZeroOnAreRanks) {
+  EXPECT_EQ(ranksFromNumberedNames({"/a/trace_0.json", "/a/trace_10.json", "/b/trace_2.json"}),
+            (std::vector<int32_t>{0, 10, 2}));
+  EXPECT_EQ(ranksFromNumberedNames({"0.json.gz", "1.json.gz"}), (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(ranksFromNumberedNames({"gpu10_x.sqlite", "gpu0_x.sqlite"}),
+            (std::vector<int32_t>{10, 0}));
+  using Names = std::vector<std::string>;
+  for (const Names& names :
+       {Names{"run_1375.json", "run_1376.json"},
+        Names{"host_1375.17240.json", "host_1376.17241.json"}, Names{"a.json", "b.json"},
+        Names{"trace_0.json"}, Names{"trace_0.json", "trace_0.json"},
+        Names{"trace.json", "trace1.json"}, Names{"before_0.json", "after_1.json"}})
+    EXPECT_TRUE(ranksFromNumberedNames(names).empty()) << names.front();
+}
+
 TEST(RankNumbers, ranksThatNobodyTellsGetTheFreeNumbersInFileOrderAndAreCounted) {
   std::vector<trace::TraceBuilder> builders(4);
   builders[0].addRank({.rank = -1, .file = "b.json"});
