@@ -1,9 +1,13 @@
 #include "core/profile/profile.h"
 
 #include <algorithm>
+#include <array>
 
 namespace caracal::profile {
 namespace {
+
+constexpr std::array<std::string_view, 6> kKindNames{"gemm", "attention",  "elementwise",
+                                                     "norm", "collective", "view"};
 
 int64_t sumForward(const std::vector<Operator>& operators) {
   int64_t total = 0;
@@ -28,6 +32,17 @@ int64_t sumCapacity(const std::vector<Window>& windows, std::string_view prefix)
 }
 
 }  // namespace
+
+std::string_view name(OperatorKind kind) {
+  return kKindNames[static_cast<size_t>(kind)];
+}
+
+std::optional<OperatorKind> operatorKindFromName(std::string_view text) {
+  for (size_t i = 0; i < kKindNames.size(); ++i) {
+    if (kKindNames[i] == text) return static_cast<OperatorKind>(i);
+  }
+  return std::nullopt;
+}
 
 int LayerKind::indexOf(const std::string& operatorId) const {
   const auto found = std::find_if(operators.begin(), operators.end(),

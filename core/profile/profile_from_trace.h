@@ -27,18 +27,17 @@ Result<Profile> profileFromRecording(const trace::Trace& trace, const analysis::
 // Stage times per micro-batch (forward, backward) and transfers are the trace's medians; operators
 // are estimated for `description.gpu` by the roofline and scaled per stage, collectives and model
 // ends included, so that each stage adds up to what was measured. Stages whose layers take the same
-// time within 1 % share one layer kind. `layersOfStage` says how many layers each stage held;
-// empty: even, the first stages take the remainder.
-// Of a trace of kernels whose passes are marked (core/analysis/gpu_passes.h) the layers are found
-// as the part of a pass that repeats: operators of one class (matrix products, attention, the rest)
-// add up to the kernels of that class, windows are the measured collectives, and what the host did
-// not launch in time lies on all operators. Forward kernels that a backward pass repeats are
+// time within 1 % share one layer kind. `layersOfChunk` says how many layers each stage held, or
+// each model chunk of an interleaved schedule; empty: even, the first ones take the remainder. Of a
+// trace of kernels whose passes are marked (core/analysis/gpu_passes.h) the layers are found as the
+// part of a pass that repeats: operators of one class (matrix products, attention, the rest) add up
+// to the kernels of that class, windows are the measured collectives, and what the host did not
+// launch in time lies on all operators. Forward kernels that a backward pass repeats are
 // recomputation and left out of it. Optimizer and gradient reductions take, together, what the GPU
 // computed and visibly transferred outside of passes.
-// Micro-batches, replicas and stages are taken from the trace. Interleaved traces are refused
-// (kUnsupported): they are shown, not planned.
+// Micro-batches, replicas, stages and schedule are taken from the trace.
 Result<Profile> profileFromStages(const trace::Trace& trace, const analysis::StepModel& model,
                                   const ModelDescription& description,
-                                  std::vector<int32_t> layersOfStage = {});
+                                  std::vector<int32_t> layersOfChunk = {});
 
 }  // namespace caracal::profile

@@ -1,13 +1,13 @@
 #include "core/profile/profile_json.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "core/base/files.h"
 #include "core/base/hash.h"
 #include "core/base/json_reader.h"
 #include "core/base/json_writer.h"
+#include "core/profile/profile_document.h"
 #include "core/profile/shape_json.h"
 
 namespace caracal::profile {
@@ -15,120 +15,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 6> kKindNames{"gemm", "attention",  "elementwise",
-                                                     "norm", "collective", "view"};
-
-// ---- out ----
-
-template <class Item, class Write>
-Json list(const std::vector<Item>& items, Write write) {
-  Json result = Json::array();
-  for (const Item& item : items) result.push_back(write(item));
-  return result;
-}
-
-Json operatorJson(const Operator& op) {
-  Json json{{"id", op.id},
-            {"kind", name(op.kind)},
-            {"forwardNs", op.forwardNs},
-            {"backwardNs", op.backwardNs},
-            {"outputBytes", op.outputBytes},
-            {"savedBytes", op.savedBytes},
-            {"savedFor", op.savedFor},
-            {"inputs", op.inputs}};
-  if (op.weightNs) json["weightNs"] = *op.weightNs;
-  return json;
-}
-
-Json windowJson(const Window& window) {
-  return {{"id", window.id},
-          {"after", window.after},
-          {"transferNs", window.transferNs},
-          {"overlappedNs", window.overlappedNs},
-          {"bytes", window.bytes}};
-}
-
-Json kindJson(const LayerKind& kind) {
-  return {{"id", kind.id},
-          {"inputBytes", kind.inputBytes},
-          {"staticBytes", kind.staticBytes},
-          {"optimizerNs", kind.optimizerNs},
-          {"gradientReduceNs", kind.gradientReduceNs},
-          {"operators", list(kind.operators, operatorJson)},
-          {"windows", list(kind.windows, windowJson)}};
-}
-
-Json endJson(const ModelEnd& end) {
-  return {{"staticBytes", end.staticBytes},
-          {"optimizerNs", end.optimizerNs},
-          {"gradientReduceNs", end.gradientReduceNs},
-          {"operators", list(end.operators, operatorJson)}};
-}
-
-Json linkJson(const Link& link) {
-  Json json{{"latencyNs", link.latencyNs}, {"bytesPerSecond", link.bytesPerSecond}};
-  if (link.shared) json["shared"] = true;
-  return json;
-}
-
-Json linksJson(const Profile& profile) {
-  Json json{{"tensor", linkJson(profile.tensorLink)},
-            {"pipeline", linkJson(profile.pipelineLink)},
-            {"data", linkJson(profile.dataLink)}};
-  if (profile.hostLink != Link{}) json["host"] = linkJson(profile.hostLink);
-  return json;
-}
-
-Json memoryJson(const Memory& memory) {
-  Json json{{"capacityBytes", memory.capacityBytes},
-            {"reserveBytes", memory.reserveBytes},
-            {"workspaceBytes", memory.workspaceBytes}};
-  if (memory.hostBudgetBytes > 0) json["hostBudgetBytes"] = memory.hostBudgetBytes;
-  return json;
-}
-
-Json observedJson(const ObservedStage& stage) {
-  return {{"stage", stage.stage},
-          {"layers", stage.layerCount},
-          {"forwardNs", stage.forwardNs},
-          {"backwardNs", stage.backwardNs},
-          {"peakBytes", stage.peakBytes}};
-}
-
-Json documentOf(const Profile& profile) {
-  return {{"schema", kProfileSchema},
-          {"name", profile.name},
-          {"source", profile.source},
-          {"hardware", profile.hardware},
-          {"tag", trace::name(profile.tag)},
-          {"stageTag", trace::name(profile.stageTag)},
-          {"schedule", profile.schedule},
-          {"model", shapeJson(profile.model)},
-          {"parallel", shapeJson(profile.parallel)},
-          {"kinds", list(profile.kinds, kindJson)},
-          {"layers", profile.layers},
-          {"first", endJson(profile.first)},
-          {"last", endJson(profile.last)},
-          {"send",
-           {{"forwardNs", profile.sendForwardNs},
-            {"backwardNs", profile.sendBackwardNs},
-            {"bytes", profile.sendBytes}}},
-          {"links", linksJson(profile)},
-          {"contention", {{"kappa", profile.kappa}, {"rho", profile.rho}}},
-          {"memory", memoryJson(profile.memory)},
-          {"observed",
-           {{"stepNs", profile.observedStepNs},
-            {"plan", profile.observedPlan},
-            {"stages", list(profile.observed, observedJson)}}}};
-}
-
-// ---- in ----
-
 OperatorKind readKind(JsonNode& node) {
   const std::string text = node.text("kind");
   if (const auto kind = operatorKindFromName(text)) return *kind;
-  node.fail("kind",
-            fmt::format("must be one of {}, not \"{}\"", fmt::join(kKindNames, ", "), text));
+  std::string known;
+  for (size_t kind = 0; kind <= static_cast<size_t>(OperatorKind::kView); ++kind)
+    known += fmt::format("{}{}", kind > 0 ? ", " : "", name(static_cast<OperatorKind>(kind)));
+  node.fail("kind", fmt::format("must be one of {}, not \"{}\"", known, text));
   return OperatorKind::kElementwise;
 }
 
@@ -278,17 +171,6 @@ Profile readProfile(JsonNode& root) {
 }
 
 }  // namespace
-
-std::string_view name(OperatorKind kind) {
-  return kKindNames[static_cast<size_t>(kind)];
-}
-
-std::optional<OperatorKind> operatorKindFromName(std::string_view text) {
-  for (size_t i = 0; i < kKindNames.size(); ++i) {
-    if (kKindNames[i] == text) return static_cast<OperatorKind>(i);
-  }
-  return std::nullopt;
-}
 
 std::string toJson(const Profile& profile) {
   return prettyJson(documentOf(profile));

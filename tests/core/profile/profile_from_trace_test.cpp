@@ -205,13 +205,40 @@ TEST_F(ProfileFromStages, aGivenPartitionIsCheckedAndUsed) {
   }
 }
 
+// Stage s of four holds layers s, s + 4 and s + 8.
+TEST_F(ProfileFromStages, chunksOfAnInterleavedScheduleAreLayersOfTheirStage) {
+  model.parallel.microBatches = 8;
+  const Profile truth = estimateOf(model);
+  plan::Plan plan = keepAll(truth, std::vector<int32_t>(12, 1));
+  plan.schedule = "interleaved:3";
+  const auto result = sim::simulate(truth, plan, {sim::TraceDetail::kPasses});
+  ASSERT_TRUE(result) << result.error().text();
+  const auto built = analysis::buildStepModel(*result->trace);
+  ASSERT_TRUE(built) << built.error().text();
+  ASSERT_EQ(built->chunks, 3);
+  const auto profile = profileFromStages(*result->trace, *built, model);
+  ASSERT_TRUE(profile) << profile.error().text();
+  ASSERT_TRUE(validate(*profile)) << validate(*profile).error().text();
+  EXPECT_EQ(profile->schedule, "interleaved:3");
+  for (int32_t s = 0; s < 4; ++s) {
+    const analysis::StageSummary& stage = built->stages[static_cast<size_t>(s)];
+    EXPECT_EQ(profile->observed[static_cast<size_t>(s)].layerCount, 3);
+    int64_t forwardNs = s == 0 ? profile->first.forwardNs() : 0;
+    if (s == 3) forwardNs += profile->last.forwardNs();
+    for (const int32_t l : {s, s + 4, s + 8}) forwardNs += profile->kindOf(l).forwardNs();
+    const auto measured = static_cast<double>(stage.forwardNs);
+    EXPECT_NEAR(static_cast<double>(forwardNs), measured, 0.01 * measured) << s;
+  }
+  EXPECT_TRUE(profileFromStages(*result->trace, *built, model, std::vector<int32_t>(12, 1)));
+  EXPECT_FALSE(profileFromStages(*result->trace, *built, model, {3, 3, 3, 3}));
+}
+
 TEST_F(ProfileFromStages, refusesInWordsWhatItCannotMap) {
-  analysis::StepModel interleaved = steps;
-  interleaved.chunks = 2;
-  const auto refused = profileFromStages(*trace, interleaved, model);
+  analysis::StepModel finer = steps;
+  finer.chunks = 4;  // 16 chunks of 12 layers
+  const auto refused = profileFromStages(*trace, finer, model);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
-  EXPECT_NE(refused.error().message.find("interleaved"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("16 chunks"), std::string::npos);
 
   ModelDescription wrongStages = model;
   wrongStages.parallel.pipeline = 2;
