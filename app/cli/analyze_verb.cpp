@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/figures_json.h"
+#include "app/cli/hint.h"
 #include "app/cli/load.h"
 #include "app/cli/load_options.h"
 #include "app/cli/step_report.h"
@@ -16,6 +17,7 @@
 #include "core/analysis/critical_tables.h"
 #include "core/analysis/figures.h"
 #include "core/analysis/prepared_run.h"
+#include "core/analysis/rank_idle.h"
 #include "core/analysis/rank_tables.h"
 #include "core/analysis/step_model.h"
 #include "core/analysis/structure.h"
@@ -47,6 +49,7 @@ struct Analysis {
   std::vector<DeviceFigures> devices;
   std::vector<CollectiveSummary> collectives;
   Result<analysis::StepModel> steps;
+  std::vector<analysis::RankStep> rankSteps;  // where there are no stages
 };
 
 ordered_json collectiveJson(const CollectiveSummary& row) {
@@ -103,6 +106,7 @@ ordered_json toJson(const Analysis& analysis) {
     document.update(stepsJson(*analysis.steps));
   } else {
     document["stagesMissing"] = analysis.steps.error().message;
+    document["rankSteps"] = rankStepsJson(*analysis.run.trace, analysis.rankSteps);
   }
   return document;
 }
@@ -197,23 +201,9 @@ void print(const Analysis& analysis, Console& console) {
   if (analysis.steps) {
     console.out << stepsText(*analysis.steps);
   } else {
-    console.out << "no stages: " << analysis.steps.error().message << '\n';
+    console.out << "no stages: " << analysis.steps.error().message << '\n'
+                << rankCausesText(*analysis.run.trace, analysis.rankSteps);
   }
-}
-
-Result<analysis::StructureHint> readHint(const std::string& path) {
-  if (path.empty()) return analysis::StructureHint{};
-  CARACAL_TRY(text, readTextFile(path));
-  auto hint = analysis::parseHint(text);
-  if (!hint) return tl::unexpected(at(hint.error(), path));
-  return hint;
-}
-
-Result<std::shared_ptr<const trace::Trace>> withHint(std::shared_ptr<const trace::Trace> trace,
-                                                     const analysis::StructureHint& hint,
-                                                     const Options& options) {
-  if (options.hint.empty()) return trace;
-  return analysis::applyHint(std::move(trace), hint);
 }
 
 Result<ExitCode> runAnalyze(const Options& options, Console& console) {
@@ -233,15 +223,18 @@ Result<ExitCode> runAnalyze(const Options& options, Console& console) {
   const auto choices = loadOptionsOf(*options.load);
   if (!choices) return usageError(console, choices.error().text());
   CARACAL_TRY(loaded, loadRun(options.paths, console, *choices));
-  CARACAL_TRY(hint, readHint(options.hint));
-  CARACAL_TRY(hinted, withHint(loaded.trace, hint, options));
-  analysis::PreparedRun run = analysis::prepareRun(hinted, names);
-  if (wantsTable) return runTable(options, {run, names, options.kernelGapNs, hint}, console);
+  CARACAL_TRY(hinted, withHint(loaded.trace, options.hint));
+  analysis::PreparedRun run = analysis::prepareRun(hinted.trace, names);
+  if (wantsTable) return runTable(options, {run, names, options.kernelGapNs, hinted.hint}, console);
   const trace::Trace& trace = *run.trace;
   auto collectives =
       analysis::summarizeCollectives(trace, run.collectives, run.clocks.resolutionNs);
-  const Analysis analysis{run, analysis::deviceFigures(trace, names), std::move(collectives),
-                          analysis::buildStepModel(trace)};
+  Analysis analysis{run,
+                    analysis::deviceFigures(trace, names),
+                    std::move(collectives),
+                    analysis::buildStepModel(trace),
+                    {}};
+  if (!analysis.steps) analysis.rankSteps = analysis::explainRanks(run, names);
   if (options.json) {
     printJson(console, toJson(analysis));
   } else {
@@ -259,12 +252,13 @@ VerbRun declareAnalyze(CLI::App& command) {
   command.add_option(
       "--comm-kernels", options->commKernels,
       "JSON table of kernel names that are communication, in place of the shipped one");
-  command.add_option("--hint", options->hint,
-                     "JSON file that places ranks or names the annotation of steps");
+  addHintOption(command, options->hint);
   command.add_option("--table", options->table,
                      "print one table instead of the overview; \"list\" names them");
-  command.add_option("--what-if", options->whatIf,
-                     "what the run would take if a kind of work were faster: send-recv=2x");
+  command
+      .add_option("--what-if", options->whatIf,
+                  "what the run would take if a kind of work were faster: send-recv=2x")
+      ->allow_extra_args(false);  // one each: what follows is a path
   command.add_option("-o,--output", options->output, "write the table into this CSV file");
   command.add_option("--kernel-gap", options->kernelGapNs,
                      "idle-breakdown: gaps below this many ns are launch overhead (30)");

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "app/cli/hint.h"
 #include "app/cli/layer_list.h"
 #include "app/cli/load.h"
 #include "app/cli/load_options.h"
@@ -30,6 +31,7 @@ struct Options {
   std::shared_ptr<LoadChoices> load = std::make_shared<LoadChoices>();
   std::string model;
   std::string layers;
+  std::string hint;  // JSON file; empty: none
   std::string output;
   bool overlapGradReduce = false;
   bool json = false;
@@ -46,8 +48,15 @@ Result<Profile> fromTrace(const Options& options,
   CARACAL_TRY(choices, loadOptionsOf(*options.load));
   CARACAL_TRY(loaded, loadRun(options.paths, console, choices));
   CARACAL_TRY(names, commNames({}));
-  const auto trace = analysis::prepareRun(loaded.trace, names).trace;
-  CARACAL_TRY(steps, analysis::buildStepModel(*trace));
+  CARACAL_TRY(hinted, withHint(loaded.trace, options.hint));
+  const auto trace = analysis::prepareRun(hinted.trace, names).trace;
+  auto understood = analysis::buildStepModel(*trace);
+  if (!understood) {
+    return fail(understood.error().code,
+                "no profile: {}. Without such a trace, --model FILE alone gives an estimate",
+                understood.error().message);
+  }
+  const analysis::StepModel& steps = *understood;
   if (!model) return profile::profileFromRecording(*trace, steps);
   return profile::profileFromStages(*trace, steps, *model, layers);
 }
@@ -130,7 +139,9 @@ VerbRun declareProfile(CLI::App& command) {
                      "a recording of caracal-run, or a stage-level trace (then with --model)");
   command.add_option("--model", options->model, "model description (JSON)");
   command.add_option("--layers", options->layers,
-                     "layers of each stage of the trace, as 4,4,3,3 (default: even)");
+                     "layers of each stage of the trace, as 4,4,3,3, or of each model chunk of an "
+                     "interleaved schedule (default: even)");
+  addHintOption(command, options->hint);
   command.add_flag("--overlap-grad-reduce", options->overlapGradReduce,
                    "the job reduces gradients beside backward, as Megatron-LM's option does");
   command.add_option("-o,--output", options->output, "write the profile here");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/base/format.h"
@@ -63,22 +65,54 @@ std::string stageTable(const StepModel& model) {
   return table.render();
 }
 
-std::string causeTable(const StepModel& model) {
+// A column of causes: a stage, or a rank where there are no stages.
+struct CauseColumn {
+  std::string heading;
+  analysis::CauseTimes causes{};
+  int64_t stepNs = 0;
+};
+
+// Causes that no column has are left out; empty when there are none at all.
+std::string causeTable(const std::vector<CauseColumn>& columns) {
   TextTable table{{"idle because of"}, {}};
-  for (const StageSummary& stage : model.stages)
-    table.header.push_back(fmt::format("stage {}", stage.stage));
+  for (const CauseColumn& column : columns) table.header.push_back(column.heading);
   for (size_t i = 0; i < analysis::kIdleCauseCount; ++i) {
     std::vector<std::string> row{std::string(analysis::label(static_cast<IdleCause>(i)))};
     bool any = false;
-    for (const StageSummary& stage : model.stages) {
-      any = any || stage.causes[i] != 0;
-      row.push_back(share(stage.causes[i], stage.stepNs));
+    for (const CauseColumn& column : columns) {
+      any = any || column.causes[i] != 0;
+      row.push_back(share(column.causes[i], column.stepNs));
     }
     if (any) table.rows.push_back(row);
   }
   return table.rows.empty() ? std::string()
                             : "share of the step that compute is idle\n" + table.render();
 }
+
+std::vector<CauseColumn> columnsOf(const StepModel& model) {
+  std::vector<CauseColumn> columns;
+  for (const StageSummary& stage : model.stages)
+    columns.push_back({fmt::format("stage {}", stage.stage), stage.causes, stage.stepNs});
+  return columns;
+}
+
+// All steps of a rank together.
+std::vector<CauseColumn> columnsOf(const trace::Trace& trace,
+                                   const std::vector<analysis::RankStep>& steps) {
+  std::map<uint32_t, CauseColumn> ofRanks;
+  for (const analysis::RankStep& step : steps) {
+    CauseColumn& column = ofRanks[step.rankIndex];
+    column.heading = fmt::format("rank {}", trace.ranks()[step.rankIndex].rank);
+    column.stepNs += step.span.lengthNs();
+    for (size_t i = 0; i < step.causes.size(); ++i) column.causes[i] += step.causes[i];
+  }
+  std::vector<CauseColumn> columns;
+  for (auto& [rank, column] : ofRanks) columns.push_back(std::move(column));
+  return columns;
+}
+
+// Text is read side by side: of more ranks the table has them all.
+constexpr size_t kMostRanks = 16;
 
 }  // namespace
 
@@ -113,8 +147,33 @@ std::string stepsText(const StepModel& model) {
   text += fmt::format("\nmeans per step over {} steps; F and B are medians per micro-batch\n",
                       model.steps.size());
   text += stageTable(model);
-  const std::string causes = causeTable(model);
+  const std::string causes = causeTable(columnsOf(model));
   return causes.empty() ? text : text + '\n' + causes;
+}
+
+ordered_json rankStepsJson(const trace::Trace& trace,
+                           const std::vector<analysis::RankStep>& steps) {
+  ordered_json json = ordered_json::array();
+  for (const analysis::RankStep& step : steps) {
+    json.push_back({{"rank", trace.ranks()[step.rankIndex].rank},
+                    {"step", step.step},
+                    {"stepNs", step.span.lengthNs()},
+                    {"busyNs", step.busyNs},
+                    {"causes", causesJson(step.causes)}});
+  }
+  return json;
+}
+
+std::string rankCausesText(const trace::Trace& trace,
+                           const std::vector<analysis::RankStep>& steps) {
+  std::vector<CauseColumn> columns = columnsOf(trace, steps);
+  const size_t all = columns.size();
+  columns.resize(std::min(all, kMostRanks));
+  const std::string table = causeTable(columns);
+  if (table.empty()) return table;
+  return '\n' + table +
+         (all > kMostRanks ? fmt::format("{} more ranks: --table idle-causes\n", all - kMostRanks)
+                           : std::string());
 }
 
 std::string clockText(const trace::Trace& trace) {

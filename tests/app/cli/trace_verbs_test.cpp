@@ -106,6 +106,28 @@ TEST(Analyze, figuresAreUnionsOfIntervals) {
   EXPECT_THAT(document.at("stagesMissing").get<std::string>(), HasSubstr("pipeline"));
 }
 
+TEST(Analyze, withoutStagesEachRanksIdleTimeHasItsCauses) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  EXPECT_THAT(runCaracal({"analyze", trace}).out,
+              AllOf(HasSubstr("no stages: "), HasSubstr("idle because of"), HasSubstr("rank 0")));
+  const json document = runCaracalJson({"analyze", trace});
+  ASSERT_EQ(document.at("rankSteps").size(), 1U);
+  const json& step = document.at("rankSteps").at(0);
+  int64_t idleNs = 0;
+  for (const auto& [cause, ns] : step.at("causes").items()) idleNs += ns.get<int64_t>();
+  EXPECT_EQ(idleNs, step.at("stepNs").get<int64_t>() - step.at("busyNs").get<int64_t>());
+}
+
+TEST(Analyze, aPathBehindAQuestionIsAPath) {
+  const TemporaryFolder folder;
+  const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
+  const auto asked =
+      runCaracal({"analyze", "--what-if", "gemm=2x", "--what-if", "all-reduce=2x", trace});
+  EXPECT_EQ(asked.exitCode, 0) << asked.err;
+  EXPECT_THAT(asked.out, AllOf(HasSubstr("gemm"), HasSubstr("all-reduce")));
+}
+
 TEST(Analyze, theTableOfCommunicationNamesIsShownAndCanBeReplaced) {
   const TemporaryFolder folder;
   const std::string trace = folder.write("rank0.json", test::smallKinetoTrace(0));
