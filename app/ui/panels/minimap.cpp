@@ -48,7 +48,11 @@ Minimap::Minimap(TimelineController& controller, QWidget* parent)
   setToolTip(tr("The whole run: how busy its ranks are. Drag the frame to move the view."));
   setCursor(Qt::SizeHorCursor);
   const auto repaint = qOverload<>(&QWidget::update);
-  connect(&controller, &TimelineController::sceneChanged, this, repaint);
+  connect(&controller, &TimelineController::sceneChanged, this, [this] {
+    // Folded steps lie below each other: there is no whole run to show.
+    setVisible(!m_controller.scene().folded);
+    update();
+  });
   connect(&controller, &TimelineController::viewChanged, this, repaint);
   connect(&controller, &TimelineController::selectionChanged, this, repaint);
 }

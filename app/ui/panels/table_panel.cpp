@@ -138,9 +138,11 @@ void TablePanel::refresh() {
   showWords(tr("Making the table..."));
   m_slot.start<DataTableModel::Table>(
       tr("Table %1").arg(toQt(name)),
-      [name, run = m_run](std::stop_token, const Progress&) -> Result<DataTableModel::Table> {
+      [name, run = m_run](const std::stop_token& stop,
+                          const Progress&) -> Result<DataTableModel::Table> {
         const analysis::CommNames comm;
-        CARACAL_TRY(table, analysis::makeTable(name, {*run->prepared, comm}));
+        CARACAL_TRY(table,
+                    analysis::makeTable(name, {.run = *run->prepared, .comm = comm, .stop = stop}));
         return std::make_shared<const analysis::DataTable>(std::move(table));
       },
       [this](Result<DataTableModel::Table> table) { show(std::move(table)); });

@@ -10,8 +10,6 @@
 
 class QComboBox;
 class QLabel;
-class QLineEdit;
-class QPushButton;
 
 namespace caracal::ui {
 
@@ -19,6 +17,7 @@ class FigureTableView;
 class MemoryChart;
 class OperatorTableModel;
 class PartitionBar;
+class PlanControls;
 
 class PlanPanel : public QWidget {
   Q_OBJECT
@@ -33,7 +32,6 @@ class PlanPanel : public QWidget {
   void compareRequested();
 
  private:
-  QWidget* makeControls();
   QWidget* makeOperators();
   QWidget* makeResult();
   void connectSession();
@@ -44,20 +42,10 @@ class PlanPanel : public QWidget {
   void showOutcome(const planner::PlanOutcome& outcome);
   void fillLayers();
   QStringList stageNames() const;  // as the choice of layers lists them
-  void requestPlan();
-  void commitBudget();
-  bool commitSchedule();        // false: the schedule cannot run this job, said in words
-  int64_t typedBudget() const;  // -1: not a size
+  void showProblem(const QString& words);
 
   PlanSession& m_session;
-  QLabel* m_profile;
-  QComboBox* m_policy;
-  QLineEdit* m_budget;
-  QComboBox* m_schedule;
-  QComboBox* m_partitionMode;
-  QPushButton* m_plan;
-  QPushButton* m_measure;
-  QPushButton* m_export;
+  PlanControls* m_controls;
   PartitionBar* m_partition;
   QComboBox* m_stage;
   QComboBox* m_layer;

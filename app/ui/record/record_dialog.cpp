@@ -1,23 +1,18 @@
 #include "app/ui/record/record_dialog.h"
 
-#include <QCheckBox>
 #include <QDialogButtonBox>
 #include <QDir>
-#include <QDoubleSpinBox>
-#include <QFileDialog>
 #include <QFontDatabase>
-#include <QFormLayout>
-#include <QGridLayout>
 #include <QLabel>
-#include <QLineEdit>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalBlocker>
-#include <QToolButton>
 #include <QVBoxLayout>
+
 #include "app/runs/program.h"
 #include "app/runs/shell_words.h"
 #include "app/ui/measure/command_line_box.h"
+#include "app/ui/record/record_form.h"
 #include "core/recorder/log_format.h"
 
 namespace caracal::ui {
@@ -25,17 +20,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kGrace{15000};  // logs become recordings in it
 constexpr int kOutputLines = 20000;
-constexpr int kKindColumns = 5;
 
 QString toQt(const std::string& text) {
   return QString::fromStdString(text);
-}
-
-QPlainTextEdit* plainText(QWidget* parent) {
-  auto* edit = new QPlainTextEdit(parent);
-  edit->setTabChangesFocus(true);
-  edit->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
-  return edit;
 }
 
 }  // namespace
@@ -45,92 +32,36 @@ RecordDialog::RecordDialog(JobBoard& jobs, QWidget* parent)
       m_jobs(jobs),
       m_recorderJob(jobs),
       m_child(kGrace),
-      m_command(new QLineEdit(this)),
-      m_folder(new QLineEdit(this)),
-      m_steps(new QLineEdit(this)),
-      m_seconds(new QDoubleSpinBox(this)),
-      m_environment(plainText(this)),
+      m_form(new RecordForm(this)),
       m_words(new QLabel(this)),
       m_line(new CommandLineBox(this)),
-      m_output(plainText(this)) {
+      m_output(new QPlainTextEdit(this)) {
   setWindowTitle(tr("Record a CUDA job"));
   resize(900, 680);
   m_words->setWordWrap(true);
   m_words->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_output->setReadOnly(true);
+  m_output->setTabChangesFocus(true);
+  m_output->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
   m_output->setMaximumBlockCount(kOutputLines);
   m_output->setAccessibleName(tr("Output of the command"));
   m_output->setPlaceholderText(tr("What the command prints appears here."));
-  makeForm();
+  auto* layout = new QVBoxLayout(this);
+  layout->addWidget(m_form);
+  layout->addWidget(m_words);
+  layout->addWidget(m_line);
+  layout->addWidget(m_output, 1);
   makeButtons();
+  connect(m_form, &RecordForm::changed, this, [this] {
+    showState();
+    emit settingsChanged();
+  });
   connect(&m_child, &ChildProcess::line, this,
           [this](const QByteArray& text) { m_output->appendPlainText(QString::fromUtf8(text)); });
   connect(&m_child, &ChildProcess::errorLine, this,
           [this](const QByteArray& text) { m_output->appendPlainText(QString::fromUtf8(text)); });
   connect(&m_child, &ChildProcess::ended, this, &RecordDialog::finish);
   setSettings({});
-}
-
-void RecordDialog::makeForm() {
-  m_command->setPlaceholderText(tr("torchrun --nproc-per-node 8 train.py"));
-  auto* browse = new QToolButton(this);
-  browse->setText(tr("..."));
-  browse->setToolTip(tr("Choose the folder"));
-  connect(browse, &QToolButton::clicked, this, [this] {
-    const QString folder =
-        QFileDialog::getExistingDirectory(this, tr("Folder for the recording"), m_folder->text());
-    if (!folder.isEmpty()) m_folder->setText(folder);
-  });
-  auto* folder = new QHBoxLayout;
-  folder->addWidget(m_folder, 1);
-  folder->addWidget(browse);
-  m_steps->setPlaceholderText(tr("all; or the first and the last, as in 10-13"));
-  m_seconds->setRange(0, 1e6);
-  m_seconds->setSuffix(tr(" s"));
-  m_seconds->setSpecialValueText(tr("until the command ends"));
-  m_environment->setPlaceholderText(tr("NAME=value, one a line"));
-  m_environment->setFixedHeight(3 * m_environment->fontMetrics().lineSpacing() + 12);
-  auto* form = new QFormLayout;
-  const auto addRow = [form](const QString& title, QWidget* field) {
-    form->addRow(title, field);
-    field->setAccessibleName(title);
-  };
-  addRow(tr("Command"), m_command);
-  form->addRow(tr("Folder"), folder);
-  m_folder->setAccessibleName(tr("Folder"));
-  form->addRow(tr("Kinds"), makeKinds());
-  addRow(tr("Steps"), m_steps);
-  addRow(tr("Duration"), m_seconds);
-  addRow(tr("Environment"), m_environment);
-  auto* layout = new QVBoxLayout(this);
-  layout->addLayout(form);
-  layout->addWidget(m_words);
-  layout->addWidget(m_line);
-  layout->addWidget(m_output, 1);
-  const auto changed = [this] {
-    showState();
-    emit settingsChanged();
-  };
-  for (QLineEdit* edit : {m_command, m_folder, m_steps})
-    connect(edit, &QLineEdit::textChanged, this, changed);
-  connect(m_seconds, &QDoubleSpinBox::valueChanged, this, changed);
-  connect(m_environment, &QPlainTextEdit::textChanged, this, changed);
-  for (const auto& [kind, box] : m_kinds) connect(box, &QCheckBox::toggled, this, changed);
-}
-
-QGridLayout* RecordDialog::makeKinds() {
-  auto* grid = new QGridLayout;
-  for (uint32_t kind = 1; !recorder::kindsText(kind).empty(); kind <<= 1) {
-    auto* box = new QCheckBox(toQt(recorder::kindsText(kind)), this);
-    if (kind == recorder::kKindRuntime || kind == recorder::kKindDriver)
-      box->setToolTip(tr("Host calls: launch delays; costs the most"));
-    if (kind == recorder::kKindGraph)
-      box->setToolTip(tr("CUDA graphs whole instead of kernel by kernel"));
-    const int at = static_cast<int>(m_kinds.size());
-    grid->addWidget(box, at / kKindColumns, at % kKindColumns);
-    m_kinds.emplace_back(kind, box);
-  }
-  return grid;
 }
 
 void RecordDialog::makeButtons() {
@@ -148,25 +79,12 @@ void RecordDialog::makeButtons() {
 
 void RecordDialog::setSettings(const RecordSettings& settings) {
   const QSignalBlocker quiet(this);
-  m_command->setText(settings.command);
-  m_folder->setText(settings.folder);
-  for (const auto& [kind, box] : m_kinds) box->setChecked((settings.kinds & kind) != 0);
-  m_steps->setText(settings.steps);
-  m_seconds->setValue(settings.seconds);
-  m_environment->setPlainText(settings.environment);
+  m_form->setSettings(settings);
   showState();
 }
 
 RecordSettings RecordDialog::settings() const {
-  RecordSettings settings;
-  settings.command = m_command->text().trimmed();
-  settings.folder = m_folder->text().trimmed();
-  settings.kinds = 0;
-  for (const auto& [kind, box] : m_kinds) settings.kinds |= box->isChecked() ? kind : 0;
-  settings.steps = m_steps->text().trimmed();
-  settings.seconds = m_seconds->value();
-  settings.environment = m_environment->toPlainText();
-  return settings;
+  return m_form->settings();
 }
 
 void RecordDialog::setProgram(const QString& path) {
@@ -220,7 +138,7 @@ void RecordDialog::showState() {
   m_stop->setEnabled(isRunning);
   m_stop->setText(m_child.stopping() ? tr("End at once") : tr("Stop"));
   m_open->setEnabled(!isRunning && !m_recorded.isEmpty());
-  m_folder->setPlaceholderText(nextRecordFolder());
+  m_form->setNextFolder(nextRecordFolder());
   if (isRunning) {
     m_record->setEnabled(false);
     return m_line->setCommand(toQt(runs::shellText(m_running)));
@@ -253,7 +171,7 @@ void RecordDialog::record() {
   QStringList arguments;
   for (size_t w = 1; w < m_running.size(); ++w) arguments << toQt(m_running[w]);
   m_row =
-      std::make_unique<JobRow>(m_jobs, tr("Record %1").arg(m_command->text()), [this] { stop(); });
+      std::make_unique<JobRow>(m_jobs, tr("Record %1").arg(settings().command), [this] { stop(); });
   say(tr("Recording."), false);
   m_child.start({toQt(m_running.front()), arguments});
   if (running()) showState();

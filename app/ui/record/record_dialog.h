@@ -12,17 +12,14 @@
 #include "app/ui/record/record_settings.h"
 #include "app/ui/theme/palette.h"
 
-class QCheckBox;
-class QDoubleSpinBox;
-class QGridLayout;
 class QLabel;
-class QLineEdit;
 class QPlainTextEdit;
 class QPushButton;
 
 namespace caracal::ui {
 
 class CommandLineBox;
+class RecordForm;
 
 class RecordDialog : public QDialog {
   Q_OBJECT
@@ -53,8 +50,6 @@ class RecordDialog : public QDialog {
   void showEvent(QShowEvent* event) override;
 
  private:
-  void makeForm();
-  QGridLayout* makeKinds();
   void makeButtons();
   void lookForRecorder();
   void showState();
@@ -74,12 +69,7 @@ class RecordDialog : public QDialog {
   bool m_isProblem = false;
   ThemeKind m_theme = ThemeKind::kLight;
 
-  QLineEdit* m_command;
-  QLineEdit* m_folder;
-  std::vector<std::pair<uint32_t, QCheckBox*>> m_kinds;
-  QLineEdit* m_steps;
-  QDoubleSpinBox* m_seconds;
-  QPlainTextEdit* m_environment;
+  RecordForm* m_form;
   QLabel* m_words;
   CommandLineBox* m_line;
   QPlainTextEdit* m_output;

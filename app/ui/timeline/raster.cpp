@@ -1,9 +1,12 @@
 #include "app/ui/timeline/raster.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "app/ui/timeline/block_text.h"
 #include "core/base/format.h"
@@ -14,6 +17,13 @@ namespace {
 constexpr double kLeastLabelPixels = 22;
 constexpr int kLabelPadding = 3;
 constexpr unsigned kMostPainters = 8;
+constexpr double kNewest = 0.25;  // share of the latest frame in what a row is expected to cost
+
+int64_t threadTimeNs() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 
 }  // namespace
 
@@ -23,7 +33,8 @@ struct TimelineRaster::Rows {
   Pixels pixels;
 };
 
-TimelineRaster::TimelineRaster(const Theme& theme, const QFont& font, double scale)
+TimelineRaster::TimelineRaster(const Theme& theme, const QFont& font, double scale,
+                               int64_t worthAPainterNs)
     : m_theme(theme),
       m_scale(scale),
       m_glyphs([&] {
@@ -31,7 +42,8 @@ TimelineRaster::TimelineRaster(const Theme& theme, const QFont& font, double sca
         scaled.setPixelSize(std::max(6, static_cast<int>(std::lround(11 * scale))));
         return scaled;
       }()),
-      m_shades(shadesOf(theme)) {
+      m_shades(shadesOf(theme)),
+      m_worthAPainterNs(worthAPainterNs) {
   const unsigned painters = std::clamp(std::thread::hardware_concurrency(), 1U, kMostPainters);
   for (unsigned i = 0; i < painters; ++i)
     m_painters.push_back(std::make_unique<RowPainter>(theme, m_shades));
@@ -69,30 +81,44 @@ void TimelineRaster::draw(const Frame& frame, QImage& image) {
     std::fill_n(pixels.line(y), pixels.width, m_theme.background.rgb());
 }
 
-// Rows differ much in what they cost, so each thread takes the next one. A thread that the machine
+// Rows differ much in what they cost, so each painter takes the next one. A thread that the machine
 // starts late is not waited for: it finds the queue empty and touches nothing else, whatever frame
 // is painted by then.
 void TimelineRaster::paintRows(const Rows& rows) {
   struct Queue {
     std::atomic<size_t> next, unpainted;
+    std::atomic<int64_t> workNs{0};
   };
+  const size_t count = rows.last - rows.first;
+  if (count == 0) return;
   const auto queue = std::make_shared<Queue>();
   queue->next = rows.first;
-  queue->unpainted = rows.last - rows.first;
+  queue->unpainted = count;
   const auto work = [this, queue, &rows, last = rows.last](RowPainter& painter) {
     size_t row = queue->next++;
     if (row >= last) return;
+    int64_t sinceNs = threadTimeNs();
     painter.prepare(rows.frame, rows.pixels.width, m_gridLines);
     for (; row < last; row = queue->next++) {
       painter.paint(rows.frame, rows.frame.layout.rows[row], row, rows.pixels);
+      const int64_t nowNs = threadTimeNs();
+      queue->workNs += nowNs - std::exchange(sinceNs, nowNs);
       if (--queue->unpainted == 0) queue->unpainted.notify_one();
     }
   };
-  const size_t painters = std::min(m_painters.size(), rows.last - rows.first);
-  for (size_t i = 1; i < painters; ++i)
+  for (size_t i = 1; i < paintersFor(count); ++i)
     m_threads.start([work, painter = m_painters[i].get()] { work(*painter); });
   work(*m_painters.front());
   while (const size_t unpainted = queue->unpainted) queue->unpainted.wait(unpainted);
+  const double rowNs = static_cast<double>(queue->workNs) / static_cast<double>(count);
+  m_rowNs += kNewest * (rowNs - m_rowNs);
+}
+
+size_t TimelineRaster::paintersFor(size_t rows) const {
+  const size_t most = std::min(m_painters.size(), rows);
+  if (m_worthAPainterNs <= 0) return most;
+  const double worth = m_rowNs * static_cast<double>(rows) / static_cast<double>(m_worthAPainterNs);
+  return std::clamp(static_cast<size_t>(worth), size_t{1}, most);
 }
 
 void TimelineRaster::drawRowLabels(const Frame& frame, const PlacedRow& placed, QImage& image) {

@@ -3,7 +3,7 @@
 //
 // Holds caches (glyphs, shaded colours), scratch memory and threads of its own between frames. Used
 // from one thread, the GUI's or that of a program that draws offscreen; rows are painted on
-// several, labels on that one.
+// several where there is much to paint, labels on that one.
 #pragma once
 
 #include <QFont>
@@ -21,7 +21,14 @@ namespace caracal::ui {
 
 class TimelineRaster {
  public:
-  TimelineRaster(const Theme& theme, const QFont& font, double scale);
+  // A painter more is worth it for this much processor time of a frame. Less is done before a
+  // thread has woken up; and on a machine that others use too, one that is put off in the middle of
+  // a row holds up the frame.
+  static constexpr int64_t kWorthAPainterNs = 6'000'000;
+
+  // `worthAPainterNs` 0: every frame is painted by all painters.
+  TimelineRaster(const Theme& theme, const QFont& font, double scale,
+                 int64_t worthAPainterNs = kWorthAPainterNs);
 
   // Fills `image` completely. REQUIRES Format_RGB32.
   void draw(const Frame& frame, QImage& image);
@@ -34,6 +41,8 @@ class TimelineRaster {
 
   void findGridLines(const Frame& frame, int width);
   void paintRows(const Rows& rows);
+  // How many painters the work of so many rows is worth, by what those of the last frames took.
+  size_t paintersFor(size_t rows) const;
   void drawRowLabels(const Frame& frame, const PlacedRow& placed, QImage& image);
   void drawLabels(const Frame& frame, uint32_t row, const Lane& lane, bool withDuration, int top,
                   int height, QImage& image);
@@ -46,6 +55,8 @@ class TimelineRaster {
   Shades m_shades;
   std::vector<std::unique_ptr<RowPainter>> m_painters;  // one a thread; the first is the caller's
   QThreadPool m_threads;
+  int64_t m_worthAPainterNs;
+  double m_rowNs = 0;            // processor time of a row, of the frames before
   std::vector<int> m_gridLines;  // x of the ruler's major lines
   std::string m_text;
 };

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "core/analysis/recordings.h"
 #include "core/import/importer.h"
 
 namespace caracal::ui {
@@ -9,8 +10,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void understand(LoadedRun& run) {
-  auto model = analysis::buildStepModel(*run.trace);
+// Once `stop` is requested: nothing of it is to be used.
+void understand(LoadedRun& run, const std::stop_token& stop) {
+  auto model = analysis::buildStepModel(*run.trace, stop);
   run.model = nullptr;
   if (model) {
     run.model = std::make_shared<const analysis::StepModel>(std::move(*model));
@@ -50,8 +52,28 @@ Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token
   run.checkSources = std::move(loaded.checkSources);
   run.seconds = loaded.seconds;
   report(progress, 0.95, "finding steps and bubbles");
-  understand(run);
+  understand(run, stop);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "opening was stopped");
   return run;
+}
+
+Result<std::vector<LoadedRun>> loadRuns(const std::vector<std::string>& paths, std::stop_token stop,
+                                        const Progress& progress) {
+  CARACAL_TRY(whole, loadRun(paths, stop, progress));
+  const analysis::Recordings recordings = analysis::findRecordings(*whole.trace);
+  std::vector<LoadedRun> runs;
+  if (recordings.list.size() > 1) {
+    for (const analysis::Recording& recording : recordings.list) {
+      auto run = loadRun(recording.files, stop, progress);
+      if (!run) return tl::unexpected(run.error());
+      runs.push_back(std::move(*run));
+    }
+    runs.front().apartBecause = recordings.reasons;
+    runs.front().skipped = std::move(whole.skipped);
+  } else {
+    runs.push_back(std::move(whole));
+  }
+  return runs;
 }
 
 Result<LoadedRun> compareRanks(const LoadedRun& run, std::stop_token stop,
@@ -63,8 +85,9 @@ Result<LoadedRun> compareRanks(const LoadedRun& run, std::stop_token stop,
   LoadedRun compared = run;
   if (prepared->trace != run.trace) {
     compared.trace = prepared->trace;
-    understand(compared);
+    understand(compared, stop);
   }
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "comparing ranks was stopped");
   report(progress, 0.9, "linking events");
   compared.links = std::make_shared<const RunLinks>(*prepared);
   compared.prepared = std::move(prepared);
@@ -75,7 +98,7 @@ LoadedRun runFromTrace(std::string name, std::shared_ptr<const trace::Trace> tra
   LoadedRun run;
   run.name = std::move(name);
   run.trace = std::move(trace);
-  understand(run);
+  understand(run, {});
   return run;
 }
 

@@ -29,7 +29,9 @@ struct LoadedRun {
   std::shared_ptr<const analysis::PreparedRun> prepared;
   std::shared_ptr<const RunLinks> links;  // of `prepared`
   std::vector<Error> skipped;             // inputs that could not be read
-  std::string cacheNote;                  // what went wrong with the cache; often empty
+  // Why files opened with this run's are runs of their own; of the first of them.
+  std::vector<std::string> apartBecause;
+  std::string cacheNote;  // what went wrong with the cache; often empty
   // Of a run from the cache: import::LoadResult::checkSources.
   std::function<Result<void>(const std::stop_token&)> checkSources;
   double seconds = 0;
@@ -37,6 +39,10 @@ struct LoadedRun {
 
 Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token stop,
                           const Progress& progress);
+// A run for each recording in the files (core/analysis/recordings.h): a second recording of the
+// same ranks, or one made at another time, is a run of its own and can be compared.
+Result<std::vector<LoadedRun>> loadRuns(const std::vector<std::string>& paths, std::stop_token stop,
+                                        const Progress& progress);
 // A trace that is in memory already: a prediction.
 LoadedRun runFromTrace(std::string name, std::shared_ptr<const trace::Trace> trace);
 // The run with `prepared`: what `caracal analyze` does before it computes anything. Where clocks of

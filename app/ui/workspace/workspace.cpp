@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/analysis/gpu_passes.h"
+
 namespace caracal::ui {
 namespace {
 
@@ -53,26 +55,36 @@ void Workspace::open(const QStringList& paths, OpenMode mode) {
   std::vector<std::string> names;
   for (const QString& path : paths) names.push_back(path.toStdString());
   const QString name = QString::fromStdString(runNameOf(names));
-  m_load.start<LoadedRun>(
+  m_load.start<std::vector<LoadedRun>>(
       tr("Open %1").arg(name),
       [names](std::stop_token stop, const Progress& progress) {
-        return loadRun(names, stop, progress);
+        return loadRuns(names, stop, progress);
       },
-      [this, paths, mode](Result<LoadedRun> run) { loaded(paths, mode, std::move(run)); });
+      [this, paths, mode](Result<std::vector<LoadedRun>> runs) {
+        loaded(paths, mode, std::move(runs));
+      });
 }
 
-void Workspace::loaded(const QStringList& paths, OpenMode mode, Result<LoadedRun> run) {
-  if (!run) {
-    if (run.error().code != ErrorCode::kCancelled)
-      emit failed(QString::fromStdString(run.error().text()));
+void Workspace::loaded(const QStringList& paths, OpenMode mode,
+                       Result<std::vector<LoadedRun>> runs) {
+  if (!runs) {
+    if (runs.error().code != ErrorCode::kCancelled)
+      emit failed(QString::fromStdString(runs.error().text()));
     return;
   }
-  if (!run->cacheNote.empty()) emit noticed(QString::fromStdString(run->cacheNote));
-  for (const Error& skipped : run->skipped) {
-    emit noticed(tr("Left out: %1").arg(QString::fromStdString(skipped.text())));
+  QStringList words;
+  for (LoadedRun& run : *runs) {
+    if (!run.cacheNote.empty()) words << QString::fromStdString(run.cacheNote);
+    for (const Error& skipped : run.skipped)
+      words << tr("Left out: %1").arg(QString::fromStdString(skipped.text()));
+    for (const std::string& reason : run.apartBecause)
+      words << tr("Shown as runs of their own: %1").arg(QString::fromStdString(reason));
+    add(std::make_shared<const LoadedRun>(std::move(run)), mode);
+    mode = OpenMode::kAdd;
   }
-  add(std::make_shared<const LoadedRun>(std::move(*run)), mode);
   emit opened(paths);
+  // Behind it: what is opened clears the words about what was there before.
+  if (!words.isEmpty()) emit noticed(words.join(QLatin1Char('\n')));
 }
 
 void Workspace::add(RunPtr run, OpenMode mode) {
@@ -122,10 +134,13 @@ void Workspace::compared(const RunPtr& before, Result<LoadedRun> run) {
   const bool changed = run->trace != before->trace;
   *place = std::make_shared<const LoadedRun>(std::move(*run));
   if (changed) {
+    const trace::Trace& trace = *(*place)->trace;
     const QString text =
         (*place)->prepared->clocks.anyCorrected()
             ? tr("%1: clocks of ranks differ and were moved onto one; see the Clocks panel.")
-            : tr("%1: forward and backward passes were told from what its annotations launched.");
+            : tr("%1: passes are those that the host launched, known by %2.")
+                  .arg(QStringLiteral("%1"), QString::fromStdString(trace.metaOr(
+                                                 analysis::kPassesFromKey, "annotations")));
     emit noticed(text.arg(QString::fromStdString(before->name)));
     emit runsChanged();
     rebuildScene(TimelineController::OnNewScene::kKeepView);

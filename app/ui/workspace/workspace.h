@@ -23,7 +23,8 @@ class Workspace : public QObject {
   Workspace(JobBoard& jobs, TimelineController& timeline, QObject* parent = nullptr);
 
   enum class OpenMode { kReplace, kAdd };
-  // Files of one run; folders hold one run each. Reports by runsChanged() or failed().
+  // Files of one run; folders hold one run each. Recordings that do not belong together become runs
+  // of their own. Reports by runsChanged() or failed().
   void open(const QStringList& paths, OpenMode mode);
   void add(RunPtr run, OpenMode mode);
   void close(size_t run);
@@ -61,7 +62,7 @@ class Workspace : public QObject {
   void noticed(const QString& words);  // loaded, but something is worth saying
 
  private:
-  void loaded(const QStringList& paths, OpenMode mode, Result<LoadedRun> run);
+  void loaded(const QStringList& paths, OpenMode mode, Result<std::vector<LoadedRun>> runs);
   void showPrediction(RunPtr prediction);
   // Whether the files of runs from the cache still have the content they had, one run after the
   // other.

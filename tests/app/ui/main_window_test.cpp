@@ -2,76 +2,30 @@
 
 #include <gtest/gtest.h>
 
-#include <QAction>
 #include <QApplication>
-#include <QDeadlineTimer>
 #include <QDockWidget>
 #include <QDropEvent>
-#include <QFile>
-#include <QFileInfo>
 #include <QMimeData>
 #include <QSettings>
-#include <QTemporaryDir>
-#include <algorithm>
 #include <filesystem>
 
-#include "app/ui/measure/measure_panel.h"
-#include "app/ui/measure/pass_chart.h"
+#include "app/ui/panels/minimap.h"
 #include "app/ui/panels/table_panel.h"
 #include "app/ui/panels/table_places.h"
-#include "app/ui/render/render_command.h"
 #include "app/ui/window/error_bar.h"
 #include "app/ui/window/panel_docks.h"
 #include "app/ui/window/settings.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
-#include "core/project/project.h"
 #include "tests/app/ui/demo_profile.h"
-#include "tests/app/ui/tiny_profile.h"
+#include "tests/app/ui/window_fixture.h"
 
 namespace caracal::ui {
 namespace {
 
-// A pipeline as MegatronApp writes it: two stages, one micro-batch.
-const char* const kPipelineJson = R"([
-{"name":"forward","ph":"B","ts":0,"pid":0,"tid":0},{"name":"forward","ph":"E","ts":10,"pid":0,"tid":0},
-{"name":"backward","ph":"B","ts":40,"pid":0,"tid":0},{"name":"backward","ph":"E","ts":60,"pid":0,"tid":0},
-{"name":"forward","ph":"B","ts":10,"pid":1,"tid":0},{"name":"forward","ph":"E","ts":20,"pid":1,"tid":0},
-{"name":"backward","ph":"B","ts":20,"pid":1,"tid":0},{"name":"backward","ph":"E","ts":40,"pid":1,"tid":0}
-])";
-
-const char* const kKinetoJson = R"({"distributedInfo":{"rank":0},"traceEvents":[
-{"ph":"X","cat":"kernel","name":"gemm","pid":0,"tid":7,"ts":1000,"dur":50,"args":{"device":0,"stream":7}},
-{"ph":"X","cat":"cpu_op","name":"aten::mm","pid":9,"tid":9,"ts":990,"dur":20,"args":{}}
-]})";
-
-class Window : public testing::Test {
- protected:
-  QString write(const char* name, const std::string& text) {
-    QFile file(m_folder.filePath(QLatin1String(name)));
-    EXPECT_TRUE(file.open(QIODevice::WriteOnly));
-    file.write(text.data(), static_cast<qint64>(text.size()));
-    return file.fileName();
-  }
-  QString projectWith(const profile::Profile& profile) {
-    const QString path = m_folder.filePath(QStringLiteral("a.caracal"));
-    auto project = project::Project::open(path.toStdString());
-    EXPECT_TRUE(project);
-    EXPECT_TRUE(project->add(project::ItemKind::kProfile, "p", profile::toJson(profile)));
-    return path;
-  }
-  bool waitFor(const std::function<bool()>& condition) {
-    const QDeadlineTimer deadline(15000);
-    while (!condition() && !deadline.hasExpired())
-      QApplication::processEvents(QEventLoop::AllEvents, 10);
-    return condition();
-  }
-  bool opened() {
-    return waitFor([this] { return !m_window.jobs().busy(); });
-  }
-  QTemporaryDir m_folder;
-  MainWindow m_window{openSettings(m_folder.filePath(QStringLiteral("settings.ini")))};
-};
+using test::kKinetoJson;
+using test::kPipelineJson;
+using test::Window;
 
 TEST_F(Window, startsEmptyAndSaysWhatToDo) {
   m_window.show();
@@ -109,6 +63,18 @@ TEST_F(Window, saysWhenAFileHasAnotherContentThanTheCachedRun) {
   ASSERT_TRUE(opened());
   const trace::Trace& trace = *m_window.workspace().runs().back()->trace;
   EXPECT_NE(trace.names().find("conv"), trace::StringTable::kAbsent);
+}
+
+// The same ranks twice: before and after a change, say.
+TEST_F(Window, recordingsOpenedTogetherBecomeRunsOfTheirOwn) {
+  m_window.open({write("before.json", kKinetoJson), write("after.json", kKinetoJson)});
+  ASSERT_TRUE(opened());
+  ASSERT_EQ(m_window.workspace().runs().size(), 2U) << m_window.errorBar().words().toStdString();
+  EXPECT_EQ(m_window.workspace().runs()[0]->name, "before");
+  EXPECT_EQ(m_window.workspace().runs()[1]->name, "after");
+  EXPECT_EQ(m_window.timeline().scene().runs.size(), 2U);
+  EXPECT_TRUE(m_window.errorBar().words().contains(QStringLiteral("the same ranks")))
+      << m_window.errorBar().words().toStdString();
 }
 
 TEST_F(Window, aFileThatCannotBeReadIsReportedInTheWindow) {
@@ -270,128 +236,11 @@ TEST_F(Window, stepsAreFoldedAndUnfolded) {
   ASSERT_TRUE(opened());
   EXPECT_TRUE(m_window.timeline().scene().folded);
   EXPECT_EQ(m_window.timeline().scene().runs.size(), 4U);
+  EXPECT_TRUE(m_window.findChild<Minimap*>()->isHidden());  // there is no whole run to show
   m_window.foldSteps();
+  EXPECT_FALSE(m_window.findChild<Minimap*>()->isHidden());
   EXPECT_FALSE(m_window.timeline().scene().folded);
   EXPECT_EQ(m_window.timeline().scene().rows.size(), rows);
-}
-
-TEST_F(Window, whatWasChosenForMeasuringIsInTheProjectAtOnce) {
-  const QString path = projectWith(*test::demoProfile());
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  MeasureSettings settings = m_window.docks().measure().session().settings();
-  for (const int steps : {7, 8, 9}) {
-    settings.steps = steps;
-    m_window.docks().measure().session().setSettings(settings);
-  }
-  ASSERT_TRUE(opened());
-  // The first window never closes: another one sees what was committed.
-  MainWindow other{openSettings(m_folder.filePath(QStringLiteral("other.ini")))};
-  other.open({path});
-  ASSERT_TRUE(waitFor([&] { return !other.jobs().busy(); }));
-  EXPECT_EQ(other.docks().measure().session().settings(), settings);
-}
-
-TEST_F(Window, aClosedProjectIsNotWrittenToAnyMore) {
-  const QString path = projectWith(*test::demoProfile());
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  MeasureSession& session = m_window.docks().measure().session();
-  MeasureSettings settings = session.settings();
-  const int kept = settings.steps = 7;
-  session.setSettings(settings);
-  m_window.findChild<QAction*>(QStringLiteral("file.closeAll"))->trigger();
-  ASSERT_TRUE(opened());
-  settings.steps = 8;
-  session.setSettings(settings);
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  EXPECT_EQ(session.settings().steps, kept);
-}
-
-// As a user goes: a project, a plan, a measurement, the comparison.
-TEST_F(Window, theLoopClosesFromAProjectToAMeasurementKeptInIt) {
-  const QString path = projectWith(*test::tinyProfile());
-  m_window.show();
-  m_window.open({path});
-  ASSERT_TRUE(opened());
-  planner::PlanRequest request;
-  request.policy = "full";
-  m_window.plan().requestPlan(request);
-  ASSERT_TRUE(opened());
-  EXPECT_EQ(m_window.plan().plan().policy, "full");
-
-  MeasureSession& session = m_window.docks().measure().session();
-  MeasureSettings settings = session.settings();
-  settings.steps = 6;
-  settings.clock = QStringLiteral("virtual");
-  settings.folder = m_folder.filePath(QStringLiteral("runs"));
-  session.setSettings(settings);
-  int steps = 0;
-  QObject::connect(&session, &MeasureSession::stepped, &m_window, [&] { ++steps; });
-  m_window.findChild<QAction*>(QStringLiteral("measure.start"))->trigger();
-  ASSERT_TRUE(waitFor([&] { return session.comparison() != nullptr; }))
-      << m_window.errorBar().words().toStdString();
-  ASSERT_TRUE(opened());
-  EXPECT_EQ(steps, 6);
-  ASSERT_EQ(m_window.workspace().runs().size(), 1U);
-  EXPECT_TRUE(m_window.workspace().prediction());
-  EXPECT_EQ(m_window.workspace().prediction()->trace,
-            session.comparison()->measurement.predictedTrace)
-      << "the plan's own prediction is for another machine";
-  // A chosen pass is brought into view.
-  auto* chart = m_window.findChild<PassChart*>();
-  ASSERT_NE(chart, nullptr);
-  chart->choose(1);
-  EXPECT_TRUE(m_window.timeline().selected().valid());
-
-  auto project = project::Project::open(path.toStdString(), project::OpenMode::kReadOnly);
-  ASSERT_TRUE(project);
-  const auto items = project->items();
-  ASSERT_TRUE(items);
-  EXPECT_EQ(items->back().kind, project::ItemKind::kMeasurement);
-  EXPECT_EQ(project->resolve(items->back()), session.comparison()->recording.toStdString());
-}
-
-TEST_F(Window, picturesAreWrittenWithoutADisplay) {
-  const QString trace = write("pipeline.json", kPipelineJson);
-  QStringList notices;
-  for (const char* name : {"out.png", "out.svg"}) {
-    RenderCommand command;
-    command.output = m_folder.filePath(QLatin1String(name));
-    command.paths = {trace};
-    command.options.width = 900;
-    const auto done = runRender(command, notices);
-    ASSERT_TRUE(done) << done.error().text();
-    EXPECT_GT(QFileInfo(command.output).size(), 500) << name;
-  }
-  RenderCommand wrong;
-  wrong.output = QStringLiteral("/no/such/folder/out.png");
-  wrong.paths = {trace};
-  EXPECT_FALSE(runRender(wrong, notices));
-  wrong.paths = {m_folder.filePath(QStringLiteral("missing.json"))};
-  EXPECT_FALSE(runRender(wrong, notices));
-}
-
-TEST_F(Window, sharedTracesOpen) {
-  namespace fs = std::filesystem;
-  const fs::path traces = fs::path(CARACAL_SOURCE_DIR) / ".." / "shared" / "traces";
-  if (!fs::exists(traces)) GTEST_SKIP() << "shared traces are not here: " << traces;
-  m_window.open({QString::fromStdString((traces / "bytedance-pp-ST").string())});
-  ASSERT_TRUE(opened());
-  ASSERT_EQ(m_window.workspace().runs().size(), 1U);
-  EXPECT_TRUE(m_window.workspace().runs()[0]->model) << m_window.workspace().runs()[0]->whyNoModel;
-  EXPECT_FALSE(m_window.timeline().scene().bubbles.empty());
-  EXPECT_TRUE(m_window.workspace().runs()[0]->prepared);
-  // All ranks instead of stages, and back.
-  for (const bool byRank : {true, false}) {
-    m_window.findChild<QAction*>(QStringLiteral("view.byRank"))->trigger();
-    ASSERT_TRUE(opened());
-    const auto& rows = m_window.timeline().scene().rows;
-    EXPECT_EQ(std::any_of(rows.begin(), rows.end(),
-                          [](const Row& row) { return row.kind == RowKind::kStage; }),
-              !byRank);
-  }
 }
 
 }  // namespace

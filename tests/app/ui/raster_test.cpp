@@ -49,6 +49,23 @@ TEST(Raster, aSingleShortEventIsVisibleAtEveryZoom) {
   }
 }
 
+TEST(Raster, severalPaintersDrawWhatOneDraws) {
+  const auto scene = test::sceneOf(test::drawPipeline(6, 12, 40));
+  const RowLayout layout = layoutRows(*scene, initialFolds(*scene));
+  const auto drawn = [&](int64_t worthAPainterNs) {
+    TimelineRaster raster(theme(ThemeKind::kDark), QFont(), 1.0, worthAPainterNs);
+    std::vector<QImage> images;
+    for (const double zoom : {1.0, 0.5, 0.1}) {
+      TimeView view = show(scene->range, 900);
+      view.nsPerPixel *= zoom;
+      images.emplace_back(900, layout.height, QImage::Format_RGB32);
+      raster.draw({*scene, layout, view, 0, 1.0}, images.back());
+    }
+    return images;
+  };
+  EXPECT_EQ(drawn(0), drawn(TimelineRaster::kWorthAPainterNs));
+}
+
 TEST(Raster, bubblesStayVisibleInsideColumnsFullOfWork) {
   const auto scene = test::sceneOf(test::drawPipeline(4, 8, 40));
   const TimeView view = show(scene->range, 60);  // every column holds work and bubbles
