@@ -22,6 +22,7 @@ struct Options {
   std::vector<std::string> recordings;
   std::string model = "demo-gpt";
   std::string clock;
+  std::string backend;
   std::string output;
   int steps = 5;
   bool json = false;
@@ -93,9 +94,10 @@ Result<ExitCode> runCalibrate(const Options& options, Console& console) {
   const runs::Watch watch = watchOf(console, line);
   std::vector<std::string> paths = options.recordings;
   if (paths.empty()) {
-    CARACAL_TRY(recorded, runs::recordForCalibration({options.output + ".runs", options.model,
-                                                      options.clock, options.steps},
-                                                     watch));
+    CARACAL_TRY(recorded,
+                runs::recordForCalibration({options.output + ".runs", options.model, options.clock,
+                                            options.steps, options.backend},
+                                           watch));
     paths = std::move(recorded);
   }
   CARACAL_TRY(calibration, runs::calibrateFrom(paths, watch));
@@ -124,6 +126,9 @@ VerbRun declareCalibrate(CLI::App& command) {
       ->excludes(recordings);
   command.add_option("--clock", options->clock, "clock of those runs: wall or virtual")
       ->check(CLI::IsMember({"wall", "virtual"}))
+      ->excludes(recordings);
+  command.add_option("--backend", options->backend, "what runs them: cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
       ->excludes(recordings);
   command.add_option("--steps", options->steps, "training steps of each")
       ->check(CLI::Range(2, 1'000'000))

@@ -25,6 +25,7 @@ struct Options {
   std::string budget;
   std::string output;
   std::string clock;
+  std::string backend;
   int steps = 5;
   std::string tensorLink, pipelineLink, dataLink;  // empty: the profile's
   bool json = false;
@@ -40,8 +41,9 @@ Result<runs::MeasureJob> jobOf(const Options& options) {
   CARACAL_TRY(tensor, linkOf(options.tensorLink));
   CARACAL_TRY(pipeline, linkOf(options.pipelineLink));
   CARACAL_TRY(data, linkOf(options.dataLink));
-  return runs::MeasureJob{options.profile, options.plan, options.output, options.clock,
-                          options.steps,   tensor,       pipeline,       data};
+  return runs::MeasureJob{options.profile, options.plan,  options.output,
+                          options.clock,   options.steps, tensor,
+                          pipeline,        data,          options.backend};
 }
 
 Result<ExitCode> measurePlan(const Options& options, Console& console) {
@@ -70,8 +72,8 @@ Result<ExitCode> measurePlan(const Options& options, Console& console) {
 }
 
 Result<ExitCode> measureEach(const Options& options, Console& console) {
-  runs::PoliciesRequest request{options.profile, options.policies, 0,
-                                options.output,  options.clock,    options.steps};
+  runs::PoliciesRequest request{options.profile, options.policies, 0, options.output, options.clock,
+                                options.steps,   options.backend};
   if (!options.budget.empty()) {
     CARACAL_TRY(bytes, planner::parseBudget(options.budget));
     request.budgetBytes = bytes;
@@ -117,6 +119,8 @@ VerbRun declareMeasure(CLI::App& command) {
       .add_option("--clock", options->clock,
                   "wall or virtual (default: wall when there is a core for every rank)")
       ->check(CLI::IsMember({"wall", "virtual"}));
+  command.add_option("--backend", options->backend, "what runs it: cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   const auto addLink = [&](const char* name, const char* what, std::string& link) {
     command.add_option(name, link, what)->type_name("LATENCY,BANDWIDTH")->needs(plan);
   };

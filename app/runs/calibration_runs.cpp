@@ -44,6 +44,7 @@ Result<std::vector<std::string>> recordForCalibration(const CalibrationRequest& 
   std::vector<std::string> arguments{
       "--model", request.model, "--steps", std::to_string(request.steps), "--record", alone};
   if (!request.clock.empty()) arguments.insert(arguments.end(), {"--clock", request.clock});
+  if (!request.backend.empty()) arguments.insert(arguments.end(), {"--backend", request.backend});
   Watch first = watch;
   first.progress = partOf(watch.progress, 0, 0.5);
   CARACAL_CHECK_OK(train(arguments, request.steps, AfterStop::kEndAtOnce, first));
@@ -54,6 +55,7 @@ Result<std::vector<std::string>> recordForCalibration(const CalibrationRequest& 
   beside.recording = (folder / "heu.sqlite").string();
   beside.clock = request.clock;
   beside.steps = request.steps;
+  beside.backend = request.backend;
   CARACAL_CHECK_OK(profile::saveProfile(profile, beside.profile));
   CARACAL_CHECK_OK(savePlanOfLeastMemory(profile, "heu", beside.plan, watch.stop));
   Watch second = watch;

@@ -17,6 +17,7 @@ struct CalibrationRequest {
   std::string model = "demo-gpt";  // a path or a shipped name
   std::string clock;               // "wall", "virtual"; empty: the program's choice
   int steps = 5;                   // of each run, at least 2
+  std::string backend = {};        // as in MeasureJob
 };
 
 // A run that keeps everything, and one that recomputes everything that fits beside collectives: the

@@ -11,6 +11,7 @@ std::vector<std::string> runArguments(const MeasureJob& job, const profile::Prof
                                      job.profile, "--steps",    std::to_string(job.steps),
                                      "--record",  job.recording};
   if (!job.clock.empty()) arguments.insert(arguments.end(), {"--clock", job.clock});
+  if (!job.backend.empty()) arguments.insert(arguments.end(), {"--backend", job.backend});
   const auto addLink = [&](const char* name, const std::optional<profile::Link>& asked,
                            const profile::Link& ofProfile) {
     if (!asked && ofProfile.bytesPerSecond <= 0) return;

@@ -20,6 +20,7 @@ struct MeasureJob {
   int steps = 5;
   // None: the profile's link, so that prediction and run speak of one machine.
   std::optional<profile::Link> tensorLink, pipelineLink, dataLink;
+  std::string backend = {};  // "cpu", "cuda"; empty: the program's choice
 };
 
 // The arguments of caracal-run. `profile` is what job.profile holds.

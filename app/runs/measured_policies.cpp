@@ -40,6 +40,7 @@ Result<MeasuredPolicy> measurePolicy(const PoliciesRequest& request,
   run.recording = (folder / (fileName(policy) + ".sqlite")).string();
   run.clock = request.clock;
   run.steps = request.steps;
+  run.backend = request.backend;
   CARACAL_CHECK_OK(plan::savePlan(outcome.plan, profile, run.plan));
   CARACAL_TRY(simulated,
               sim::simulate(profile, outcome.plan, {sim::TraceDetail::kOperators}, watch.stop));

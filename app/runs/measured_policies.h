@@ -23,6 +23,7 @@ struct PoliciesRequest {
   std::string folder;       // for <policy>.plan.json and <policy>.sqlite
   std::string clock;
   int steps = 5;
+  std::string backend = {};  // as in MeasureJob
 };
 
 Result<std::vector<MeasuredPolicy>> measurePolicies(const PoliciesRequest& request,

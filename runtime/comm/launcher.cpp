@@ -118,7 +118,8 @@ Result<LaunchedRank> readRank(const Environment& environment, const Variables& v
   result.port = portOf(result.jobId);
   if (read.text("MASTER_PORT")) {
     CARACAL_TRY(port, read.number("MASTER_PORT", 1, 65'536));
-    result.port = port;
+    // torchrun's agent listens there itself, for its own store.
+    result.port = read.text("TORCHELASTIC_USE_AGENT_STORE") == "True" ? port % 65'535 + 1 : port;
   }
   return result;
 }

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "core/base/result.h"
 
@@ -55,6 +56,22 @@ class Monitor {
     return {};
   }
 
+  // Likewise for what nobody notifies of, such as work of a GPU: ready() is asked again and again,
+  // without the lock. `grace`: beyond the link timeout, where somebody else can say more about it.
+  template <class Ready, class Awaited>
+  Result<void> poll(Ready ready, Awaited awaited, std::chrono::nanoseconds grace = {}) const {
+    const auto deadline = Clock::now() + m_patience.linkTimeout + grace;
+    while (!ready()) {
+      if (auto going = check(); !going) return going;
+      if (Clock::now() >= deadline) return tl::unexpected(stalled(awaited()));
+      std::this_thread::sleep_for(kBetweenLooks);
+    }
+    return {};
+  }
+  std::chrono::nanoseconds linkTimeout() const { return m_patience.linkTimeout; }
+  // What is to be said after the link timeout.
+  Error stalled(const std::string& awaited) const;
+
   // To be called after changing guarded state that somebody may wait for.
   void notify() { m_changed.notify_all(); }
 
@@ -69,10 +86,10 @@ class Monitor {
  private:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kGlance{100};  // at the stop request, while waiting
+  static constexpr std::chrono::microseconds kBetweenLooks{20};
 
   bool stopsAtOnce() const { return m_patience.stop != nullptr && m_patience.stop->atOnce; }
   Error stopped() const;
-  Error stalled(const std::string& awaited) const;
 
   Patience m_patience;
   mutable std::mutex m_mutex;

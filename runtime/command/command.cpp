@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -74,11 +76,18 @@ Result<std::optional<executor::Checkpoint>> loadCheckpoint(const CommandLine& li
 }
 
 // The CPU's is the one that runs have without being given any.
-Result<cuda::LoadedBackend> loadBackend(const CommandLine& line) {
+Result<cuda::LoadedBackend> loadBackend(const CommandLine& line,
+                                        const comm::LaunchedRank& launched) {
   if (!line.cuda) return cuda::LoadedBackend{};
   CARACAL_TRY(function, device::cudaModuleFunction(cuda::kBackendEntry));
+  cuda::CudaBackendOptions options;
+  options.device = line.cudaDevice;
+  options.partition = line.partition;
+  options.separateProcesses = launched.world > 1;
+  options.linkCtas = line.linkCtas == 0 && !options.separateProcesses ? 1 : line.linkCtas;
+  if (options.separateProcesses) options.device += launched.localRank;
   Result<cuda::LoadedBackend> made;
-  reinterpret_cast<cuda::BackendEntry>(function)({line.cudaDevice, line.linkCtas}, made);
+  reinterpret_cast<cuda::BackendEntry>(function)(options, made);
   return made;
 }
 
@@ -129,29 +138,30 @@ Result<std::optional<comm::Processes>> joinLaunched(const comm::LaunchedRank& la
                 "whose threads are the ranks then",
                 comm::name(launched.source), launched.world, ranks);
   }
-  CARACAL_TRY(book, comm::mpiPhoneBook());
+  CARACAL_TRY(book, comm::phoneBookFor(launched, options.linkTimeout));
   if (book->rank != launched.rank) {
     return fail(ErrorCode::kUnsupported,
-                "MPI calls this process rank {}, {} calls it rank {}; start ranks of the CPU "
-                "backend with mpirun",
+                "MPI calls this process rank {}, {} calls it rank {}; start ranks with the mpirun "
+                "of the MPI that Caracal was built with",
                 book->rank, comm::name(launched.source), launched.rank);
   }
   std::string agreed = fmt::format("{}", options.optimizer.learningRate);
   for (const auto& [key, value] : meta) {
-    if (key != "runId") agreed += key + value + "\n";
+    const bool ownAffair = key == "runId" || key == "hardware" || key == "memoryBytes";
+    if (!ownAffair) agreed += key + value + "\n";
   }
-  CARACAL_TRY(processes, comm::joinProcesses(*book, hash64(agreed), options.linkTimeout));
+  comm::Meeting meeting;
+  meeting.run = hash64(agreed);
+  meeting.reach = options.backend != nullptr ? comm::Reach::kNetwork : comm::Reach::kOneMachine;
+  meeting.rankZero = launched.address;
+  meeting.linkTimeout = options.linkTimeout;
+  CARACAL_TRY(processes, comm::joinProcesses(*book, meeting));
   return std::move(processes);
 }
 
 Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
                   const comm::StopRequest& stop, std::optional<comm::Processes>& processes) {
-  if (line.cuda && launched.world > 1) {
-    return fail(ErrorCode::kUnsupported,
-                "{} started {} processes, but ranks on a GPU are threads of one; start it alone",
-                comm::name(launched.source), launched.world);
-  }
-  CARACAL_TRY(loaded, loadBackend(line));
+  CARACAL_TRY(loaded, loadBackend(line, launched));
   auto job =
       line.planPath.empty() ? loadModelJob(line, loaded.facts) : loadPlannedJob(line, loaded.facts);
   if (!job) return tl::unexpected(job.error());
@@ -176,7 +186,7 @@ Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
     writer.emplace(std::move(created));
   }
   if (speaks) {
-    CARACAL_CHECK_OK(announceStart(*job, options, meta, line.recordPath));
+    CARACAL_CHECK_OK(announceStart(*job, options, meta, {line.recordPath, launched.text()}));
     CARACAL_CHECK_OK(warnOfSharedCores(options, job->model.parallel.ranks()));
   }
   const auto observe = [&](const executor::StepReport& step,
@@ -188,6 +198,10 @@ Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
   CARACAL_TRY(
       summary,
       executor::run(*job, options, std::make_shared<model::TextSource>(std::move(text)), observe));
+  if (speaks && options.backend != nullptr) {
+    for (const std::string& words : options.backend->warnings())
+      CARACAL_CHECK_OK(announceWarning(words));
+  }
   if (!speaks) return summary.signal == 0 ? kOk : kSignalled + summary.signal;
   if (writer) {
     CARACAL_CHECK_OK(writer->setMeta("ended", summary.signal != 0 ? "signal" : "allSteps"));
@@ -217,8 +231,14 @@ int caracalRun(int argc, const char* const* argv) {
   // Why all failed is said once; alone, a rank speaks for itself.
   if (!processes || processes->wire->isLowest()) announceError(exitCode.error());
   const int signal = signals.request().signal;
-  return signal != 0 && exitCode.error().code == ErrorCode::kCancelled ? kSignalled + signal
-                                                                       : kFailed;
+  const int failed =
+      signal != 0 && exitCode.error().code == ErrorCode::kCancelled ? kSignalled + signal : kFailed;
+  // What a library does at the end of a process may wait for a GPU that hangs.
+  if (parsed.line.cuda) {
+    std::fflush(nullptr);
+    std::_Exit(failed);
+  }
+  return failed;
 }
 
 }  // namespace caracal::command

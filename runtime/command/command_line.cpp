@@ -111,16 +111,18 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   std::string backend = "cpu";
   app.add_option("--backend", backend,
                  "cpu: ranks are threads on this machine's cores; cuda: ranks share one GPU, each "
-                 "on streams of its own")
+                 "on streams of its own, or are processes with a GPU each")
       ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   app.add_option("--cuda-device", line.cudaDevice, "Which GPU")
       ->check(CLI::Range(0, 63))
       ->capture_default_str();
   app.add_option("--link-ctas", line.linkCtas,
-                 "Blocks of the GPU that an emulated link occupies while it is busy")
+                 "Blocks of the GPU that a link may occupy while it is busy")
       ->check(CLI::Range(1, 64))
-      ->capture_default_str();
+      ->default_str("1 for an emulated link, NCCL's choice for its own");
+  app.add_flag("--gpu-partition", line.partition,
+               "Give each rank that shares the GPU multiprocessors of its own (green contexts)");
   addLink(app, "--link-tensor", "Emulated link inside a tensor-parallel group", line.links.tensor);
   addLink(app, "--link-pipeline", "Emulated link between stages", line.links.pipeline);
   addLink(app, "--link-data", "Emulated link between data-parallel replicas", line.links.data);

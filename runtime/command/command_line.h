@@ -30,7 +30,8 @@ struct CommandLine {
   double linkTimeoutSeconds = 600;
   bool cuda = false;  // the backend; else the CPU
   int32_t cudaDevice = 0;
-  int32_t linkCtas = 1;
+  int32_t linkCtas = 0;    // 0: 1 for emulated links, what NCCL chooses for its own
+  bool partition = false;  // of the GPU's multiprocessors among ranks that share it
 };
 
 // Either a command line, or an exit code after help, version or a usage error was printed.

@@ -85,7 +85,7 @@ Json linksJson(const std::vector<executor::RankSummary>& ranks) {
 
 Result<void> announceStart(const executor::Job& job, const executor::RunOptions& options,
                            const std::map<std::string, std::string>& meta,
-                           const std::string& record) {
+                           const StartNotes& notes) {
   const profile::ParallelShape& parallel = job.model.parallel;
   return writeLine({{"event", "start"},
                     {"runId", meta.at("runId")},
@@ -101,7 +101,8 @@ Result<void> announceStart(const executor::Job& job, const executor::RunOptions&
                     {"microBatches", parallel.microBatches},
                     {"partition", job.plan.partition()},
                     {"steps", options.steps},
-                    {"record", record}});
+                    {"record", notes.record},
+                    {"launcher", notes.launcher}});
 }
 
 Result<void> announceStep(const executor::StepReport& step, const recording::StepRecords& records) {

@@ -13,11 +13,14 @@ namespace caracal::command {
 
 // {"event":"start", "runId", "clock", "tag", "model", "policy", "planHash", "ranks", "tp", "pp",
 // "dp",
-//  "microBatches", "partition", "steps", "record"}
-// `record` is the path of the recording, empty without one. Each fails when stdout is closed.
+//  "microBatches", "partition", "steps", "record", "launcher"}
+// Each fails when stdout is closed.
+struct StartNotes {
+  std::string record;    // path of the recording; empty: there is none
+  std::string launcher;  // comm::LaunchedRank::text()
+};
 Result<void> announceStart(const executor::Job& job, const executor::RunOptions& options,
-                           const std::map<std::string, std::string>& meta,
-                           const std::string& record);
+                           const std::map<std::string, std::string>& meta, const StartNotes& notes);
 
 // {"event":"step", "step", "loss", "stepNs", "peakBytes", "rankPeakBytes":[...]}
 // `records` are those of the step.

@@ -12,7 +12,11 @@ namespace caracal::cuda {
 
 struct CudaBackendOptions {
   int32_t device = 0;
-  int32_t linkCtas = 1;  // blocks that hold or sum over an emulated link
+  int32_t linkCtas = 1;  // blocks that an operation on a link may occupy; 0: what NCCL chooses
+  // Ranks are processes with a GPU each, connected by NCCL; else threads that share the GPU.
+  bool separateProcesses = false;
+  // Each of the ranks that share the GPU gets multiprocessors of its own, where that can be done.
+  bool partition = false;
 };
 
 struct LoadedBackend {

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -25,6 +26,10 @@ inline Result<void> check(const Queue& queue) {
   return check(queue.error, queue.failed);
 }
 
+// Set once a GPU did not end its work in time: freeing memory or a stream would wait for it for
+// ever, so nothing is freed any more, and the process ends soon.
+inline std::atomic<bool> gpuIsStuck{false};
+
 // `count` numbers in the GPU's memory; contents are what the memory held before.
 template <class T>
 class DeviceArray {
@@ -36,7 +41,9 @@ class DeviceArray {
     std::swap(m_count, other.m_count);
     return *this;
   }
-  ~DeviceArray() { cudaFree(m_data); }
+  ~DeviceArray() {
+    if (!gpuIsStuck) cudaFree(m_data);
+  }
 
   static Result<DeviceArray> make(int64_t count) {
     DeviceArray array;
@@ -73,7 +80,9 @@ class PinnedArray {
     std::swap(m_data, other.m_data);
     return *this;
   }
-  ~PinnedArray() { cudaFreeHost(m_data); }
+  ~PinnedArray() {
+    if (!gpuIsStuck) cudaFreeHost(m_data);
+  }
 
   static Result<PinnedArray> make(int64_t count) {
     PinnedArray array;

@@ -142,7 +142,7 @@ Result<cublasLtMatrixLayout_t> layoutOf(const GemmCall& call, const GemmOperand&
 
 class CublasGemm final : public Gemm {
  public:
-  CublasGemm() = default;
+  explicit CublasGemm(int32_t multiprocessors) : m_multiprocessors(multiprocessors) {}
   ~CublasGemm() override {
     m_recipes.clear();
     if (m_handle != nullptr) theLibrary().cublasLtDestroy(m_handle);
@@ -178,6 +178,10 @@ class CublasGemm final : public Gemm {
     CARACAL_CHECK_OK(check(
         theLibrary().cublasLtMatmulDescCreate(&recipe.operation, CUBLAS_COMPUTE_32F, CUDA_R_32F),
         "a product"));
+    if (m_multiprocessors > 0) {
+      CARACAL_CHECK_OK(
+          set(recipe.operation, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, m_multiprocessors));
+    }
     const auto transposition = [](bool transposed) {
       return static_cast<int32_t>(transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
     };
@@ -241,19 +245,20 @@ class CublasGemm final : public Gemm {
     return {};
   }
 
+  int32_t m_multiprocessors;
   cublasLtHandle_t m_handle = nullptr;
   std::map<Key, Recipe> m_recipes;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Gemm>> makeGemm() {
+Result<std::unique_ptr<Gemm>> makeGemm(int32_t multiprocessors) {
   if (!theLibrary().complete) {
     return fail(ErrorCode::kNotFound,
                 "libcublasLt.so.13 is not there; install CUDA's cuBLAS or add its folder to "
                 "LD_LIBRARY_PATH");
   }
-  auto gemm = std::make_unique<CublasGemm>();
+  auto gemm = std::make_unique<CublasGemm>(multiprocessors);
   CARACAL_CHECK_OK(gemm->open());
   return gemm;
 }

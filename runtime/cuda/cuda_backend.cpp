@@ -1,17 +1,53 @@
 #include "runtime/cuda/cuda_backend.h"
 
+#include <algorithm>
+
 #include "runtime/cuda/kernels/flash_attention.h"
 
 namespace caracal::cuda {
 
-Result<VirtualNetwork*> CudaBackend::networkFor(const executor::RankOptions& options) {
-  const std::lock_guard lock(m_mutex);
-  if (m_network == nullptr) {
-    const LinkContext context{options.monitor, &m_events, m_options.linkCtas};
-    CARACAL_TRY(network, VirtualNetwork::make(context, options.parallel, options.speeds));
-    m_network = std::move(network);
+// Once, by the first rank that comes. REQUIRES m_mutex.
+Result<void> CudaBackend::openVirtually(const executor::RankOptions& options) {
+  const LinkContext context{options.monitor, &m_events, m_options.linkCtas};
+  CARACAL_TRY(network, VirtualNetwork::make(context, options.parallel, options.speeds));
+  m_network = std::move(network);
+  if (!m_options.partition) return {};
+  auto partition = makeSmPartition(m_options.device, options.parallel.ranks());
+  if (partition) {
+    m_partition = std::move(*partition);
+  } else {
+    m_warnings.push_back(fmt::format("the ranks share all multiprocessors of the GPU: {}",
+                                     partition.error().message));
   }
-  return m_network.get();
+  return {};
+}
+
+Result<CudaDevice::Connection> CudaBackend::connectVirtually(const executor::RankOptions& options) {
+  const std::lock_guard lock(m_mutex);
+  if (m_network == nullptr) CARACAL_CHECK_OK(openVirtually(options));
+  CudaDevice::Connection connection;
+  connection.links = m_network->linksOf(options.position);
+  connection.partition = m_partition.get();
+  if (m_partition != nullptr) connection.multiprocessors = m_partition->multiprocessors();
+  return connection;
+}
+
+Result<CudaDevice::Connection> CudaBackend::connectByNccl(const executor::RankOptions& options) {
+  CARACAL_TRY(api, nccl::api());
+  CARACAL_TRY(network, NcclNetwork::make({api, &m_events, &m_mailbox, options.monitor,
+                                          m_options.device, m_options.linkCtas},
+                                         options.position, options.parallel));
+  CudaDevice::Connection connection;
+  connection.links = network->links();
+  connection.network = std::move(network);
+  if (m_options.linkCtas == 0) return connection;
+  // A product beside a collective that has its blocks shall still fill whole waves.
+  int multiprocessors = 0;
+  CARACAL_CHECK_OK(check(
+      cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, m_options.device),
+      "counting multiprocessors"));
+  connection.multiprocessors = std::max(1, multiprocessors - m_options.linkCtas);
+  return connection;
 }
 
 Result<std::unique_ptr<executor::TrainingDevice>> CudaBackend::makeDevice(
@@ -27,14 +63,16 @@ Result<std::unique_ptr<executor::TrainingDevice>> CudaBackend::makeDevice(
                 kMostHeadWidth, options.model.shape.headWidth());
   }
   CARACAL_CHECK_OK(check(cudaSetDevice(m_options.device), "choosing the GPU"));
-  CARACAL_TRY(network, networkFor(options));
-  CARACAL_TRY(device, CudaDevice::make(options, std::move(text), clock,
-                                       network->linksOf(options.position), m_events));
+  CARACAL_TRY(connection,
+              m_options.separateProcesses ? connectByNccl(options) : connectVirtually(options));
+  CARACAL_TRY(device,
+              CudaDevice::make(options, std::move(text), clock, std::move(connection), m_events));
   return std::move(device);
 }
 
-executor::BackendFacts cudaFacts() {
+executor::BackendFacts cudaFacts(const CudaBackendOptions& options) {
   executor::BackendFacts facts;
+  facts.ownsDevices = options.separateProcesses;
   facts.abilities = {"CUDA", true, true};
   facts.fixedMemory = fixedMemory;
   return facts;

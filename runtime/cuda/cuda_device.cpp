@@ -5,9 +5,7 @@
 
 namespace caracal::cuda {
 
-using executor::Collective;
 using executor::Copy;
-using executor::Exchange;
 using executor::HandOver;
 using executor::Label;
 using executor::Launch;
@@ -15,26 +13,38 @@ using executor::Work;
 
 namespace {
 
-comm::MessageKey keyOf(const Exchange& call) {
-  return {call.tensor.data == nullptr, call.chunk, call.microBatch};
+constexpr std::chrono::seconds kWatchersGrace{3};
+
+std::string textOf(const Launch& call) {
+  const char* work = call.recompute                      ? "recomputation"
+                     : call.work == Work::kForward       ? "forward"
+                     : call.work == Work::kBackward      ? "backward"
+                     : call.work == Work::kInputGradient ? "gradient of the input"
+                                                         : "gradient of the weights";
+  const std::string where =
+      call.layer < 0 ? std::string() : fmt::format(" of layer {}", call.layer);
+  return fmt::format("{}{}, {} of micro-batch {}", model::id(call.op), where, work,
+                     call.microBatch);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<CudaDevice>> CudaDevice::make(const executor::RankOptions& options,
                                                      std::shared_ptr<const model::TextSource> text,
-                                                     comm::RunClock& clock,
-                                                     const VirtualRankLinks& links,
+                                                     comm::RunClock& clock, Connection connection,
                                                      EventPool& events) {
-  auto device = std::unique_ptr<CudaDevice>(new CudaDevice(options, clock, links, events));
+  auto device =
+      std::unique_ptr<CudaDevice>(new CudaDevice(options, clock, std::move(connection), events));
   CARACAL_CHECK_OK(device->prepare(std::move(text)));
   return device;
 }
 
 Result<void> CudaDevice::prepareLane(Lane& lane, Stream& stream, DeviceArray<uint8_t>& workspace,
                                      Priority priority) {
-  CARACAL_TRY(made, Stream::make(priority));
-  stream = std::move(made);
+  auto made = m_partition != nullptr ? m_partition->makeStream(m_options.position.rank, priority)
+                                     : Stream::make(priority);
+  if (!made) return tl::unexpected(made.error());
+  stream = std::move(*made);
   CARACAL_TRY(bytes, DeviceArray<uint8_t>::make(kGemmWorkspaceBytes));
   workspace = std::move(bytes);
   lane.queue.stream = stream.get();
@@ -47,7 +57,9 @@ Result<void> CudaDevice::prepare(std::shared_ptr<const model::TextSource> text) 
   CARACAL_CHECK_OK(prepareLane(m_compute, m_computeStream, m_computeWorkspace, Priority::kMiddle));
   CARACAL_CHECK_OK(
       prepareLane(m_recompute, m_recomputeStream, m_recomputeWorkspace, Priority::kLowest));
-  CARACAL_TRY(gemm, makeGemm());
+  CARACAL_TRY(copies, CopyLanes::make(m_events));
+  m_copies = std::move(copies);
+  CARACAL_TRY(gemm, makeGemm(m_multiprocessors));
   CARACAL_TRY(made, makeRankModel(m_options.model, std::move(text), std::move(gemm), m_compute));
   m_model = std::move(made);
   return {};
@@ -65,7 +77,7 @@ Result<float*> CudaDevice::allocate(int64_t bytes) {
 Result<float*> CudaDevice::PinnedMemory::allocate(int64_t bytes) {
   void* data = nullptr;
   if (cudaMallocHost(&data, static_cast<size_t>(bytes)) == cudaSuccess)
-    return static_cast<float*>(data);
+    return *m_blocks.insert(static_cast<float*>(data)).first;
   return fail(ErrorCode::kOutOfMemory,
               "the host has no memory for an offloaded tensor of {} bytes; offload less", bytes);
 }
@@ -101,7 +113,10 @@ Result<void> CudaDevice::run(Lane& lane, const Launch& call) {
 
 Result<void> CudaDevice::launch(const Launch& call) {
   Lane& lane = turnTo(call.recompute ? m_recompute : m_compute);
+  for (const executor::Tensor& tensor : {call.in[0], call.in[1], call.out})
+    m_copies.awaitUseOf(tensor, lane.queue);
   Timed timed;
+  timed.what = textOf(call);
   timed.label = call.label;
   timed.begin = m_events.record(lane.queue);
   CARACAL_CHECK_OK(run(lane, call));
@@ -111,79 +126,12 @@ Result<void> CudaDevice::launch(const Launch& call) {
   return check(lane.queue);
 }
 
-Result<CudaDevice::Pending> CudaDevice::enter(VirtualGroup& group, int32_t member, Label label,
-                                              RankModel::Buffer in, RankModel::Buffer out,
-                                              Number number) {
-  Pending pending;
-  pending.label = label;
-  pending.bytes = in.bytes;
-  pending.entry = m_events.record(computeQueue());
-  CARACAL_TRY(entered, group.enter(member, {in, out, pending.entry, number}));
-  pending.groupNumber = entered;
-  return pending;
-}
-
-Result<void> CudaDevice::finish(VirtualGroup& group, const Pending& pending) {
-  CARACAL_TRY(events, group.collect(pending.groupNumber));
-  waitFor(computeQueue(), events.end);
-  m_timed.push_back({pending.label, pending.entry, events.end, events.begin, pending.bytes});
-  return check(m_compute.queue);
-}
-
-Result<void> CudaDevice::startCollective(const Collective& call) {
-  assert(m_links.tensor != nullptr && "collectives exist only in a tensor-parallel group");
-  const RankModel::Buffer gradient = m_model->branchGradient();
-  const RankModel::Buffer in =
-      call.in.data != nullptr ? RankModel::Buffer{call.in.data, call.in.bytes} : gradient;
-  const RankModel::Buffer out =
-      call.out.data != nullptr ? RankModel::Buffer{call.out.data, call.out.bytes} : gradient;
-  CARACAL_TRY(pending,
-              enter(*m_links.tensor, m_options.tensorMember, call.label, in, out, activations()));
-  m_pending.emplace(call.number, std::move(pending));
-  return {};
-}
-
-Result<void> CudaDevice::waitCollective(const Collective& call) {
-  auto node = m_pending.extract(call.number);
-  assert(!node.empty() && "a collective is waited for once, after its start");
-  return finish(*m_links.tensor, node.mapped());
-}
-
 Result<void> CudaDevice::copy(const Copy& call) {
-  Queue& queue = computeQueue();
-  Timed timed;
-  timed.label = call.label;
-  timed.begin = m_events.record(queue);
-  timed.transferBegin = timed.begin;
-  timed.bytes = call.from.bytes;
-  queue.note("cudaMemcpyAsync",
-             cudaMemcpyAsync(call.to.data, call.from.data, static_cast<size_t>(call.from.bytes),
-                             cudaMemcpyDefault, queue.stream));
-  timed.end = m_events.record(queue);
-  m_timed.push_back(std::move(timed));
-  return check(queue);
-}
-
-RankModel::Buffer CudaDevice::bufferOf(const Exchange& call) {
-  if (call.tensor.data != nullptr) return {call.tensor.data, call.tensor.bytes};
-  return m_model->streamGradient();
-}
-
-Result<void> CudaDevice::send(const Exchange& call) {
-  VirtualChannel* channel = m_links.to[static_cast<size_t>(call.peer)];
-  assert(channel != nullptr && "the program sends only to other positions of the pipeline");
-  const RankModel::Buffer buffer = bufferOf(call);
-  CARACAL_TRY(events, channel->send(keyOf(call), computeQueue(), buffer));
-  m_timed.push_back({call.label, events.begin, events.end, events.begin, buffer.bytes});
-  return check(m_compute.queue);
-}
-
-Result<void> CudaDevice::receive(const Exchange& call) {
-  VirtualChannel* channel = m_links.from[static_cast<size_t>(call.peer)];
-  assert(channel != nullptr && "the program receives only from other positions of the pipeline");
-  const RankModel::Buffer buffer = bufferOf(call);
-  CARACAL_TRY(events, channel->receive(keyOf(call), computeQueue(), buffer));
-  m_timed.push_back({call.label, events.begin, events.end, events.begin, buffer.bytes});
+  const auto direction =
+      m_pinned.owns(call.to.data) ? CopyDirection::kToHost : CopyDirection::kToDevice;
+  CARACAL_TRY(events, m_copies.copy(call, direction, computeQueue()));
+  m_timed.push_back({"a copy between GPU and host", call.label, events.begin, events.end,
+                     events.begin, call.from.bytes});
   return check(m_compute.queue);
 }
 
@@ -210,31 +158,10 @@ Result<void> CudaDevice::takeUp(const HandOver& call) {
   return check(queue);
 }
 
-Result<void> CudaDevice::reduceGradients(Label label) {
-  assert(m_links.data != nullptr && "gradients are reduced only between replicas");
-  const RankModel::Buffer all = m_model->gradients();
-  CARACAL_TRY(pending, enter(*m_links.data, m_options.dataMember, label, all, all, Number::kFp32));
-  return finish(*m_links.data, pending);
-}
-
-Result<void> CudaDevice::startReduction(Label label, int32_t layer) {
-  assert(m_links.data != nullptr && "gradients are reduced only between replicas");
-  const RankModel::Buffer part = m_model->gradientsOf(layer);
-  CARACAL_TRY(pending,
-              enter(*m_links.data, m_options.dataMember, label, part, part, Number::kFp32));
-  m_reductions.push_back(std::move(pending));
-  return {};
-}
-
-Result<void> CudaDevice::waitReductions() {
-  for (const Pending& pending : std::exchange(m_reductions, {}))
-    CARACAL_CHECK_OK(finish(*m_links.data, pending));
-  return {};
-}
-
 Result<void> CudaDevice::updateWeights(Label label, int32_t step) {
   Lane& lane = turnTo(m_compute);
   Timed timed;
+  timed.what = "the update of the weights";
   timed.label = label;
   timed.begin = m_events.record(lane.queue);
   m_model->update(lane, m_options.optimizer, step + 1);
@@ -257,12 +184,35 @@ Result<int64_t> CudaDevice::timeOf(const Event& event) const {
   return m_baseNs + std::llround(static_cast<double>(milliseconds) * 1e6);
 }
 
+// Whatever hangs, a kernel, a link or the whole GPU, is the first thing of the step that does not
+// end.
+Result<void> CudaDevice::awaitEnd(const Timed& timed) {
+  if (timed.end == nullptr) return check(cudaErrorMemoryAllocation, "making an event");
+  // The watch of NCCL knows more about its operations.
+  const bool isWatched = m_network != nullptr && timed.transferBegin != nullptr;
+  cudaError_t state = cudaErrorNotReady;
+  auto ended = m_options.monitor->poll(
+      [&] {
+        state = cudaEventQuery(timed.end.get());
+        return state != cudaErrorNotReady;
+      },
+      [&] {
+        gpuIsStuck = true;
+        return fmt::format("the GPU, in {},", timed.what);
+      },
+      isWatched ? kWatchersGrace : std::chrono::seconds(0));
+  if (!ended) return ended;
+  return check(state, timed.what.c_str());
+}
+
 Result<void> CudaDevice::finishStep() {
   Queue& queue = computeQueue();
+  Timed last;
+  last.what = "the end of the step";
+  last.end = m_events.record(queue);
   CARACAL_CHECK_OK(check(queue));
-  CARACAL_CHECK_OK(check(cudaStreamSynchronize(queue.stream), "the step"));
   for (const Timed& timed : m_timed) {
-    CARACAL_CHECK_OK(check(cudaEventSynchronize(timed.end.get()), "the step"));
+    CARACAL_CHECK_OK(awaitEnd(timed));
     CARACAL_TRY(begin, timeOf(timed.begin));
     CARACAL_TRY(end, timeOf(timed.end));
     int64_t transferNs = -1;
@@ -273,6 +223,7 @@ Result<void> CudaDevice::finishStep() {
     m_timings.push_back({timed.label, {begin, end}, transferNs, timed.bytes});
   }
   m_timed.clear();
+  CARACAL_CHECK_OK(awaitEnd(last));
   CARACAL_TRY(loss, m_model->takeLossSum(m_compute));
   m_lossSum += loss;
   return {};

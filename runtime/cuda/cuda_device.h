@@ -7,26 +7,40 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "runtime/cuda/copy_lanes.h"
+#include "runtime/cuda/device_links.h"
+#include "runtime/cuda/nccl_network.h"
 #include "runtime/cuda/rank_model.h"
-#include "runtime/cuda/virtual_network.h"
+#include "runtime/cuda/sm_partition.h"
 #include "runtime/executor/training_device.h"
 
 namespace caracal::cuda {
 
 class CudaDevice final : public executor::TrainingDevice {
  public:
+  // Other ranks, and what keeps the way to them where it is this rank's own.
+  struct Connection {
+    DeviceLinks links;
+    std::unique_ptr<NcclNetwork> network;
+    SmPartition* partition = nullptr;  // whose part of this rank's number is its own
+    int32_t multiprocessors = 0;       // that products may count on; 0: all
+  };
   static Result<std::unique_ptr<CudaDevice>> make(const executor::RankOptions& options,
                                                   std::shared_ptr<const model::TextSource> text,
-                                                  comm::RunClock& clock,
-                                                  const VirtualRankLinks& links, EventPool& events);
+                                                  comm::RunClock& clock, Connection connection,
+                                                  EventPool& events);
 
   Memory& host() override { return m_pinned; }
   Result<float*> allocate(int64_t bytes) override;
-  void release(float* data) noexcept override { cudaFree(data); }
+  void release(float* data) noexcept override {
+    if (!gpuIsStuck) cudaFree(data);
+  }
   int64_t outputBytes(model::Op op) const override {
     return cuda::outputBytes(m_options.model.shape, op);
   }
@@ -60,25 +74,39 @@ class CudaDevice final : public executor::TrainingDevice {
   class PinnedMemory final : public executor::Memory {
    public:
     Result<float*> allocate(int64_t bytes) override;
-    void release(float* data) noexcept override { cudaFreeHost(data); }
+    void release(float* data) noexcept override {
+      if (!gpuIsStuck) cudaFreeHost(data);
+    }
+    bool owns(float* block) const { return m_blocks.contains(block); }
+
+   private:
+    std::unordered_set<float*> m_blocks;  // pools give blocks back when the device ends
   };
   // What a call took, as events whose times are read when the step is over.
   struct Timed {
+    std::string what;  // "fc1 of layer 3, backward of micro-batch 2"
     executor::Label label = 0;
     Event begin, end;
     Event transferBegin;  // none: the call moved nothing over a link
     int64_t bytes = -1;
   };
   struct Pending {  // a collective between start and wait
+    std::string what;
     executor::Label label = 0;
     Event entry;
     uint64_t groupNumber = 0;
     int64_t bytes = 0;
   };
 
-  CudaDevice(const executor::RankOptions& options, comm::RunClock& clock,
-             const VirtualRankLinks& links, EventPool& events)
-      : m_options(options), m_clock(clock), m_links(links), m_events(events) {}
+  CudaDevice(const executor::RankOptions& options, comm::RunClock& clock, Connection connection,
+             EventPool& events)
+      : m_options(options),
+        m_clock(clock),
+        m_links(std::move(connection.links)),
+        m_events(events),
+        m_partition(connection.partition),
+        m_multiprocessors(connection.multiprocessors),
+        m_network(std::move(connection.network)) {}
   Result<void> prepare(std::shared_ptr<const model::TextSource> text);
   Result<void> prepareLane(Lane& lane, Stream& stream, DeviceArray<uint8_t>& workspace,
                            Priority priority);
@@ -87,17 +115,22 @@ class CudaDevice final : public executor::TrainingDevice {
   Lane& turnTo(Lane& lane);
   Queue& computeQueue() { return turnTo(m_compute).queue; }
   Result<void> run(Lane& lane, const executor::Launch& call);
-  Result<Pending> enter(VirtualGroup& group, int32_t member, executor::Label label,
-                        RankModel::Buffer in, RankModel::Buffer out, Number number);
-  Result<void> finish(VirtualGroup& group, const Pending& pending);
+  Result<Pending> enter(DeviceGroup& group, int32_t member, const std::string& what,
+                        executor::Label label, const DeviceGroup::Share& share);
+  Result<void> finish(DeviceGroup& group, const Pending& pending);
   RankModel::Buffer bufferOf(const executor::Exchange& call);
+  void note(const executor::Exchange& call, const char* what, const TransferEvents& events,
+            int64_t bytes);
+  Result<void> awaitEnd(const Timed& timed);
   Number activations() const;
   Result<int64_t> timeOf(const Event& event) const;
 
   executor::RankOptions m_options;
   comm::RankClock m_clock;
-  VirtualRankLinks m_links;
+  DeviceLinks m_links;
   EventPool& m_events;
+  SmPartition* m_partition;
+  int32_t m_multiprocessors;
   executor::FixedMemory m_fixed;
   PinnedMemory m_pinned;
   Stream m_computeStream, m_recomputeStream;
@@ -116,6 +149,8 @@ class CudaDevice final : public executor::TrainingDevice {
   std::vector<Timed> m_timed;
   std::vector<executor::Timing> m_timings;
   double m_lossSum = 0;
+  CopyLanes m_copies;
+  std::unique_ptr<NcclNetwork> m_network;  // goes first: nothing else ends while it may wait
 };
 
 }  // namespace caracal::cuda

@@ -5,9 +5,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string>
 
+#include "core/device/devices.h"
 #include "runtime/cuda/cuda_backend.h"
 #include "runtime/cuda/dynamic_library.h"
+#include "runtime/cuda/matrix_rate.h"
+#include "runtime/cuda/nccl_api.h"
 #if __has_include(<nccl.h>)
 #include <nccl.h>
 #else
@@ -98,24 +102,41 @@ int32_t ncclVersion() {
   return get && get(&version) == 0 ? version : 0;
 }
 
-caracal::Result<caracal::cuda::LoadedBackend> load(
-    const caracal::cuda::CudaBackendOptions& options) {
+// GPU `number`; `more`: what else to say where there is no such one.
+caracal::Result<CaracalCudaDevice> findGpu(int32_t number, const char* more = "") {
   CaracalCudaReport report{};
   queryDevices(report);
   if (report.deviceCount == 0) {
     return caracal::fail(caracal::ErrorCode::kNotFound, "{}; --backend cpu needs no GPU",
                          report.problem);
   }
-  if (options.device < 0 || options.device >= report.deviceCount) {
-    return caracal::fail(caracal::ErrorCode::kNotFound, "there is no GPU {}; this machine has {}",
-                         options.device, report.deviceCount);
+  if (number < 0 || number >= report.deviceCount) {
+    return caracal::fail(caracal::ErrorCode::kNotFound, "there is no GPU {}; this machine has {}{}",
+                         number, report.deviceCount, more);
   }
-  const CaracalCudaDevice& gpu = report.devices[options.device];
+  return report.devices[number];
+}
+
+caracal::Result<caracal::cuda::LoadedBackend> load(
+    const caracal::cuda::CudaBackendOptions& options) {
+  CARACAL_TRY(gpu,
+              findGpu(options.device,
+                      options.separateProcesses
+                          ? ", and each process needs one of its own: start as many a machine, "
+                            "or one process alone, whose ranks share a GPU"
+                          : ""));
+  std::string nccl;
+  if (options.separateProcesses) {
+    CARACAL_TRY(api, caracal::cuda::nccl::api());
+    int version = 0;
+    api->getVersion(&version);
+    nccl = ", NCCL " + caracal::device::ncclVersionText(version);
+  }
   caracal::cuda::LoadedBackend loaded;
   loaded.backend = std::make_unique<caracal::cuda::CudaBackend>(options);
-  loaded.facts = caracal::cuda::cudaFacts();
+  loaded.facts = caracal::cuda::cudaFacts(options);
   loaded.facts.memoryBytes = gpu.totalBytes;
-  loaded.facts.deviceName = gpu.name;
+  loaded.facts.deviceName = gpu.name + nccl;
   return loaded;
 }
 
@@ -135,4 +156,15 @@ extern "C" __attribute__((visibility("default"))) void caracalCudaBackend(
     const caracal::cuda::CudaBackendOptions& options,
     caracal::Result<caracal::cuda::LoadedBackend>& made) {
   made = load(options);
+}
+
+extern "C" __attribute__((visibility("default"))) void caracalCudaMatrixRates(
+    int32_t device, const std::vector<caracal::cuda::MatrixSize>& sizes, int32_t repeats,
+    caracal::Result<std::vector<caracal::cuda::MatrixRate>>& rates) {
+  if (const auto gpu = findGpu(device); !gpu) {
+    rates = tl::unexpected(gpu.error());
+    return;
+  }
+  cudaSetDevice(device);
+  rates = caracal::cuda::measureMatrixRates(sizes, repeats);
 }

@@ -52,8 +52,9 @@ class Gemm {
   Gemm& operator=(const Gemm&) = default;
 };
 
-// Fails when the library is not there, with words. Defined by the library linked: cuBLASLt, or the
-// emulator's.
-Result<std::unique_ptr<Gemm>> makeGemm();
+// `multiprocessors`: that a product may count on, of which algorithms fill whole waves; 0: all of
+// the GPU. Fails when the library is not there, with words. Defined by the library linked:
+// cuBLASLt, or the emulator's.
+Result<std::unique_ptr<Gemm>> makeGemm(int32_t multiprocessors = 0);
 
 }  // namespace caracal::cuda

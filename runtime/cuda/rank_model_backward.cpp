@@ -1,14 +1,11 @@
 // Gradients travel as on the CPU (runtime/model/backward.cpp): a layer gets `stream`, each residual
 // leaves it there and puts the dropped-out copy for its branch into `branch`, and the norm at the
 // branch's beginning adds its result to `stream`.
-#include <cmath>
-
 #include "core/plan/program.h"
 #include "runtime/cuda/kernels/cross_entropy.h"
 #include "runtime/cuda/kernels/dropout.h"
 #include "runtime/cuda/kernels/embedding.h"
 #include "runtime/cuda/kernels/gelu.h"
-#include "runtime/cuda/kernels/softmax.h"
 #include "runtime/cuda/rank_model_of.h"
 
 namespace caracal::cuda {
@@ -175,42 +172,6 @@ Result<void> RankModelOf<T>::inputGradient(Lane& lane, const OperatorCall& call)
 template <class T>
 Result<void> RankModelOf<T>::weightGradient(Lane& lane, const OperatorCall& call) {
   return addWeightGradient(lane, linearGradient(call), in(call, 0), out(call));
-}
-
-template <class T>
-Result<void> RankModelOf<T>::attentionBackward(Lane& lane, const OperatorCall& call) {
-  const int64_t s = m_shape.sequence;
-  const int64_t d = m_shape.headWidth();
-  const float scale = 1.0F / std::sqrt(static_cast<float>(d));
-  T* square = m_workspace.probabilities.data();
-  T* dqkv = m_workspace.qkv.data();
-  const T* dcontext = m_workspace.context.data();
-  if (call.op == Op::kContext) {
-    CARACAL_CHECK_OK(multiplyHeads(lane, s, d, 1, contextOf(dcontext), partOf(in(call, 1), 2, true),
-                                   squareOf(square)));
-    return multiplyHeads(lane, d, s, 1, squareOf(in(call, 0), true), contextOf(dcontext),
-                         partOf(dqkv, 2));
-  }
-  if (call.op == Op::kScores) {
-    CARACAL_CHECK_OK(multiplyHeads(lane, d, s, scale, squareOf(square), partOf(in(call, 0), 1),
-                                   partOf(dqkv, 0)));
-    return multiplyHeads(lane, d, s, scale, squareOf(square, true), partOf(in(call, 0), 0),
-                         partOf(dqkv, 1));
-  }
-  if (call.op == Op::kAttnDropout) attentionDropout(lane, call, square, square);
-  if (call.op == Op::kSoftmax)
-    causalSoftmaxBackward(lane.queue, model::attentionShape(m_shape), in(call, 0), square);
-  return {};
-}
-
-// in: context and log-sums as forward wrote them, qkv.
-template <class T>
-void RankModelOf<T>::fusedAttentionBackward(Lane& lane, const OperatorCall& call) {
-  const auto* logSums =
-      reinterpret_cast<const float*>(in(call, 0) + m_shape.tokens() * m_shape.localHidden());
-  flashBackward(lane.queue, model::attentionShape(m_shape), attentionSite(call), in(call, 1),
-                in(call, 0), logSums, static_cast<const T*>(m_workspace.context.data()),
-                m_workspace.scratch.data(), m_workspace.qkv.data());
 }
 
 template <class T>

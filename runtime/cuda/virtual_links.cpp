@@ -4,8 +4,6 @@
 
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 namespace caracal::cuda {
 namespace {
 
@@ -18,11 +16,6 @@ void sumShares(Queue& queue, const std::vector<VirtualGroup::Share>& shares, int
     members.out[m] = static_cast<T*>(shares[m].out.data);
   }
   sumMembers(queue, members, shares.front().in.bytes / static_cast<int64_t>(sizeof(T)), ctas);
-}
-
-void copyOn(Queue& queue, void* to, const void* from, int64_t bytes) {
-  queue.note("cudaMemcpyAsync", cudaMemcpyAsync(to, from, static_cast<size_t>(bytes),
-                                                cudaMemcpyDeviceToDevice, queue.stream));
 }
 
 }  // namespace
@@ -105,19 +98,9 @@ Result<std::unique_ptr<VirtualChannel>> VirtualChannel::make(const LinkContext& 
   return channel;
 }
 
-Result<VirtualChannel::Message> VirtualChannel::takeSpare(int64_t bytes) {
+Result<Message> VirtualChannel::takeSpare(int64_t bytes) {
   const auto lock = m_context.monitor->lock();
-  const auto found = std::find_if(m_spares.begin(), m_spares.end(),
-                                  [&](const Message& m) { return m.data.count() == bytes; });
-  if (found != m_spares.end()) {
-    Message message = std::move(*found);
-    m_spares.erase(found);
-    return message;
-  }
-  Message message;
-  CARACAL_TRY(data, DeviceArray<uint8_t>::make(bytes));
-  message.data = std::move(data);
-  return message;
+  return m_spares.take(bytes);
 }
 
 Result<TransferEvents> VirtualChannel::send(const comm::MessageKey& key, Queue& compute,
@@ -146,7 +129,7 @@ Result<TransferEvents> VirtualChannel::receive(const comm::MessageKey& key, Queu
   copyOn(compute, to.data, message.data.data(), to.bytes);
   message.free = m_context.events->record(compute);
   TransferEvents events = std::exchange(message.events, {});
-  m_spares.push_back(std::move(message));
+  m_spares.giveBack(std::move(message));
   return events;
 }
 

@@ -12,19 +12,13 @@
 #include <vector>
 
 #include "runtime/comm/all_reduce.h"
-#include "runtime/comm/channel.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/cuda/device_links.h"
 #include "runtime/cuda/kernels/collective.h"
-#include "runtime/cuda/rank_model.h"
 #include "runtime/cuda/streams.h"
 
 namespace caracal::cuda {
-
-// When a transfer had its link, as events of the link's stream.
-struct TransferEvents {
-  Event begin, end;
-};
 
 // What all links of a process share.
 struct LinkContext {
@@ -63,21 +57,15 @@ class TimedStream {
   DeviceArray<uint64_t> m_stamp;
 };
 
-// All-reduce between the members of a group; see comm::ReduceGroup, whose order and sums these are.
-class VirtualGroup {
+// Sums in the order of comm::ReduceGroup.
+class VirtualGroup final : public DeviceGroup {
  public:
   static Result<std::unique_ptr<VirtualGroup>> make(const LinkContext& context,
                                                     const comm::Group& group, comm::Link link);
 
-  struct Share {
-    RankModel::Buffer in, out;  // may be the same
-    Event ready;                // behind what made `in`, and before which `out` was free
-    Number number = Number::kFp32;
-  };
-  // Returns the number to collect it with; does not block.
-  Result<uint64_t> enter(int32_t member, const Share& share);
-  // Blocks until every member has entered; whoever waits for the returned end finds the sum.
-  Result<TransferEvents> collect(uint64_t number);
+  Result<uint64_t> enter(int32_t member, const Share& share) override;
+  // Blocks until every member has entered.
+  Result<TransferEvents> collect(uint64_t number) override;
 
  private:
   struct Exchange {
@@ -98,23 +86,17 @@ class VirtualGroup {
   std::map<uint64_t, Exchange> m_exchanges;
 };
 
-// One direction between two positions of the pipeline; see comm::Channel.
-class VirtualChannel {
+class VirtualChannel final : public OutgoingLink, public IncomingLink {
  public:
   static Result<std::unique_ptr<VirtualChannel>> make(const LinkContext& context, int32_t fromRank,
                                                       comm::Link link);
 
-  // Copies `from` on the sender's compute lane and lets it travel; does not block.
-  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute, RankModel::Buffer from);
-  // Blocks until the message was sent; the receiver's lane waits for its arrival and copies it.
-  Result<TransferEvents> receive(const comm::MessageKey& key, Queue& compute, RankModel::Buffer to);
+  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute,
+                              RankModel::Buffer from) override;
+  Result<TransferEvents> receive(const comm::MessageKey& key, Queue& compute,
+                                 RankModel::Buffer to) override;
 
  private:
-  struct Message {
-    DeviceArray<uint8_t> data;
-    Event free;  // behind the last reader; none: nobody has read it yet
-    TransferEvents events;
-  };
   VirtualChannel(const LinkContext& context, int32_t fromRank)
       : m_context(context), m_fromRank(fromRank) {}
   Result<Message> takeSpare(int64_t bytes);
@@ -123,7 +105,7 @@ class VirtualChannel {
   int32_t m_fromRank;
   std::unique_ptr<TimedStream> m_stream;
   std::map<comm::MessageKey, Message> m_messages;  // guarded by the monitor
-  std::vector<Message> m_spares;                   // guarded by the monitor
+  MessagePool m_spares;                            // guarded by the monitor
 };
 
 }  // namespace caracal::cuda

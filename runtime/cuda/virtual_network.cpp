@@ -43,8 +43,8 @@ size_t VirtualNetwork::channelIndex(int32_t from, int32_t to,
   return static_cast<size_t>(index);
 }
 
-VirtualRankLinks VirtualNetwork::linksOf(const comm::Position& position) const {
-  VirtualRankLinks links;
+DeviceLinks VirtualNetwork::linksOf(const comm::Position& position) const {
+  DeviceLinks links;
   if (!m_tensorGroups.empty()) {
     const int32_t group = position.stage * m_parallel.data + position.data;
     links.tensor = m_tensorGroups[static_cast<size_t>(group)].get();

@@ -7,19 +7,12 @@
 
 namespace caracal::cuda {
 
-// What one rank is connected to; nullptr where there is nobody. Owned by the network.
-struct VirtualRankLinks {
-  VirtualGroup* tensor = nullptr;
-  VirtualGroup* data = nullptr;
-  std::vector<VirtualChannel*> to, from;  // by position in the pipeline; nullptr for its own
-};
-
 class VirtualNetwork {
  public:
   static Result<std::unique_ptr<VirtualNetwork>> make(const LinkContext& context,
                                                       const profile::ParallelShape& parallel,
                                                       const comm::LinkSpeeds& speeds);
-  VirtualRankLinks linksOf(const comm::Position& position) const;
+  DeviceLinks linksOf(const comm::Position& position) const;
 
  private:
   explicit VirtualNetwork(const profile::ParallelShape& parallel) : m_parallel(parallel) {}

@@ -28,7 +28,9 @@ FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLay
 struct BackendFacts {
   model::Abilities abilities;
   int64_t memoryBytes = 0;  // that all ranks share; 0: this machine's
-  std::string deviceName;   // empty: this machine's processor
+  // A device with so much memory and real links for each rank, instead of one that they share.
+  bool ownsDevices = false;
+  std::string deviceName;  // empty: this machine's processor
   FixedMemory (*fixedMemory)(const model::RankShape&, const model::HeldLayers&) = fixedMemoryOnCpu;
 };
 

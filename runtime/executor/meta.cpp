@@ -57,7 +57,7 @@ void putLink(std::map<std::string, std::string>& meta, const std::string& name,
 }  // namespace
 
 trace::Tag tagOf(const Job& job, const RunOptions& options) {
-  const bool linked = job.model.parallel.ranks() > 1;
+  const bool linked = job.model.parallel.ranks() > 1 && !job.backend.ownsDevices;
   return linked || options.clock == comm::ClockKind::kVirtual ? trace::Tag::kEmulated
                                                               : trace::Tag::kMeasured;
 }
@@ -88,9 +88,11 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   meta["stepsAsked"] = std::to_string(options.steps);
   meta["seed"] = std::to_string(options.seed);
   meta["text"] = textName;
-  putLink(meta, "tensor", options.links.tensor);
-  putLink(meta, "pipeline", options.links.pipeline);
-  putLink(meta, "data", options.links.data);
+  if (!job.backend.ownsDevices) {
+    putLink(meta, "tensor", options.links.tensor);
+    putLink(meta, "pipeline", options.links.pipeline);
+    putLink(meta, "data", options.links.data);
+  }
   int64_t workspaceBytes = 0;
   std::vector<int32_t> layersOfStages;
   for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
@@ -134,17 +136,23 @@ Result<void> checkBudgets(const Job& job) {
 
 Result<void> checkMemory(const Job& job) {
   const profile::ParallelShape& parallel = job.model.parallel;
-  int64_t needed = 0;
+  int64_t ofAll = 0;
+  int64_t ofLargest = 0;
   for (int32_t stage = 0; stage < parallel.pipeline; ++stage) {
-    needed += predictedMemory(job, stage).peakBytes() * parallel.tensor * parallel.data;
+    const int64_t ofRank = predictedMemory(job, stage).peakBytes();
+    ofAll += ofRank * parallel.tensor * parallel.data;
+    ofLargest = std::max(ofLargest, ofRank);
   }
+  const int64_t needed = job.backend.ownsDevices ? ofLargest : ofAll;
   const int64_t present = memoryFor(job);
   if (needed <= present) return {};
   return fail(ErrorCode::kOutOfMemory,
-              "the {} ranks of this model need {}, {} has {}; use a smaller model, such "
+              "{} of this model need{} {}, {} has {}; use a smaller model, such "
               "as demo-gpt, or "
               "a plan that keeps less",
-              parallel.ranks(), formatBytes(needed),
+              job.backend.ownsDevices ? std::string("a rank")
+                                      : fmt::format("the {} ranks", parallel.ranks()),
+              job.backend.ownsDevices ? "s" : "", formatBytes(needed),
               job.backend.deviceName.empty() ? "this machine" : job.backend.deviceName,
               formatBytes(present));
 }

@@ -51,6 +51,7 @@ class Run {
     if (m_wire == nullptr) {
       startAndJoin();
     } else {
+      backend().connect(*m_wire, m_monitor);
       m_wire->start(m_monitor);
       enter(m_wire->rank());
       m_wire->finish();
@@ -60,6 +61,8 @@ class Run {
   }
 
  private:
+  Backend& backend() { return m_options.backend != nullptr ? *m_options.backend : m_cpu; }
+
   void startAndJoin() {
     std::vector<std::jthread> threads;
     try {
@@ -116,8 +119,7 @@ class Run {
 
   Result<void> train(const comm::Position& position) {
     comm::useExactTimers();
-    Backend& backend = m_options.backend != nullptr ? *m_options.backend : m_cpu;
-    CARACAL_TRY(made, backend.makeDevice(rankOptions(position), m_text, m_clock));
+    CARACAL_TRY(made, backend().makeDevice(rankOptions(position), m_text, m_clock));
     TrainingDevice& device = *made;
     if (m_options.resumeFrom != nullptr) CARACAL_CHECK_OK(resume(device));
     const plan::StageProgram& program = m_job.program.stages[static_cast<size_t>(position.stage)];

@@ -7,6 +7,7 @@
 #include "runtime/comm/clock.h"
 #include "runtime/comm/layout.h"
 #include "runtime/comm/network.h"
+#include "runtime/comm/wire.h"
 #include "runtime/executor/device.h"
 #include "runtime/kernels/adamw.h"
 #include "runtime/model/parameters.h"
@@ -50,6 +51,12 @@ class Backend {
   virtual Result<std::unique_ptr<TrainingDevice>> makeDevice(
       const RankOptions& options, std::shared_ptr<const model::TextSource> text,
       comm::RunClock& clock) = 0;
+  // Where ranks are processes: called once, before anything is received, for ports of the backend's
+  // own from kFirstBackendPort on. Both live longer than the devices.
+  virtual void connect(comm::Wire& /*wire*/, comm::Monitor& /*monitor*/) {}
+  static constexpr uint32_t kFirstBackendPort = 1U << 20;
+  // What people should know about the devices that were made.
+  virtual std::vector<std::string> warnings() const { return {}; }
 
  protected:
   Backend() = default;

@@ -56,6 +56,12 @@ TEST(Launcher, torchrunSaysEverything) {
   EXPECT_EQ(rank->text(), "rank 5 of 8 (local rank 1) by torchrun, rank 0 at gpu1:29500");
 }
 
+TEST(Launcher, ranksMeetBesideTheStoreThatTorchrunsAgentHolds) {
+  const auto rank = rankWith(changed(kTorchrun, "TORCHELASTIC_USE_AGENT_STORE", "True"));
+  ASSERT_TRUE(rank) << rank.error().text();
+  EXPECT_EQ(rank->port, 29501);
+}
+
 TEST(Launcher, openMpiOnOneMachineNeedsNoAddress) {
   const auto rank = rankWith(kOpenMpi);
   ASSERT_TRUE(rank) << rank.error().text();

@@ -8,7 +8,7 @@ namespace caracal::cuda {
 Result<LoadedBackend> backendUnderTest() {
   LoadedBackend loaded;
   loaded.backend = std::make_unique<CudaBackend>(CudaBackendOptions{});
-  loaded.facts = cudaFacts();
+  loaded.facts = cudaFacts({});
   return loaded;
 }
 

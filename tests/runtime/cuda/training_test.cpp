@@ -143,10 +143,28 @@ TEST_F(CudaTraining, recomputationChangesNoBit) {
   }
 }
 
+// Copies run beside compute; a wait that is missing shows under some order of the streams.
+TEST_F(CudaTraining, offloadingChangesNoBit) {
+  test::Sizes sizes;
+  sizes.pipeline = 2;
+  const RunSummary kept = trainPlanned(sizes, [](int32_t, int32_t) { return test::LayerText{}; });
+  const auto offloads = [](int32_t, int32_t layer) {
+    return test::LayerText{layer % 2 == 0 ? "ln1=offload qkv=offload act=offload"
+                                          : "fc1=offload act=onDemand softmax=offload"};
+  };
+  for (uint64_t seed = 21; seed < 24; ++seed) {
+    shuffleStreams(seed);
+    const RunSummary offloaded = trainPlanned(sizes, offloads);
+    EXPECT_EQ(test::lossesOf(offloaded), test::lossesOf(kept)) << "seed " << seed;
+    EXPECT_EQ(test::weightsOf(offloaded), test::weightsOf(kept)) << "seed " << seed;
+  }
+}
+
 profile::ModelDescription variant(bool fused, int32_t bytesPerElement) {
   profile::ModelDescription model = test::tinyModel({});
   model.fusedAttention = fused;
   model.shape.bytesPerElement = bytesPerElement;
+  model.shape.heads = 2;  // of a width that tensor cores take
   return model;
 }
 
@@ -169,6 +187,26 @@ TEST_F(CudaTraining, bf16StaysNearFp32) {
     const RunSummary bf16 = trainVariant(fused, 2);
     for (size_t s = 0; s < fp32.steps.size(); ++s)
       EXPECT_NEAR(bf16.steps[s].loss, fp32.steps[s].loss, 0.02) << "step " << s;
+  }
+}
+
+// The widths that kernels on tensor cores are made for, over several of their tiles.
+TEST_F(CudaTraining, fusedAttentionOfWideHeadsStaysNearUnfused) {
+  for (const int32_t heads : {2, 1}) {
+    std::vector<double> losses;
+    for (const bool fused : {false, true}) {
+      profile::ModelDescription model = test::tinyModel({1, 1, 1, 1, 1});
+      model.fusedAttention = fused;
+      model.shape.bytesPerElement = 2;
+      model.shape.hidden = 128;
+      model.shape.heads = heads;
+      model.shape.sequence = 72;
+      model.shape.microBatchSize = 1;
+      auto job = executor::jobFromModel(model, "1F1B", cudaFacts());
+      ASSERT_TRUE(job) << job.error().text();
+      losses.push_back(train(*job, Where::kCuda).steps.back().loss);
+    }
+    EXPECT_NEAR(losses[1], losses[0], 0.02) << heads << " heads";
   }
 }
 

@@ -8,6 +8,7 @@
 // so that overlaps can be asked for, but no speed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -31,6 +32,7 @@ enum cudaMemcpyKind {
   cudaMemcpyDeviceToDevice = 3,
   cudaMemcpyDefault = 4,
 };
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 inline constexpr unsigned int cudaStreamNonBlocking = 1;
 inline constexpr unsigned int cudaEventDefault = 0;
@@ -58,6 +60,7 @@ inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMalloc(void** data, size_t bytes);
 cudaError_t cudaFree(void* data);
 cudaError_t cudaMallocHost(void** data, size_t bytes);
@@ -88,6 +91,12 @@ namespace emulator {
 void runGrid(const cudaLaunchConfig_t& config, const std::function<void()>& kernel);
 // Puts work behind what the stream has.
 void enqueue(cudaStream_t stream, std::function<void()> work);
+// Work that starts when ready(), as what other processes do to it may allow; runs until then go on
+// without it, and hosts that wait for it wait.
+void enqueueWhen(cudaStream_t stream, std::function<bool()> ready, std::function<void()> work);
+// The launch of this number from now on, from 1, never starts.
+void hangKernel(int64_t number);
+std::function<bool()> readinessOfKernel();
 
 // In what order the threads of a block run between two barriers; results must not depend on it.
 enum class ThreadOrder : uint8_t { kRising, kFalling, kShuffled };
@@ -103,6 +112,18 @@ void* dynamicShared();
 // Nanoseconds of the running kernel's stream; sleeping moves them on.
 uint64_t clockNs();
 void sleepNs(uint64_t ns);
+
+// The values of all lanes of the running thread's warp.
+template <class T>
+std::array<T, 32> gather(T value) {
+  static_assert(sizeof(T) <= sizeof(uint64_t));
+  uint64_t* slots = nextWarpSlots();
+  *reinterpret_cast<T*>(slots + lane()) = value;
+  warpBarrier();
+  std::array<T, 32> values;
+  for (size_t i = 0; i < values.size(); ++i) values[i] = *reinterpret_cast<const T*>(slots + i);
+  return values;
+}
 
 template <class T>
 T exchange(T value, unsigned int sourceLane) {
@@ -139,8 +160,9 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   if (config->blockDim.x * config->blockDim.y * config->blockDim.z > 1024 ||
       config->gridDim.x == 0 || config->gridDim.y > 65535)
     return cudaErrorInvalidValue;
-  emulator::enqueue(config->stream, [config = *config, kernel, arguments...] {
-    emulator::runGrid(config, [&] { kernel(arguments...); });
-  });
+  emulator::enqueueWhen(config->stream, emulator::readinessOfKernel(),
+                        [config = *config, kernel, arguments...] {
+                          emulator::runGrid(config, [&] { kernel(arguments...); });
+                        });
   return cudaSuccess;
 }

@@ -1,10 +1,11 @@
-// Products of the emulated GPU: by the CPU's, in fp32.
+// What stands for the vendor's libraries: products by the CPU's, in fp32, and no parts of a GPU.
 #include "runtime/cuda/gemm.h"
 
 #include <cuda_bf16.h>
 
 #include <vector>
 
+#include "runtime/cuda/sm_partition.h"
 #include "runtime/kernels/gemm.h"
 
 namespace caracal::cuda {
@@ -75,8 +76,12 @@ class EmulatedGemm final : public Gemm {
 
 }  // namespace
 
-Result<std::unique_ptr<Gemm>> makeGemm() {
+Result<std::unique_ptr<Gemm>> makeGemm(int32_t) {
   return std::make_unique<EmulatedGemm>();
+}
+
+Result<std::unique_ptr<SmPartition>> makeSmPartition(int32_t, int32_t) {
+  return fail(ErrorCode::kUnsupported, "the emulator has no multiprocessors");
 }
 
 }  // namespace caracal::cuda

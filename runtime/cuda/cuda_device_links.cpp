@@ -1,0 +1,128 @@
+// What a rank on a GPU does together with others: collectives, transfers, sums of gradients.
+#include <cassert>
+#include <limits>
+
+#include "runtime/cuda/cuda_device.h"
+
+namespace caracal::cuda {
+
+using executor::Collective;
+using executor::Exchange;
+using executor::Label;
+
+namespace {
+
+constexpr int32_t kWholeModel = std::numeric_limits<int32_t>::min();  // as a layer
+
+comm::MessageKey keyOf(const Exchange& call) {
+  return {call.tensor.data == nullptr, call.chunk, call.microBatch};
+}
+
+// The link to or from a position, which exists for neighbours only where ranks are processes.
+template <class Link>
+Result<Link*> linkTo(const std::vector<Link*>& links, int32_t peer) {
+  Link* link = links[static_cast<size_t>(peer)];
+  if (link != nullptr) return link;
+  return fail(ErrorCode::kUnsupported,
+              "this schedule sends to position {} of the pipeline, which is no neighbour; run it "
+              "with ranks that share a GPU",
+              peer);
+}
+
+}  // namespace
+
+Result<CudaDevice::Pending> CudaDevice::enter(DeviceGroup& group, int32_t member,
+                                              const std::string& what, Label label,
+                                              const DeviceGroup::Share& share) {
+  Pending pending;
+  pending.what = what;
+  pending.label = label;
+  pending.bytes = share.in.bytes;
+  pending.entry = m_events.record(computeQueue());
+  DeviceGroup::Share own = share;
+  own.ready = pending.entry;
+  CARACAL_TRY(entered, group.enter(member, own));
+  pending.groupNumber = entered;
+  return pending;
+}
+
+Result<void> CudaDevice::finish(DeviceGroup& group, const Pending& pending) {
+  CARACAL_TRY(events, group.collect(pending.groupNumber));
+  waitFor(computeQueue(), events.end);
+  m_timed.push_back(
+      {pending.what, pending.label, pending.entry, events.end, events.begin, pending.bytes});
+  return check(m_compute.queue);
+}
+
+Result<void> CudaDevice::startCollective(const Collective& call) {
+  assert(m_links.tensor != nullptr && "collectives exist only in a tensor-parallel group");
+  for (const executor::Tensor& tensor : {call.in, call.out})
+    m_copies.awaitUseOf(tensor, computeQueue());
+  const RankModel::Buffer gradient = m_model->branchGradient();
+  DeviceGroup::Share share;
+  share.in = call.in.data != nullptr ? RankModel::Buffer{call.in.data, call.in.bytes} : gradient;
+  share.out =
+      call.out.data != nullptr ? RankModel::Buffer{call.out.data, call.out.bytes} : gradient;
+  share.number = activations();
+  CARACAL_TRY(pending, enter(*m_links.tensor, m_options.tensorMember,
+                             "a tensor-parallel all-reduce", call.label, share));
+  m_pending.emplace(call.number, std::move(pending));
+  return {};
+}
+
+Result<void> CudaDevice::waitCollective(const Collective& call) {
+  auto node = m_pending.extract(call.number);
+  assert(!node.empty() && "a collective is waited for once, after its start");
+  return finish(*m_links.tensor, node.mapped());
+}
+
+RankModel::Buffer CudaDevice::bufferOf(const Exchange& call) {
+  m_copies.awaitUseOf(call.tensor, computeQueue());
+  if (call.tensor.data != nullptr) return {call.tensor.data, call.tensor.bytes};
+  return m_model->streamGradient();
+}
+
+void CudaDevice::note(const Exchange& call, const char* what, const TransferEvents& events,
+                      int64_t bytes) {
+  m_timed.push_back({fmt::format("the {} position {} of the pipeline", what, call.peer), call.label,
+                     events.begin, events.end, events.begin, bytes});
+}
+
+Result<void> CudaDevice::send(const Exchange& call) {
+  CARACAL_TRY(link, linkTo(m_links.to, call.peer));
+  const RankModel::Buffer buffer = bufferOf(call);
+  CARACAL_TRY(events, link->send(keyOf(call), computeQueue(), buffer));
+  note(call, "message to", events, buffer.bytes);
+  return check(m_compute.queue);
+}
+
+Result<void> CudaDevice::receive(const Exchange& call) {
+  CARACAL_TRY(link, linkTo(m_links.from, call.peer));
+  const RankModel::Buffer buffer = bufferOf(call);
+  CARACAL_TRY(events, link->receive(keyOf(call), computeQueue(), buffer));
+  note(call, "message from", events, buffer.bytes);
+  return check(m_compute.queue);
+}
+
+Result<void> CudaDevice::reduceGradients(Label label) {
+  CARACAL_CHECK_OK(startReduction(label, kWholeModel));
+  return waitReductions();
+}
+
+Result<void> CudaDevice::startReduction(Label label, int32_t layer) {
+  assert(m_links.data != nullptr && "gradients are reduced only between replicas");
+  const RankModel::Buffer part =
+      layer == kWholeModel ? m_model->gradients() : m_model->gradientsOf(layer);
+  CARACAL_TRY(pending, enter(*m_links.data, m_options.dataMember, "a sum of gradients", label,
+                             {part, part, {}, Number::kFp32}));
+  m_reductions.push_back(std::move(pending));
+  return {};
+}
+
+Result<void> CudaDevice::waitReductions() {
+  for (const Pending& pending : std::exchange(m_reductions, {}))
+    CARACAL_CHECK_OK(finish(*m_links.data, pending));
+  return {};
+}
+
+}  // namespace caracal::cuda
