@@ -1,7 +1,8 @@
 // Causal self-attention in one kernel, without the (sequence, sequence) matrices (Dao et al., arXiv
 // 2205.14135): scores, softmax, dropout and context of runtime/kernels/attention.h tile by tile, in
-// fp32. Backward makes the probabilities again from the saved log-sums and needs no atomics, so
-// that its sums have one order.
+// fp32; for bf16 on tensor cores where heads allow it (flash_tensor.h). Backward makes the
+// probabilities again from the saved log-sums and needs no atomics, so that its sums have one
+// order.
 //
 // qkv, dqkv (batch, sequence, 3, heads, headWidth); context, dcontext (batch, sequence, heads,
 // headWidth) in T; logSums, deltas (batch, heads, sequence) in fp32.

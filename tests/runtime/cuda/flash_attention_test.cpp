@@ -135,6 +135,29 @@ class FlashAttention : public KernelTest {
     expectNear(logSums, narrowed(reference.logSums), kFp32Tolerance);
     expectNear(dqkv, narrowed(reference.dqkv), 2 * kFp32Tolerance);
   }
+
+  void expectMatchInBf16(AttentionShape shape, float probability, float factor = 1) {
+    SCOPED_TRACE(testing::Message() << "sequence " << shape.sequence << ", width "
+                                    << shape.headWidth << ", dropout " << probability);
+    const AttentionDropout dropout = dropoutOf(probability);
+    Given given = givenFor(shape);
+    for (float& value : given.qkv) value *= factor;
+    const Bf16Vector qkv = rounded(given.qkv);
+    const Bf16Vector dcontext = rounded(given.dcontext);
+    given = {widened(qkv), widened(dcontext)};
+    const Reference reference = referenceOf(shape, dropout, given);
+    Bf16Vector context(dcontext.size());
+    Vector logSums(reference.logSums.size());
+    Vector deltas(logSums.size());
+    Bf16Vector dqkv(qkv.size());
+    flashForward(m_queue, shape, dropout, qkv.data(), context.data(), logSums.data());
+    flashBackward(m_queue, shape, dropout, qkv.data(), context.data(), logSums.data(),
+                  dcontext.data(), deltas.data(), dqkv.data());
+    finish();
+    expectNear(widened(context), narrowed(reference.context), kBf16Tolerance);
+    expectNear(logSums, narrowed(reference.logSums), kBf16Tolerance / 16);
+    expectNear(widened(dqkv), narrowed(reference.dqkv), 2 * kBf16Tolerance * factor);
+  }
 };
 
 TEST_P(FlashAttention, matchesDoublePrecisionOnOddSizes) {
@@ -165,23 +188,17 @@ TEST_P(FlashAttention, largeScoresDoNotOverflow) {
   expectNear(context, narrowed(reference.context), 1e-4F);
 }
 
+// Widths that tensor cores take and others; sizes that fill no tile and several.
 TEST_P(FlashAttention, inBf16DiffersByRoundingOnly) {
-  const AttentionShape shape{1, 37, 2, 20};
-  Given given = givenFor(shape);
-  const Bf16Vector qkv = rounded(given.qkv);
-  const Bf16Vector dcontext = rounded(given.dcontext);
-  given = {widened(qkv), widened(dcontext)};
-  const Reference reference = referenceOf(shape, dropoutOf(0.1F), given);
-  Bf16Vector context(dcontext.size());
-  Vector logSums(reference.logSums.size());
-  Vector deltas(logSums.size());
-  Bf16Vector dqkv(qkv.size());
-  flashForward(m_queue, shape, dropoutOf(0.1F), qkv.data(), context.data(), logSums.data());
-  flashBackward(m_queue, shape, dropoutOf(0.1F), qkv.data(), context.data(), logSums.data(),
-                dcontext.data(), deltas.data(), dqkv.data());
-  finish();
-  expectNear(widened(context), narrowed(reference.context), kBf16Tolerance);
-  expectNear(widened(dqkv), narrowed(reference.dqkv), 2 * kBf16Tolerance);
+  for (const AttentionShape shape :
+       {AttentionShape{1, 37, 2, 20}, AttentionShape{2, 37, 3, 24}, AttentionShape{1, 70, 1, 64},
+        AttentionShape{1, 130, 1, 16}, AttentionShape{1, 66, 1, 128}, AttentionShape{2, 1, 2, 8}}) {
+    for (const float probability : {0.0F, 0.1F}) expectMatchInBf16(shape, probability);
+  }
+}
+
+TEST_P(FlashAttention, largeScoresDoNotOverflowOnTensorCores) {
+  expectMatchInBf16({1, 40, 1, 8}, 0, 12);
 }
 
 CARACAL_UNDER_EACH_ORDER(FlashAttention);
