@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What only a GPU can tell, in one go of ten minutes: started by `./dev gpu-check` from the top of the source tree, with the
-# programs of a bundle (bin, lib). Rewrites docs/measurements.md. A part that fails is reported and the others go on; the exit status
-# says whether all went well.
+# programs of a bundle (bin, lib). Rewrites docs/measurements.md. Every part has a time of its own; one that fails is reported and the
+# others go on; the exit status says whether all went well. Without a GPU it says so, and writes nothing.
 set -uo pipefail
 
 bundle=${1:?usage: gpu-check.sh BUNDLE}
@@ -9,7 +9,8 @@ export LD_LIBRARY_PATH=$bundle/lib:${LD_LIBRARY_PATH:-} CARACAL_RESOURCES=$PWD/r
 bin=$bundle/bin
 out=build/gpu-check
 document=docs/measurements.md
-links=(--link-tensor 300us,2GB/s --link-pipeline 300us,2GB/s)
+folder=resources/gpu-check
+link=300us,2GB/s
 failed=()
 mkdir -p "$out"
 
@@ -17,10 +18,10 @@ mkdir -p "$out"
 part() {
   local name=$1 seconds=$2 begin=$SECONDS
   shift 2
-  timeout "$seconds" "$@" >"$out/$name.txt" 2>&1
+  timeout --kill-after=5 "$seconds" "$@" >"$out/$name.txt" 2>&1
   local status=$?
   [ $status -eq 0 ] || failed+=("$name")
-  printf '%-24s %s, %d s\n' "$name" "$([ $status -eq 0 ] && echo done || echo "FAILED ($status)")" $((SECONDS - begin))
+  printf '%-24s %s, %d s\n' "$name" "$([ $status -eq 0 ] && echo "done" || echo "FAILED ($status)")" $((SECONDS - begin))
   return $status
 }
 
@@ -28,35 +29,52 @@ part() {
 fieldOf() { sed -n "s/.*\"event\":\"end\".*\"$2\":\([0-9.]*\).*/\1/p" "$1" | tail -n 1; }
 
 # Model FLOPs of a step: 72 b s l h^2 (1 + s / 6h + V / 12 l h) for b sequences, forward and backward, nothing recomputed
-# (Narayanan et al., arXiv 2104.04473, equation 3, whose 96 counts full recomputation).
+# (Narayanan et al., arXiv 2104.04473, equation 3, whose 96 counts full recomputation), as a share of the rate measured above and of
+# that in the data sheet of the H100 and H200 (dense bf16).
 utilisation() {
-  awk -v ns="$(fieldOf "$out/$1.txt" stepNs)" -v peak="${CARACAL_BF16_TFLOPS:-989}" 'BEGIN {
+  awk -v ns="$(fieldOf "$out/$1.txt" stepNs)" -v measured="$(sed -n 's/^best \([0-9.]*\).*/\1/p' "$out/matrix-rate.txt")" \
+    -v sheet="${CARACAL_BF16_TFLOPS:-989}" 'BEGIN {
     b = 64; s = 1024; l = 24; h = 2048; v = 50304
     flops = 72 * b * s * l * h * h * (1 + s / (6 * h) + v / (12 * l * h))
-    if (ns > 0) printf "%.1f TFLOP in %.1f ms: %.0f TFLOP/s, %.1f %% of %s TFLOP/s\n", flops / 1e12, ns / 1e6, flops / ns / 1e3, 100 * flops / ns / 1e3 / peak, peak
+    if (ns <= 0) { print "not measured"; exit }
+    rate = flops / ns / 1e3
+    printf "%.1f TFLOP in %.1f ms: %.0f TFLOP/s", flops / 1e12, ns / 1e6, rate
+    if (measured > 0) printf ", %.1f %% of the %.0f TFLOP/s measured", 100 * rate / measured, measured
+    printf ", %.1f %% of the data sheet'"'"'s %s\n", 100 * rate / sheet, sheet
   }'
 }
 
-# Every policy on virtual ranks, for a profile of this GPU's own run.
+# The memory that a policy needs on the largest rank, in bytes.
+peakOf() {
+  "$bin/caracal" plan --profile "$1" --policy "$2" --budget 1TiB --json |
+    sed -n 's/.*"peakBytes": \([0-9]*\).*/\1/p' | sort -n | tail -n 1
+}
+
+# Every policy on virtual ranks, for a profile of this GPU's own run and a budget halfway between full recomputation and keeping all.
 policies() {
-  local model=resources/gpu-check/gpt-two-stages.json policy
-  "$bin/caracal-run" --backend cuda --model $model "${links[@]}" --steps 6 --record "$out/all.sqlite" >"$out/all.log" || return
-  "$bin/caracal" profile "$out/all.sqlite" -o "$out/profile.json" || return
-  printf '%-12s %12s %12s %8s\n' policy 'predicted ms' 'measured ms' 'peak MiB'
-  for policy in none full selective heu heu+; do
-    "$bin/caracal" plan --profile "$out/profile.json" --policy $policy --budget 64GiB -o "$out/$policy.plan.json" >/dev/null || return
-    "$bin/caracal-run" --backend cuda --plan "$out/$policy.plan.json" "${links[@]}" --steps 6 --record "$out/$policy.sqlite" >"$out/$policy.log" || return
-    "$bin/caracal" simulate --profile "$out/profile.json" --plan "$out/$policy.plan.json" --json >"$out/$policy.json" || return
-    printf '%-12s %12.2f %12.2f %8d\n' $policy \
-      "$(sed -n 's/.*"stepNs": *\([0-9]*\).*/\1/p' "$out/$policy.json" | head -n 1 | awk '{print $1 / 1e6}')" \
-      "$(fieldOf "$out/$policy.log" stepNs | awk '{print $1 / 1e6}')" "$(($(fieldOf "$out/$policy.log" peakBytes) >> 20))"
-  done
+  local profile=$out/profile.json least most
+  "$bin/caracal-run" --backend cuda --model "$folder/gpt-two-stages.json" --link-tensor $link --link-pipeline $link --steps 6 \
+    --record "$out/all.sqlite" >"$out/all.log" || return
+  "$bin/caracal" profile "$out/all.sqlite" -o "$profile" || return
+  least=$(peakOf "$profile" full) && most=$(peakOf "$profile" none) || return
+  echo "budget $(((least + most) / 2 >> 20)) MiB"
+  "$bin/caracal" measure --backend cuda --profile "$profile" --policies none,full,selective,heu,heu+ \
+    --budget "$(((least + most) / 2))B" --steps 6 -o "$out/policies"
 }
 
 record() {
   rm -rf "$out/recorded"
   "$bin/caracal" record -o "$out/recorded" --overhead-steps 4 -- "$bin/caracal-run" --backend cuda \
-    --model resources/gpu-check/gpt-two-stages.json "${links[@]}" --steps 30 && "$bin/caracal" info "$out/recorded"
+    --model "$folder/gpt-two-stages.json" --link-tensor $link --link-pipeline $link --steps 30 &&
+    "$bin/caracal" info "$out/recorded"
+}
+
+# Small enough for tests/data: two steps, recorded both ways.
+samples() {
+  rm -rf "$out/samples"
+  mkdir -p "$out/samples"
+  "$bin/caracal" record -o "$out/samples/recorder" -- "$bin/caracal-run" --backend cuda --model demo-gpt --steps 2 \
+    --record "$out/samples/caracal-run.sqlite" && du -ak "$out/samples"
 }
 
 section() {
@@ -65,30 +83,39 @@ section() {
   printf '```\n'
 }
 
-export -f policies record fieldOf
-export bin out
-part doctor 30 "$bin/caracal" doctor
-part devices 60 "$bin/device_gpu_test"
-part training-tests 150 "$bin/cuda_gpu_test"
-model=resources/gpu-check/gpt-1.3b-one-gpu.json
-part train-1.3b 150 "$bin/caracal-run" --backend cuda --model $model --steps 8
-sed 's/"fusedAttention": false/"fusedAttention": true/' $model >"$out/fused.json"
-part train-1.3b-fused 150 "$bin/caracal-run" --backend cuda --model "$out/fused.json" --steps 4
-part policies 120 bash -c "links=(${links[*]}); policies"
-part record 60 bash -c "links=(${links[*]}); record"
+if ! part matrix-rate 60 "$bin/gpu_matrix_rate"; then
+  echo "gpu-check: there is no GPU to measure on: $(cat "$out/matrix-rate.txt")" >&2
+  exit 1
+fi
+export -f policies record samples peakOf
+export bin out folder link
+part doctor 20 "$bin/caracal" doctor
+part devices 30 "$bin/device_gpu_test"
+part nccl 20 "$bin/nccl_gpu_test"
+part training-tests 80 "$bin/cuda_gpu_test"
+sed 's/"fusedAttention": false/"fusedAttention": true/' "$folder/gpt-1.3b-one-gpu.json" >"$out/fused.json"
+part train-1.3b-fused 80 "$bin/caracal-run" --backend cuda --model "$out/fused.json" --steps 8
+part train-1.3b 80 "$bin/caracal-run" --backend cuda --model "$folder/gpt-1.3b-one-gpu.json" --steps 6
+part policies 110 bash -c policies
+part calibrate 50 "$bin/caracal" calibrate --backend cuda --model "$folder/gpt-two-stages.json" --steps 4 -o "$out/hardware.json"
+part record 50 bash -c record
+part samples 20 bash -c samples
 
 {
   printf '# What was measured on a GPU\n\nWritten by `./dev gpu-check` on %s. Virtual ranks and their links are *emulated*: ranks share one GPU, and a\n' "$(date -u +%Y-%m-%d)"
   printf 'transfer takes the stated time of its link.\n'
   [ ${#failed[@]} -eq 0 ] || printf '\n**Failed: %s.**\n' "${failed[*]}"
   section 'The machine' doctor
+  section 'Its rate of bf16 products, by cuBLASLt' matrix-rate
   section 'Tests' training-tests
-  section 'GPT 1.3B, one GPU, bf16: a step' train-1.3b
-  section 'The same with our own fused attention, which uses no tensor cores' train-1.3b-fused
-  printf '\nModel FLOPs utilisation, of the dense bf16 rate in the data sheet unless CARACAL_BF16_TFLOPS says another:\n'
-  printf -- '- unfused attention: %s\n- fused attention: %s\n' "$(utilisation train-1.3b)" "$(utilisation train-1.3b-fused)"
-  section 'Policies on 4 virtual ranks, links of 300 us and 2 GB/s' policies
+  section 'GPT 1.3B, one GPU, bf16, fused attention' train-1.3b-fused
+  section 'The same with unfused attention' train-1.3b
+  printf '\nModel FLOPs utilisation:\n\n- fused attention: %s\n- unfused attention: %s\n' "$(utilisation train-1.3b-fused)" "$(utilisation train-1.3b)"
+  printf -- '- llm.c, for comparison: GPT-2 124M, 10 billion tokens in 45 minutes on 8 H100 (README of KellerJordan/modded-nanogpt), which\n'
+  printf '  by 6 N + 12 l h s FLOPs a token is 397 TFLOP/s a GPU, 40 %% of the data sheet'"'"'s 989\n'
+  section "Policies on 4 virtual ranks, links of $link" policies
+  section 'Constants of this GPU' calibrate
   section 'The recorder on this runtime, with its own overhead' record
 } >"$document"
-echo "written: $document"
+echo "written: $document; recordings for tests in $out/samples"
 [ ${#failed[@]} -eq 0 ]
