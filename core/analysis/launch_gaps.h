@@ -8,8 +8,8 @@
 
 namespace caracal::analysis {
 
-// From the end of all work before to the begin of work that was launched only after that; before the
-// first work from the begin of the trace. `work`: GPU events of one rank, in any order.
+// From the end of all work before to the begin of work that was launched only after that; before
+// the first work from the begin of the trace. `work`: GPU events of one rank, in any order.
 std::vector<Span> launchGaps(const trace::Trace& trace, std::vector<trace::EventIndex> work);
 
 }  // namespace caracal::analysis
