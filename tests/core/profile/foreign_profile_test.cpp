@@ -85,6 +85,25 @@ INSTANTIATE_TEST_SUITE_P(Shared, ForeignProfile,
                          testing::Values(Foreign{"nanogpt-sharded-8xh100", "modded-nanogpt", 8},
                                          Foreign{"megatron-tp2-v100", "mcore-simple", 2}));
 
+// Sixteen chunks on four stages, of which the trace names none of the layers: one each is assumed.
+// Half of the run's bubble is time of its host, which a simulation does not know.
+TEST(InterleavedRun, isProfiledByItsChunksAndReplaysToAboutItsStep) {
+  if (!std::filesystem::exists(kTraces + "/truth.json"))
+    GTEST_SKIP() << "shared traces are not here: " << kTraces;
+  auto model = *loadModel("gpt-1.3b");
+  model.shape.layers = 16;
+  model.parallel.tensor = 1;
+  const auto profile =
+      profileOf("megatronapp-pp4/data-1-pipeline-4-tensor-1-pp-aggregated.json.gz", model);
+  ASSERT_TRUE(profile) << profile.error().text();
+  EXPECT_EQ(profile->schedule, "interleaved:4");
+  ASSERT_EQ(profile->observed.size(), 4U);
+  for (const ObservedStage& stage : profile->observed) EXPECT_EQ(stage.layerCount, 4);
+  const auto error = planner::replayError(*profile, {});
+  ASSERT_TRUE(error.has_value() && error->has_value());
+  EXPECT_LT(std::abs((*error)->percent), 10);  // 4.1 %
+}
+
 TEST(ForeignModels, thatTheRunContradictsAreRefused) {
   if (!std::filesystem::exists(kTraces + "/truth.json"))
     GTEST_SKIP() << "shared traces are not here: " << kTraces;
