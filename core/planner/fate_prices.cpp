@@ -14,21 +14,28 @@ size_t at(Fate fate) {
 
 FatePrices::FatePrices(const FateTable& table, const PooledWindows& windows, int64_t budgetBytes)
     : m_table(table), m_windows(windows), m_budgetBytes(budgetBytes) {
+  for (size_t v = 0; v < table.size(); ++v) {
+    m_ns.push_back(static_cast<double>(table[v].ns));
+    for (size_t row = 0; row < kRowCount; ++row) {
+      OfFates& bytes = m_bytes[row].emplace_back();
+      for (size_t fate = 0; fate < kFateCount; ++fate)
+        bytes[fate] = static_cast<double>(table[v].bytes[fate][row]);
+    }
+  }
   chooseDuals();
   for (size_t d = 0; d < kDuals; ++d) {
     const Dual& dual = m_duals[d];
     m_least[d] = dual.constant() + memoryConstant(dual) + priceAll(dual, m_prices[d]);
-    for (size_t v = 0; v < table.size(); ++v) m_ofFates[d].push_back(pricesOf(dual, table[v]));
+    for (size_t v = 0; v < table.size(); ++v) m_ofFates[d].push_back(pricesOf(dual, v));
   }
 }
 
-FatePrices::OfFates FatePrices::pricesOf(const Dual& dual, const FateVariable& variable) {
-  const auto row = static_cast<size_t>(dual.row);
-  const auto ns = static_cast<double>(variable.ns);
-  const double lateNs = (variable.collective ? dual.perLateCollectiveNs : dual.perLateNs) * ns;
-  OfFates prices;
-  for (size_t fate = 0; fate < kFateCount; ++fate)
-    prices[fate] = dual.perByte * static_cast<double>(variable.bytes[fate][row]);
+FatePrices::OfFates FatePrices::pricesOf(const Dual& dual, size_t variable) const {
+  const double ns = m_ns[variable];
+  const double lateNs =
+      (m_table[variable].collective ? dual.perLateCollectiveNs : dual.perLateNs) * ns;
+  OfFates prices = m_bytes[static_cast<size_t>(dual.row)][variable];
+  for (double& price : prices) price *= dual.perByte;
   prices[at(Fate::kEarly)] += dual.perEarlyNs * ns;
   prices[at(Fate::kLate)] += lateNs;
   prices[at(Fate::kLateMlp)] += lateNs;
@@ -40,7 +47,7 @@ double FatePrices::priceAll(const Dual& dual, std::vector<Prices>& prices) const
   double sum = 0;
   for (size_t v = m_table.size(); v-- > 0;) {  // sources before what is made from them
     const FateVariable& variable = m_table[v];
-    const OfFates alone = pricesOf(dual, variable);
+    const OfFates alone = pricesOf(dual, v);
     Prices inputs{};  // rebuilding also takes what is made for this tensor alone
     for (const size_t input : variable.onlyInputs) {
       for (size_t level = 0; level < kLevels; ++level) inputs[level] += prices[input][level];

@@ -38,7 +38,7 @@ class FatePrices {
   using Prices = std::array<double, kLevels>;
   using OfFates = std::array<double, kFateCount>;
 
-  static OfFates pricesOf(const Dual& dual, const FateVariable& variable);
+  OfFates pricesOf(const Dual& dual, size_t variable) const;
   // Least price of each undecided variable with what is only made for it; returns their sum.
   double priceAll(const Dual& dual, std::vector<Prices>& prices) const;
   double valueOf(const Dual& dual);
@@ -55,6 +55,9 @@ class FatePrices {
   const FateTable& m_table;
   const PooledWindows& m_windows;
   int64_t m_budgetBytes;
+  // As the table's, for thousands of evaluations; bytes by row and variable.
+  std::array<std::vector<OfFates>, kRowCount> m_bytes;
+  std::vector<double> m_ns;
   std::array<Dual, kDuals> m_duals;
   std::array<std::vector<Prices>, kDuals> m_prices;    // least, by when the tensor is asked for
   std::array<std::vector<OfFates>, kDuals> m_ofFates;  // of the tensor alone

@@ -71,7 +71,12 @@ void FateSearch::push(const Node& from, int32_t parent, size_t variable, Fate fa
     (v.collective ? node.work.lateCollectiveNs : node.work.lateNs) += v.ns;
     if (fate == Fate::kLate && !v.collective) node.work.lateOwnNs += v.ns;
   }
-  if (fate >= Fate::kEarly) node.recomputeNs += v.ns;
+  if (fate >= Fate::kEarly) {
+    node.recomputeNs += v.ns;
+    node.pooledNs[static_cast<size_t>(workOf(fate))] =
+        fate == Fate::kEarly ? m_windows.earlyCostNs(node.work.earlyNs)
+                             : m_windows.lateCostNs(node.work);
+  }
   const FatePrices::Sums change = m_prices.change(variable, fate, bytes, m_fates);
   for (size_t d = 0; d < change.size(); ++d) node.price[d] += change[d];
   const double priced = std::max(node.price[0], node.price[1]) * kTrust;
@@ -80,10 +85,10 @@ void FateSearch::push(const Node& from, int32_t parent, size_t variable, Fate fa
     int64_t& pairNs = node.pairNs[static_cast<size_t>(work)];
     pairNs = std::max(pairNs, dearestPairNs(work, variable));
   }
-  const int64_t pooledNs = std::max(m_windows.earlyCostNs(node.work.earlyNs), node.pairNs[0]) +
-                           std::max(m_windows.lateCostNs(node.work), node.pairNs[1]);
+  const int64_t windowsNs =
+      std::max(node.pooledNs[0], node.pairNs[0]) + std::max(node.pooledNs[1], node.pairNs[1]);
   node.bound.objectiveNs =
-      std::max({from.bound.objectiveNs, pooledNs, static_cast<int64_t>(priced)});
+      std::max({from.bound.objectiveNs, windowsNs, static_cast<int64_t>(priced)});
   node.bound.recomputeNs = std::max(
       {from.bound.recomputeNs, node.recomputeNs, static_cast<int64_t>(node.price[2] * kTrust)});
   m_queue.push({node.bound, node.depth, static_cast<int32_t>(m_nodes.size())});

@@ -50,7 +50,8 @@ class FateSearch {
     Bound bound;
     Rows bytes{};
     PooledWork work;
-    std::array<int64_t, 2> pairNs{};  // by Work: the dearest two tensors' windows
+    std::array<int64_t, 2> pooledNs{};  // by Work: were all its windows one
+    std::array<int64_t, 2> pairNs{};    // the dearest two tensors' windows
     int64_t recomputeNs = 0;
     FatePrices::Sums price{};
   };

@@ -14,13 +14,9 @@ Result<Candidate> heuPlusCandidate(const profile::Profile& profile, const plan::
   if (!heu.feasible()) return heu;
   if (heu.status == PlanStatus::kOptimal) heu.status = PlanStatus::kFeasible;
   const PipelineModel pipeline(profile, skeleton);
-  const auto search = [](StageMix& mix, size_t, StageChain start) {
-    return mix.search(std::move(start));
-  };
-  MixedPlan mixed = mixStages(pipeline, heu, search, kQuickMix, mixStop);
-  if (mixStop.requested() && mixed.candidate.status != PlanStatus::kTimeLimit)
-    endedEarly(mixStop, mixed.candidate);
-  return std::move(mixed.candidate);
+  Candidate mixed = mixStages(pipeline, heu, kQuickMix, mixStop);
+  if (mixStop.requested() && mixed.status != PlanStatus::kTimeLimit) endedEarly(mixStop, mixed);
+  return mixed;
 }
 
 }  // namespace caracal::planner

@@ -222,10 +222,10 @@ class ColumnSearch {
       bytes = entry->second;
       if (m_plan.dominates(bytes, planLeast(sum))) return;
     }
-    const auto early = m_windows.placesFor(ColumnFate::kEarly, m_fates);
+    const auto& early = m_windows.placesFor(ColumnFate::kEarly, m_fates);
     const int64_t earlyNs = early.costNs + m_prices.pipeTail * sum.earlyNs;
     if (m_plan.dominates(bytes, earlyNs)) return;
-    const auto late = m_windows.placesFor(ColumnFate::kLate, m_fates);
+    const auto& late = m_windows.placesFor(ColumnFate::kLate, m_fates);
     Column column{earlyNs + late.costNs, bytes, {}};
     if (m_plan.dominates(bytes, column.costNs)) return;
     for (size_t index = 0; index < m_fates.size(); ++index) {

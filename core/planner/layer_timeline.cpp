@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <memory_resource>
 
 #include "core/plan/tensor_bytes.h"
 
@@ -24,7 +26,7 @@ struct Event {
 };
 
 // Events of one layer and micro-batch in time order, then their releases, then the bytes of each
-// phase.
+// phase. Searches make thousands of these: layers of today's size need no memory but the builder's.
 class TimelineBuilder {
  public:
   // All must outlive the builder.
@@ -33,6 +35,7 @@ class TimelineBuilder {
       : m_graph(graph), m_layout(layout), m_rebuilt(rebuilt) {
     m_events.reserve(static_cast<size_t>(graph.size()) * 4);
     m_releases.reserve(static_cast<size_t>(graph.size()) * 2);
+    m_sizes.reserve(static_cast<size_t>(graph.size()));
     for (const Slot slot : rebuilt.slots) m_used[static_cast<size_t>(slot)] = true;
   }
 
@@ -88,7 +91,7 @@ class TimelineBuilder {
   // A tensor's first sight from the end is its last use. `kept`, the layer's output, is released
   // from outside unless the layer's own backward reads it.
   void findReleases(int16_t kept) {
-    std::vector<char> readLater(static_cast<size_t>(m_graph.size()), 0);
+    std::pmr::vector<char> readLater(static_cast<size_t>(m_graph.size()), 0, &m_memory);
     const auto read = [&](int16_t tensor) {
       if (tensor < 0) return;
       if (!readLater[tensor]) m_releases.push_back(tensor);
@@ -107,9 +110,14 @@ class TimelineBuilder {
     }
   }
 
-  // Adds up in `timeline`; `sizes` per operator. REQUIRES findReleases().
-  void fill(const std::vector<plan::TensorBytes>& sizes, LayerTimeline& timeline) const {
-    std::vector<int64_t> alive(sizes.size(), 0);
+  // Of the operators, in their order.
+  void addSize(plan::TensorBytes bytes) { m_sizes.push_back(bytes); }
+  const plan::TensorBytes& lastSize() const { return m_sizes.back(); }
+
+  // Adds up in `timeline`. REQUIRES findReleases() and every size.
+  void fill(LayerTimeline& timeline) {
+    const auto& sizes = m_sizes;
+    std::pmr::vector<int64_t> alive(sizes.size(), 0, &m_memory);
     for (size_t e = 0; e < m_events.size(); ++e) {
       const Event& event = m_events[e];
       PhaseBytes& phase = timeline.at(event.phase);
@@ -171,8 +179,11 @@ class TimelineBuilder {
   size_t m_phase = 0;
   bool m_inForward = false;
   size_t m_lastBackward = 0, m_ownWindow = 0;
-  std::vector<Event> m_events;
-  std::vector<int16_t> m_releases;
+  std::array<std::byte, 6144> m_buffer;
+  std::pmr::monotonic_buffer_resource m_memory{m_buffer.data(), m_buffer.size()};
+  std::pmr::vector<Event> m_events{&m_memory};
+  std::pmr::vector<int16_t> m_releases{&m_memory};
+  std::pmr::vector<plan::TensorBytes> m_sizes{&m_memory};
 };
 
 std::vector<plan::TensorBytes> endSizes(const profile::ModelEnd& end) {
@@ -191,7 +202,8 @@ EndTimeline endTimeline(const plan::LayerGraph& graph,
   builder.forward();
   builder.backward();
   builder.findReleases(kNothing);
-  builder.fill(sizes, timeline);
+  for (const plan::TensorBytes& bytes : sizes) builder.addSize(bytes);
+  builder.fill(timeline);
   return {timeline.forward(0), timeline.backward(0)};
 }
 
@@ -207,6 +219,19 @@ int64_t LayerTimeline::earlyNet() const {
   int64_t bytes = pipe().net;
   for (size_t window = 0; window < m_forwardWindows; ++window) bytes += besideForward(window).net;
   return bytes;
+}
+
+int64_t LayerTimeline::backwardPeak() const {
+  int64_t peak = 0, now = 0;
+  const auto run = [&](const PhaseBytes& phase) {
+    peak = std::max(peak, now + phase.peak);
+    now += phase.net;
+  };
+  for (size_t piece = 0; piece <= lastBackward; ++piece) {
+    run(backward(piece));
+    if (piece < lastBackward && ownWindow == piece) run(own());
+  }
+  return peak;
 }
 
 LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGraph& graph,
@@ -227,17 +252,15 @@ LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGra
   builder.backward();
   builder.findReleases(graph.last());
 
-  std::vector<plan::TensorBytes> sizes;
-  sizes.reserve(static_cast<size_t>(graph.size()));
   for (int16_t op = 0; op < graph.size(); ++op) {
     const bool retained = placements[op].kind == plan::PlacementKind::kRetained;
-    sizes.push_back(plan::bytesOfOperator(kind.operators[op], op == graph.last(), retained));
+    builder.addSize(plan::bytesOfOperator(kind.operators[op], op == graph.last(), retained));
   }
-  builder.fill(sizes, timeline);
+  builder.fill(timeline);
   timeline.lastBackward = builder.lastBackward();
   timeline.ownWindow =
       graph.hasHost(WindowId::kOwnBwdMlp) ? builder.ownWindow() : timeline.backwardWindows();
-  timeline.outputBytes = builder.releasedInside(graph.last()) ? 0 : sizes.back().retained;
+  timeline.outputBytes = builder.releasedInside(graph.last()) ? 0 : builder.lastSize().retained;
   return timeline;
 }
 

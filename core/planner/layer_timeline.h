@@ -58,6 +58,9 @@ class LayerTimeline {
   // Bytes that the forward pass leaves, and early work (`fwd.*`, `pipe`) adds.
   int64_t forwardNet() const;
   int64_t earlyNet() const;
+  // Highest above what is there when the layer's backward begins, up to where its input is
+  // released.
+  int64_t backwardPeak() const;
 
   // The layer's output while it serves the next layer (or the send): released from outside at the
   // end of that use, unless the layer's own backward reads it, which is then counted in the phases.

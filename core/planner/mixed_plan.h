@@ -1,7 +1,6 @@
 // A pipeline's plan improved stage by stage, each layer with a policy of its own (stage_mix.h).
 #pragma once
 
-#include <functional>
 #include <vector>
 
 #include "core/planner/candidate.h"
@@ -17,16 +16,9 @@ StageChoice mixStage(const StageModel& model, const StageGaps& gaps, int64_t bud
                      const std::vector<plan::LayerPolicy>& start, MixLimits limits,
                      const MixStop& stop);
 
-struct MixedPlan {
-  Candidate candidate;  // `start`, or one with a shorter step
-  std::vector<PassTimes> times;
-};
-
-// A chain for stage `stage` that is never worse than `start`; `mix` is that stage's.
-using SearchStage = std::function<StageChain(StageMix& mix, size_t stage, StageChain start)>;
-
-// REQUIRES a feasible `start` without dropped layer inputs.
-MixedPlan mixStages(const PipelineModel& pipeline, const Candidate& start,
-                    const SearchStage& search, MixLimits limits, const MixStop& stop);
+// REQUIRES a feasible `start` without dropped layer inputs. Returns it, or a candidate with a
+// shorter step: of the chains found for each stage, those that together make the shortest.
+Candidate mixStages(const PipelineModel& pipeline, const Candidate& start, MixLimits limits,
+                    const MixStop& stop);
 
 }  // namespace caracal::planner

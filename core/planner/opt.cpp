@@ -8,6 +8,7 @@
 #include "core/planner/heu_plus.h"
 #include "core/planner/pipeline_model.h"
 #include "core/planner/stage_choice.h"
+#include "core/planner/stage_exchange.h"
 #include "core/planner/stage_optimum.h"
 #include "core/planner/worst_paths.h"
 
@@ -40,10 +41,6 @@ class StagePool {
   }
 
  private:
-  static bool noLonger(const PassTimes& a, const PassTimes& b) {
-    return a.forwardFilledNs <= b.forwardFilledNs && a.backwardNs <= b.backwardNs &&
-           a.pipeNs <= b.pipeNs && a.pipeTailNs <= b.pipeTailNs;
-  }
   StageMix m_mix;
   std::vector<StageChain> m_chains;
 };
@@ -102,33 +99,16 @@ class OptPlanner {
     m_pools[s].add(std::move(optimum.chain));
   }
 
-  std::vector<PassTimes> timesOf(const Choice& choice) const {
-    std::vector<PassTimes> times;
-    for (size_t s = 0; s < choice.size(); ++s)
-      times.push_back(m_pools[s].chains()[choice[s]].times);
-    return times;
-  }
-  int64_t stepNs(const Choice& choice) const { return m_pipeline.stepNs(timesOf(choice)); }
+  int64_t stepNs(const Choice& choice) const { return m_pipeline.stepNs(timesOf(plans(), choice)); }
   Choice better(Choice a, Choice b) const { return stepNs(b) < stepNs(a) ? b : a; }
 
-  // Exchanges single stages' chains while that makes the step shorter.
+  StagePlans plans() const {
+    StagePlans plans;
+    for (const StagePool& pool : m_pools) plans.push_back(pool.times());
+    return plans;
+  }
   Choice improved(Choice choice) const {
-    int64_t best = stepNs(choice);
-    for (bool again = true; again && !m_stop.requested();) {
-      again = false;
-      for (size_t s = 0; s < choice.size(); ++s) {
-        for (size_t c = 0; c < m_pools[s].chains().size(); ++c) {
-          Choice other = choice;
-          other[s] = c;
-          const int64_t ns = stepNs(other);
-          if (ns >= best) continue;
-          best = ns;
-          choice = std::move(other);
-          again = true;
-        }
-      }
-    }
-    return choice;
+    return exchangeStages(m_pipeline, plans(), std::move(choice), m_stop);
   }
 
   // A stage alone is always at work.
@@ -149,9 +129,7 @@ class OptPlanner {
   };
 
   PathBound priced() const {
-    std::vector<std::vector<PassTimes>> plans;
-    for (const StagePool& pool : m_pools) plans.push_back(pool.times());
-    PathBound bound{worstPaths(plans, m_pipeline.shape()), {}};
+    PathBound bound{worstPaths(plans(), m_pipeline.shape()), {}};
     for (size_t s = 0; s < m_pools.size(); ++s)
       bound.proofs.emplace_back(taskOf(s, chargesOf(bound.paths.stages[s])), m_stop);
     return bound;

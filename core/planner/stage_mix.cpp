@@ -54,12 +54,13 @@ bool StageMix::accept(Chain layers, StageChain& best) {
 
 // What work in `pipe` can be charged by the nanosecond: as if only the last micro-batches found a
 // wait, as in 1F1B with equal stages; as if none did; as if all did.
-std::vector<std::pair<int64_t, int64_t>> StageMix::pipePrices() const {
+std::vector<ColumnPrices> StageMix::prices() const {
   const int64_t steady = m_model.steadyCount(), tail = m_model.tailCount();
-  std::vector<std::pair<int64_t, int64_t>> prices;
-  if (m_gaps.tail.exposedNs(1) < tail) prices.push_back({steady, 0});
-  prices.push_back({steady, tail});
-  if (m_gaps.steady.exposedNs(1) < steady) prices.push_back({0, 0});
+  const int64_t all = m_model.microBatches();
+  std::vector<ColumnPrices> prices;
+  if (m_gaps.tail.exposedNs(1) < tail) prices.push_back({steady, all, steady, 0});
+  prices.push_back({steady, all, steady, tail});
+  if (m_gaps.steady.exposedNs(1) < steady) prices.push_back({steady, all, 0, 0});
   prices.resize(std::min(prices.size(), m_limits.pipePrices));
   return prices;
 }
@@ -257,15 +258,21 @@ void StageMix::sortPool() {
 }
 
 StageChain StageMix::search(StageChain start) {
+  const std::vector<StageChain> chains = searchAll(std::move(start));
+  return *std::min_element(
+      chains.begin(), chains.end(),
+      [](const StageChain& a, const StageChain& b) { return a.objectiveNs < b.objectiveNs; });
+}
+
+std::vector<StageChain> StageMix::searchAll(StageChain start) {
   for (const VariantId variant : start.layers) {
     if (std::find(m_pool.begin(), m_pool.end(), variant) == m_pool.end()) m_pool.push_back(variant);
   }
-  if (m_kind == kNoKind || start.objectiveNs == 0) return start;
   std::vector<StageChain> chains{std::move(start)};
-  for (const auto& [pipe, tail] : pipePrices()) {
-    const ColumnPrices prices{pipe, tail};
-    addMix(prices, TopMemory::kMoments, chains);
-    if (m_limits.topMemory == TopMemory::kTimeline) addMix(prices, TopMemory::kTimeline, chains);
+  if (m_kind == kNoKind || chains.front().objectiveNs == 0) return chains;
+  for (const ColumnPrices& at : prices()) {
+    addMix(at, TopMemory::kMoments, chains);
+    if (m_limits.topMemory == TopMemory::kTimeline) addMix(at, TopMemory::kTimeline, chains);
   }
   // Polishing is greedy: where it ends depends on the chain it starts from, on the order in which
   // policies are tried, and on taking the first step that helps or the steepest.
@@ -283,9 +290,7 @@ StageChain StageMix::search(StageChain start) {
       chains.push_back(std::move(chain));
     }
   }
-  return *std::min_element(
-      chains.begin(), chains.end(),
-      [](const StageChain& a, const StageChain& b) { return a.objectiveNs < b.objectiveNs; });
+  return chains;
 }
 
 }  // namespace caracal::planner

@@ -46,6 +46,8 @@ class StageMix {
   // The best chain found that fits, starting from `start`, which must: never worse than it. The
   // same limits give the same chain.
   StageChain search(StageChain start);
+  // All that it finds, `start` first.
+  std::vector<StageChain> searchAll(StageChain start);
 
   bool stopped() const { return m_stopped; }
 
@@ -82,7 +84,7 @@ class StageMix {
   bool replaceOne(StageChain& best, Step step);
   bool exchangeTwo(StageChain& best);
   bool accept(Chain layers, StageChain& best);
-  std::vector<std::pair<int64_t, int64_t>> pipePrices() const;
+  std::vector<ColumnPrices> prices() const;
   bool mustStop() {
     if (!m_stopped && m_stop.requested()) m_stopped = true;
     return m_stopped || m_evaluations >= m_mostEvaluations;

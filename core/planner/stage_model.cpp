@@ -40,6 +40,12 @@ int64_t backwardOf(const plan::StageShape& shape, const LayerKind& kind,
   return total;
 }
 
+// Only such work differs between micro-batches with a next forward and without.
+bool inForwardWindow(plan::Placement placement) {
+  return placement.kind == plan::PlacementKind::kWindow &&
+         (placement.window == WindowId::kFwdAttn || placement.window == WindowId::kFwdMlp);
+}
+
 int64_t sumForward(const profile::ModelEnd& end) {
   int64_t total = 0;
   for (const Operator& op : end.operators) total += op.forwardNs;
@@ -60,6 +66,10 @@ StageModel::StageModel(const plan::StageShape& shape)
     : m_shape(shape), m_contention(plan::Contention::of(shape.profile.kappa, shape.profile.rho)) {
   const profile::Memory& memory = shape.profile.memory;
   m_baseBytes = sim::staticBytes(shape) + memory.workspaceBytes + memory.reserveBytes;
+  const int64_t inputBytes = shape.profile.kindOf(shape.firstLayer()).inputBytes;
+  if (shape.isFirst())
+    m_firstEnd = firstEndTimeline(shape.profile.first, shape.graphs.first, inputBytes);
+  if (shape.isLast()) m_lastEnd = lastEndTimeline(shape.profile.last, shape.graphs.last);
   classifyLayers();
   sumPlainTimes();
 }
@@ -132,10 +142,11 @@ LayerVariant StageModel::variantOf(int32_t kind, int32_t above,
   variant.kind = kind;
   variant.above = above;
   variant.tail = recomputations(kind, above, placements, false);
-  variant.steady = variant.tail;
-  if (steadyCount() > 0) {
+  if (steadyCount() > 0 && std::any_of(placements.begin(), placements.end(), inForwardWindow)) {
     variant.steady = recomputations(kind, above, placements, true);
     variant.forwardExtraNs = forwardExtraNs(kind, variant.steady);
+  } else {
+    variant.steady = variant.tail;
   }
   variant.onDemandNs = slotNs(kind, variant.tail, Slot::kOnDemandMlp) +
                        slotNs(kind, variant.tail, Slot::kOnDemandAttn);
@@ -146,9 +157,18 @@ LayerVariant StageModel::variantOf(int32_t kind, int32_t above,
 
 ResolvedPolicies StageModel::resolve(const KindPolicies& policies) const {
   ResolvedPolicies resolved;
+  resolved.reserve(m_classes.size());
   for (const LayerClass& layer : m_classes) {
-    resolved.push_back(
-        variantOf(layer.kind, layer.above, policies[static_cast<size_t>(layer.kind)]));
+    // What lies below makes no difference.
+    const auto known =
+        std::find_if(resolved.begin(), resolved.end(), [&](const LayerVariant& variant) {
+          return variant.kind == layer.kind && variant.above == layer.above;
+        });
+    if (known != resolved.end())
+      resolved.push_back(LayerVariant(*known));
+    else
+      resolved.push_back(
+          variantOf(layer.kind, layer.above, policies[static_cast<size_t>(layer.kind)]));
   }
   return resolved;
 }

@@ -59,6 +59,9 @@ struct StagePeaks {
   int64_t coolDown = 0;  // the same for the last micro-batches, where all of it runs in `pipe`
   int64_t late = 0;      // backward: all that is kept or rebuilt early, and late placements
   int64_t lateTop = 0;   // of that, the top layer by itself: `prev.*` placements do not change it
+  // Held when the top layer's backward begins, and the highest since the gradient arrived: early
+  // placements alone.
+  int64_t topBegin = 0, topBeginPeak = 0;
   int64_t bytes() const { return std::max({early, coolDown, late}); }
 };
 
@@ -95,9 +98,16 @@ class StageModel {
                          const std::vector<plan::Placement>& placements) const;
   VariantBytes bytesOf(const LayerVariant& variant,
                        const std::vector<plan::Placement>& placements) const;
+  // bytesOf(variantOf(...)).steady alone.
+  LayerTimeline steadyTimeline(int32_t kind, int32_t above,
+                               const std::vector<plan::Placement>& placements) const;
   // By how much a layer's backward collectives take longer for what it and the layer below (null:
   // none) rebuild beside them.
   int64_t backwardOverflowNs(const LayerVariant& layer, const LayerVariant* below) const;
+  // StagePeaks::late of the micro-batches with a next forward, given what comes before (`begin`),
+  // and the top layer and those below, which are alike.
+  int64_t backwardPeak(const StagePeaks& begin, const LayerTimeline& top,
+                       const LayerTimeline& below) const;
   // Of layers given one by one, bottom first.
   StagePeaks peaks(const std::vector<const VariantBytes*>& layers) const;
 
@@ -114,6 +124,8 @@ class StageModel {
   int64_t slotNs(int32_t kind, const Recomputations& rebuilt, plan::Slot slot) const;
   void runBeside(int8_t host, int32_t kind, const Recomputations& rebuilt,
                  std::initializer_list<plan::Slot> slots, plan::OverlapClock& clock) const;
+  LayerTimeline timelineOf(int32_t kind, int32_t above, const Recomputations& rebuilt,
+                           const std::vector<plan::Placement>& placements) const;
   Recomputations recomputations(int32_t kind, int32_t above,
                                 const std::vector<plan::Placement>& placements,
                                 bool nextForward) const;
@@ -126,6 +138,7 @@ class StageModel {
   std::vector<int64_t> m_layersOfKind;
   PassTimes m_plain;
   int64_t m_baseBytes = 0;
+  EndTimeline m_firstEnd, m_lastEnd;  // empty where the stage has no such end
 };
 
 }  // namespace caracal::planner

@@ -8,8 +8,8 @@
 #include <map>
 #include <vector>
 
-#include "core/plan/recompute_hosts.h"
 #include "core/planner/fate_table.h"
+#include "core/planner/placed_work.h"
 
 namespace caracal::planner {
 
@@ -23,7 +23,7 @@ constexpr Work workOf(Fate fate) {
 struct Assignment {
   int64_t costNs = 0;             // per step
   int64_t lateness = 0;           // sum of slots: late places hold memory for less time
-  std::vector<plan::Slot> slots;  // per variable; kNone: other work
+  std::vector<plan::Slot> slots;  // per operator; kNone: other work
 };
 
 class WindowCosts {
@@ -52,9 +52,8 @@ class WindowCosts {
   using Slots = std::vector<plan::Slot>;
   struct Operator {
     int64_t ns = 0;
-    bool collective = false;
     plan::Slot deadline = plan::Slot::kNone;
-    std::vector<size_t> consumers;
+    std::vector<int16_t> consumers;
     std::array<Slots, 2> places;  // by Work, in the order of trial
   };
   // kLeast: a lower bound of the cost of the cheapest, and of that of more work.
@@ -62,44 +61,36 @@ class WindowCosts {
 
   void begin(Work work);
   void begin(Work work, const Fates& fates);
-  void add(size_t variable);
+  void add(size_t op);
   Assignment findCheapest(Wanted wanted);
   void assign(size_t member, int64_t& limitNs, std::vector<Assignment>& list);
   void place(size_t member, plan::Slot slot, int64_t& limitNs, std::vector<Assignment>& list);
-  plan::Slot deadlineOf(size_t variable) const;
-  int64_t leastCost() const { return m_work == Work::kEarly ? leastEarlyCost() : leastLateCost(); }
-  int64_t leastEarlyCost() const;
-  int64_t leastLateCost() const;
+  plan::Slot deadlineOf(size_t op) const;
+  size_t operatorOf(size_t variable) const {
+    return static_cast<size_t>(m_problem.variables()[variable].op);
+  }
+  int64_t leastCost() { return m_work == Work::kEarly ? leastEarlyCost() : leastLateCost(); }
+  int64_t leastEarlyCost();
+  int64_t leastLateCost();
+  int64_t earlyCost();
+  int64_t lateCost();
+  const SlotLoad& load(plan::Slot slot) const { return m_placed.load(slot); }
 
-  int64_t earlyCost() const;
-  int64_t lateCost() const;
-  int64_t overflowNs(int64_t capacityNs, std::initializer_list<plan::Slot> slots) const;
-  int64_t overflowNs(const std::vector<int64_t>& capacitiesNs, plan::Slot slot) const;
-  int64_t bwdMlpOverflowNs() const;
-  std::vector<plan::HostedWork> workIn(plan::Slot slot) const;
-  SlotLoad& load(plan::Slot slot) { return m_loads[static_cast<size_t>(slot)]; }
-  const SlotLoad& load(plan::Slot slot) const { return m_loads[static_cast<size_t>(slot)]; }
-
+  const HeuProblem& m_problem;
   const StageModel& m_model;
   const StageGaps& m_gaps;
   int32_t m_kind = 0;
   int64_t m_layers = 0;
-  // Capacities of the collectives that host a placement, in time order.
-  std::vector<int64_t> m_fwdAttn, m_fwdMlp, m_prevMlp, m_prevAttn;
-  int64_t m_ownNs = 0;  // of bwd.mlp, the last of m_prevMlp
-  // Their sums.
-  int64_t m_fwdAttnNs = 0, m_fwdMlpNs = 0, m_prevMlpNs = 0, m_prevAttnNs = 0;
   bool m_split = false;               // some placement has several collectives
-  std::vector<Operator> m_operators;  // per variable
+  std::vector<Operator> m_operators;  // of the layer
   std::array<std::map<std::vector<bool>, Assignment>, 2> m_cheapest;
 
   // Being assigned:
   Work m_work = Work::kEarly;
   Wanted m_wanted = Wanted::kAll;
-  std::vector<size_t> m_members;  // variables of this work, consumers first
-  Slots m_slots;
-  KindLoad m_loads{};    // per layer
-  int64_t m_restNs = 0;  // of operators not assigned yet, per layer
+  std::vector<size_t> m_members;  // operators of this work, consumers first
+  PlacedWork m_placed;            // those assigned
+  int64_t m_restNs = 0;           // of the others, per layer
   int64_t m_nodes = 0, m_nodeLimit;
   MixStop m_stop;
   bool m_stopped = false;

@@ -94,11 +94,11 @@ WindowSearch::Judged WindowSearch::judge(const Fates& fates, const Assignment& e
   auto& placements = judged.policies[static_cast<size_t>(m_costs.kind())];
   placements.resize(fates.size());
   for (size_t v = 0; v < fates.size(); ++v) {
-    plan::Placement& placement = placements[static_cast<size_t>(m_problem.variables()[v].op)];
-    if (fates[v] == Fate::kAbsent) placement = {plan::PlacementKind::kDiscarded};
-    if (fates[v] == Fate::kKept) placement = {plan::PlacementKind::kRetained};
-    if (fates[v] == Fate::kEarly) placement = placementOf(early.slots[v]);
-    if (fates[v] >= Fate::kLate) placement = placementOf(late.slots[v]);
+    const size_t op = operatorOf(v);
+    if (fates[v] == Fate::kAbsent) placements[op] = {plan::PlacementKind::kDiscarded};
+    if (fates[v] == Fate::kKept) placements[op] = {plan::PlacementKind::kRetained};
+    if (fates[v] == Fate::kEarly) placements[op] = placementOf(early.slots[op]);
+    if (fates[v] >= Fate::kLate) placements[op] = placementOf(late.slots[op]);
   }
   judged.resolved = m_model.resolve(judged.policies);
   judged.peaks = m_model.peaks(judged.policies, judged.resolved);
@@ -107,33 +107,52 @@ WindowSearch::Judged WindowSearch::judge(const Fates& fates, const Assignment& e
 
 // The top layer rebuilds on demand what others place in prev.*: what it takes depends on the work
 // in own.bwd.mlp alone.
-bool WindowSearch::topFits(Pending& pending, const Assignment& early, const Assignment& late) {
+const WindowSearch::Top& WindowSearch::top(Pending& pending, const Assignment& late) {
   std::vector<bool> own;
+  own.reserve(late.slots.size());
   for (const Slot slot : late.slots) own.push_back(slot == Slot::kOwnBwdMlp);
-  const auto [known, isNew] = pending.topFits.try_emplace(std::move(own), true);
-  if (isNew) {
-    Assignment alone = late;
-    for (Slot& slot : alone.slots) {
-      if (slot != Slot::kOwnBwdMlp) slot = Slot::kOnDemandMlp;
-    }
-    const StagePeaks peaks = judge(pending.fates, early, alone).peaks;
-    known->second = peaks.lateTop - pending.releasableBytes <= m_budgetBytes;
+  const auto known = pending.tops.find(own);
+  if (known != pending.tops.end()) return known->second;
+  ++m_timelines;
+  for (size_t v = 0; v < pending.fates.size(); ++v) {
+    if (pending.fates[v] < Fate::kLate) continue;
+    const bool inOwn = late.slots[operatorOf(v)] == Slot::kOwnBwdMlp;
+    pending.placements[operatorOf(v)] = placementOf(inOwn ? Slot::kOwnBwdMlp : Slot::kOnDemandMlp);
   }
-  return known->second;
+  LayerTimeline timeline = m_model.steadyTimeline(m_costs.kind(), kNoKind, pending.placements);
+  const int64_t peak =
+      std::max(pending.peaks.topBeginPeak, pending.peaks.topBegin + timeline.backwardPeak());
+  const bool fits = peak - pending.releasableBytes <= m_budgetBytes;
+  return pending.tops.emplace(std::move(own), Top{std::move(timeline), fits}).first->second;
+}
+
+// False: the backward of the first micro-batches takes too much, whatever the early windows, which
+// hold the same once they are over.
+bool WindowSearch::lateFits(Pending& pending, const Assignment& late) {
+  const Top& above = top(pending, late);
+  if (!above.fits) return false;
+  if (m_model.shape().plan.layerCount() == 1) return true;
+  ++m_timelines;
+  for (size_t v = 0; v < pending.fates.size(); ++v) {
+    if (pending.fates[v] >= Fate::kLate)
+      pending.placements[operatorOf(v)] = placementOf(late.slots[operatorOf(v)]);
+  }
+  const int32_t kind = m_costs.kind();
+  const LayerTimeline below = m_model.steadyTimeline(kind, kind, pending.placements);
+  return m_model.backwardPeak(pending.peaks, above.timeline, below) <= m_budgetBytes;
 }
 
 // Whether the top layer fits with some set of its late work in own.bwd.mlp.
-bool WindowSearch::someTopFits(Pending& pending, size_t variable, const Assignment& early,
-                               Assignment& late) {
+bool WindowSearch::someTopFits(Pending& pending, size_t variable, Assignment& late) {
   const auto& variables = m_problem.variables();
   while (variable < variables.size() && pending.fates[variable] != Fate::kLate) ++variable;
-  if (variable == variables.size()) return topFits(pending, early, late);
-  late.slots[variable] = Slot::kOnDemandMlp;
-  if (someTopFits(pending, variable + 1, early, late)) return true;
+  if (variable == variables.size()) return topFits(pending, late);
+  late.slots[operatorOf(variable)] = Slot::kOnDemandMlp;
+  if (someTopFits(pending, variable + 1, late)) return true;
   const auto& choices = variables[variable].recomputeChoices;
   if (std::find(choices.begin(), choices.end(), Choice::kOwnBwdMlp) == choices.end()) return false;
-  late.slots[variable] = Slot::kOwnBwdMlp;
-  return someTopFits(pending, variable + 1, early, late);
+  late.slots[operatorOf(variable)] = Slot::kOwnBwdMlp;
+  return someTopFits(pending, variable + 1, late);
 }
 
 WindowSearch::Outcome WindowSearch::advance(Pending& pending, HeuPolicy& found) {
@@ -148,8 +167,16 @@ WindowSearch::Outcome WindowSearch::advance(Pending& pending, HeuPolicy& found) 
     }
     const Assignment& early = pending.early.list[pending.early.next];
     const Assignment& late = pending.late.list[pending.late.next];
-    const bool first = pending.topFits.empty();
+    const bool first = pending.placements.empty();
+    if (!first && !lateFits(pending, late)) {
+      ++pending.late.next;
+      continue;
+    }
     Judged judged = judge(pending.fates, early, late);
+    if (first) {
+      pending.placements = judged.policies[static_cast<size_t>(m_costs.kind())];
+      pending.peaks = judged.peaks;
+    }
     if (judged.peaks.coolDown > m_budgetBytes) return Outcome::kNever;
     if (judged.peaks.bytes() <= m_budgetBytes) {
       found.found = true;
@@ -162,13 +189,10 @@ WindowSearch::Outcome WindowSearch::advance(Pending& pending, HeuPolicy& found) 
     }
     if (first && judged.peaks.lateTop - pending.releasableBytes > m_budgetBytes) {
       Assignment some = late;
-      if (!someTopFits(pending, 0, early, some)) return Outcome::kNever;
+      if (!someTopFits(pending, 0, some)) return Outcome::kNever;
     }
     if (judged.peaks.early > m_budgetBytes) ++pending.early.next;
     if (judged.peaks.late > m_budgetBytes) ++pending.late.next;
-    while (pending.late.next < pending.late.list.size() &&
-           !topFits(pending, early, pending.late.list[pending.late.next]))
-      ++pending.late.next;
   }
 }
 

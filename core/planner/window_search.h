@@ -19,6 +19,12 @@ class WindowSearch {
   WindowSearch(const HeuProblem& problem, const StageModel& model, const FateTable& table,
                WindowCosts& costs, int64_t budgetBytes);
 
+  // The top layer with some of its late work in own.bwd.mlp.
+  struct Top {
+    LayerTimeline timeline;
+    bool fits = false;
+  };
+
   // Fates whose windows are being searched.
   struct Pending {
     // What windows not yet refused cost at least. Fates of which this is the least of all, and
@@ -37,8 +43,11 @@ class WindowSearch {
     Fates fates;
     int64_t tailNs = 0;
     int64_t releasableBytes = 0;  // see WindowSearch::releasableBytes()
+    // Of the first windows tried.
+    std::vector<plan::Placement> placements;
+    StagePeaks peaks;
     Choices early, late;
-    std::map<std::vector<bool>, bool> topFits;  // by the variables in own.bwd.mlp
+    std::map<std::vector<bool>, Top> tops;  // by the operators in own.bwd.mlp
   };
   Pending open(FateSearch::Found found);
 
@@ -47,15 +56,21 @@ class WindowSearch {
   // grown; kNever: none fit.
   Outcome advance(Pending& pending, HeuPolicy& found);
 
-  int64_t nodes() const { return m_judged * kNodesPerJudgement; }
+  int64_t nodes() const { return m_judged * kNodesPerJudgement + m_timelines * kNodesPerTimeline; }
 
  private:
-  static constexpr int64_t kNodesPerJudgement = 30;  // as long as it takes
+  // As long as each takes.
+  static constexpr int64_t kNodesPerJudgement = 30, kNodesPerTimeline = 5;
 
+  size_t operatorOf(size_t variable) const {
+    return static_cast<size_t>(m_problem.variables()[variable].op);
+  }
   int64_t releasableBytes(const Fates& fates) const;
   bool list(Work work, const Fates& fates, Pending::Choices& choices);
-  bool topFits(Pending& pending, const Assignment& early, const Assignment& late);
-  bool someTopFits(Pending& pending, size_t variable, const Assignment& early, Assignment& late);
+  const Top& top(Pending& pending, const Assignment& late);
+  bool topFits(Pending& pending, const Assignment& late) { return top(pending, late).fits; }
+  bool lateFits(Pending& pending, const Assignment& late);
+  bool someTopFits(Pending& pending, size_t variable, Assignment& late);
   struct Judged {
     KindPolicies policies;
     ResolvedPolicies resolved;
@@ -68,7 +83,7 @@ class WindowSearch {
   const FateTable& m_table;
   WindowCosts& m_costs;
   int64_t m_budgetBytes;
-  int64_t m_judged = 0;
+  int64_t m_judged = 0, m_timelines = 0;
 };
 
 }  // namespace caracal::planner

@@ -11,10 +11,14 @@
 namespace caracal::bench {
 namespace {
 
+// With sequence parallelism a layer has ten windows instead of four.
+enum class Sequence : uint8_t { kWhole, kParallel };
+
 Result<profile::Profile> profileOf(const char* model, int32_t layers, int32_t stages,
-                                   int32_t microBatches) {
+                                   int32_t microBatches, Sequence sequence = Sequence::kWhole) {
   CARACAL_TRY(description, profile::loadModel(CARACAL_SOURCE_DIR "/resources/models/" +
                                               std::string(model) + ".json"));
+  description.parallel.sequenceParallel = sequence == Sequence::kParallel;
   CARACAL_TRY(hardware, profile::loadHardware(description.gpu));
   CARACAL_TRY(profile, profile::profileFromModel(description, hardware));
   profile.layers.assign(static_cast<size_t>(layers), 0);
@@ -84,6 +88,27 @@ BENCHMARK_CAPTURE(plan96Layers, heu, "heu")
 BENCHMARK_CAPTURE(plan96Layers, heuPlus, "heu+")
     ->ArgName("budgetPercent")
     ->Arg(15)
+    ->Arg(40)
+    ->Unit(benchmark::kMillisecond);
+
+// The 22B model with gathers and scatters around both halves of a layer, on 4 stages.
+void planSequenceParallel(benchmark::State& state, const char* policy) {
+  const auto profile = profileOf("gpt-22b", 48, 4, 16, Sequence::kParallel);
+  if (!profile) return state.SkipWithError(profile.error().text().c_str());
+  const Case at(*profile, 4);
+  const planner::PlanRequest request{policy, at.budgetOf(0, state.range(0))};
+  for (auto _ : state) benchmark::DoNotOptimize(planner::makePlan(*profile, request));
+}
+BENCHMARK_CAPTURE(planSequenceParallel, heu, "heu")
+    ->ArgName("budgetPercent")
+    ->Arg(10)
+    ->Arg(20)
+    ->Arg(40)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(planSequenceParallel, heuPlus, "heu+")
+    ->ArgName("budgetPercent")
+    ->Arg(10)
+    ->Arg(20)
     ->Arg(40)
     ->Unit(benchmark::kMillisecond);
 
