@@ -166,7 +166,8 @@ Result<ExitCode> runOne(const profile::Profile& profile, const PlanRequest& requ
 Result<ExitCode> runCompare(const profile::Profile& profile, const PlanRequest& request,
                             const Options& options, Console& console) {
   std::optional<ProgressLine> line(std::in_place, console);
-  CARACAL_TRY(rows, planner::comparePolicies(profile, request, console.stop, line->callback()));
+  CARACAL_TRY(comparison,
+              planner::comparePolicies(profile, request, console.stop, line->callback()));
   line.reset();
   if (options.json) {
     printJson(console, {{"schema", "caracal.plan-comparison/1"},
@@ -174,9 +175,11 @@ Result<ExitCode> runCompare(const profile::Profile& profile, const PlanRequest& 
                         {"profileTag", trace::name(profile.tag)},
                         {"budgetBytes", request.budgetBytes > 0 ? request.budgetBytes
                                                                 : profile.memory.capacityBytes},
-                        {"policies", comparisonJson(rows)}});
+                        {"complete", comparison.complete},
+                        {"policies", comparisonJson(comparison.rows)}});
   } else {
-    console.out << comparisonText(rows);
+    console.out << comparisonText(comparison.rows);
+    if (!comparison.complete) console.out << "stopped: the other policies were not planned\n";
   }
   return ExitCode::kOk;
 }
@@ -189,6 +192,8 @@ Result<ExitCode> runPareto(const profile::Profile& profile, const PlanRequest& r
   const std::string document = planner::toJson(front, profile);
   if (!options.output.empty()) CARACAL_CHECK_OK(writeTextFile(options.output, document));
   console.out << (options.json ? document : paretoText(front, profile));
+  if (!front.complete && !options.json)
+    console.out << "stopped: the other budgets were not planned\n";
   if (!options.json && !options.output.empty())
     console.out << "written to " << options.output << '\n';
   return ExitCode::kOk;

@@ -90,9 +90,10 @@ std::string paretoText(const planner::ParetoFront& front, const profile::Profile
                           std::string(name(point.status)) + (beyond ? ", beyond the device" : ""),
                           fmt::format("{}", fmt::join(point.plan.partition(), ","))});
   }
+  const std::string from =
+      front.smallestBudgetBytes > 0 ? formatBytes(front.smallestBudgetBytes) : "?";
   return fmt::format("policy {}: {} plans from {} to {} per GPU, steps simulated\n", front.policy,
-                     front.plans, formatBytes(front.smallestBudgetBytes),
-                     formatBytes(front.largestPeakBytes)) +
+                     front.plans, from, formatBytes(front.largestPeakBytes)) +
          table.render();
 }
 

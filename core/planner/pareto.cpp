@@ -17,7 +17,8 @@ Result<ParetoPoint> pointAt(const profile::Profile& profile, PlanRequest request
                             int64_t budgetBytes, const std::stop_token& stop) {
   request.budgetBytes = budgetBytes;
   CARACAL_TRY(outcome, makePlan(profile, request, stop));
-  CARACAL_TRY(simulated, sim::simulate(profile, outcome.plan, {}, stop));
+  // A search that was stopped has a plan all the same.
+  CARACAL_TRY(simulated, sim::simulate(profile, outcome.plan));
   ParetoPoint point;
   point.budgetBytes = budgetBytes;
   point.stepNs = simulated.stepNs;
@@ -71,10 +72,14 @@ Result<ParetoFront> paretoFront(const profile::Profile& profile, PlanRequest req
   free.budgetBytes = free.peakBytes;
   int64_t peakBytes = free.peakBytes;
   front.points.push_back(std::move(free));
+  front.plans = 1;
   request.budgetBytes = 1;
-  CARACAL_TRY(impossible, makePlan(profile, request, stop));
-  front.smallestBudgetBytes = std::min(impossible.smallestBudgetBytes, front.largestPeakBytes);
-  front.plans = 2;
+  const auto impossible = makePlan(profile, request, stop);
+  front.complete = !stop.stop_requested();
+  if (!front.complete) return front;
+  if (!impossible) return tl::unexpected(impossible.error());
+  front.smallestBudgetBytes = std::min(impossible->smallestBudgetBytes, front.largestPeakBytes);
+  ++front.plans;
   const int64_t range = front.largestPeakBytes - front.smallestBudgetBytes;
   const int64_t steps = std::max(1, options.budgets - 1);
   for (int64_t i = 1; i <= steps; ++i) {
@@ -83,11 +88,15 @@ Result<ParetoFront> paretoFront(const profile::Profile& profile, PlanRequest req
     const bool last = i == steps;
     const int64_t asked = last ? front.smallestBudgetBytes : budget;
     if (asked >= peakBytes) continue;
-    CARACAL_TRY(point, pointAt(profile, request, asked, stop));
-    ++front.plans;
-    if (point.status == PlanStatus::kInfeasible) continue;
-    peakBytes = point.peakBytes;
-    front.points.push_back(std::move(point));
+    auto point = pointAt(profile, request, asked, stop);
+    front.complete = !stop.stop_requested();
+    if (!point && front.complete) return tl::unexpected(point.error());
+    if (point) ++front.plans;
+    if (point && point->status != PlanStatus::kInfeasible) {
+      peakBytes = point->peakBytes;
+      front.points.push_back(std::move(*point));
+    }
+    if (!front.complete) break;
   }
   keepNonDominated(front.points);
   return front;
@@ -103,6 +112,7 @@ std::string toJson(const ParetoFront& front, const profile::Profile& profile) {
                         {"smallestBudgetBytes", front.smallestBudgetBytes},
                         {"largestPeakBytes", front.largestPeakBytes},
                         {"plans", front.plans},
+                        {"complete", front.complete},
                         {"points", ordered_json::array()}};
   for (const ParetoPoint& point : front.points) document["points"].push_back(pointJson(point));
   return prettyJson(document);

@@ -35,6 +35,8 @@ struct ParetoFront {
   int64_t smallestBudgetBytes = 0;  // the policy's feasible range: below this nothing fits,
   int64_t largestPeakBytes = 0;     // and beyond this nothing changes
   int32_t plans = 0;                // that were made
+  // False: stopped before all budgets were planned; smallestBudgetBytes may then be 0, not known.
+  bool complete = true;
 };
 
 struct ParetoOptions {
@@ -42,7 +44,8 @@ struct ParetoOptions {
 };
 
 // Sweeps the budgets of `request` (whose own budget is not used) from the largest down. A budget
-// that an earlier plan's peak already undercuts is not asked again.
+// that an earlier plan's peak already undercuts is not asked again. Once stopped, what was planned
+// until then; cancelled where that is nothing.
 Result<ParetoFront> paretoFront(const profile::Profile& profile, PlanRequest request,
                                 const ParetoOptions& options = {}, std::stop_token stop = {},
                                 const Progress& progress = {});

@@ -14,7 +14,8 @@ Result<PolicyRow> rowOf(const profile::Profile& profile, PlanRequest request, st
   row.policy = request.policy;
   CARACAL_TRY(outcome, makePlan(profile, request, stop));
   row.outcome = std::move(outcome);
-  CARACAL_TRY(prediction, sim::simulate(profile, row.outcome.plan, {}, stop));
+  // A search that was stopped has a plan all the same.
+  CARACAL_TRY(prediction, sim::simulate(profile, row.outcome.plan));
   row.prediction = std::move(prediction);
   for (const sim::StageResult& stage : row.prediction.stages) {
     row.peakBytes = std::max(row.peakBytes, stage.peakBytes);
@@ -43,10 +44,11 @@ Result<PolicyRow> bestOfFamily(const profile::Profile& profile, const PlanReques
   CARACAL_TRY(best, rowOf(profile, request, fmt::format("{}:1", family), stop));
   const std::vector<int32_t> layers = best.outcome.plan.partition();
   const int32_t most = *std::min_element(layers.begin(), layers.end());
-  for (int32_t n = 2; n <= most; ++n) {
+  for (int32_t n = 2; n <= most && !stop.stop_requested(); ++n) {
     auto row = rowOf(profile, request, fmt::format("{}:{}", family, n), stop);
     // Another partition may have a stage that is smaller than n.
     if (!row && row.error().code == ErrorCode::kInvalidInput) break;
+    if (!row && row.error().code == ErrorCode::kCancelled) break;
     if (!row) return tl::unexpected(row.error());
     if (better(*row, best)) best = std::move(*row);
   }
@@ -55,11 +57,16 @@ Result<PolicyRow> bestOfFamily(const profile::Profile& profile, const PlanReques
 
 }  // namespace
 
-Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
-                                               const PlanRequest& request, std::stop_token stop,
-                                               const Progress& progress) {
-  std::vector<PolicyRow> rows;
+Result<PolicyComparison> comparePolicies(const profile::Profile& profile,
+                                         const PlanRequest& request, std::stop_token stop,
+                                         const Progress& progress) {
+  PolicyComparison comparison;
+  std::vector<PolicyRow>& rows = comparison.rows;
   for (const PolicyInfo& info : policies()) {
+    if (stop.stop_requested() && !rows.empty()) {
+      comparison.complete = false;
+      break;
+    }
     report(progress, static_cast<double>(rows.size()) / static_cast<double>(policies().size()),
            info.name);
     const bool family = info.name.ends_with(":N");
@@ -67,6 +74,10 @@ Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
                    ? bestOfFamily(profile, request, info.name.substr(0, info.name.size() - 2), stop)
                    : rowOf(profile, request, std::string(info.name), stop);
     if (!row && row.error().code == ErrorCode::kUnsupported) continue;
+    if (!row && row.error().code == ErrorCode::kCancelled && !rows.empty()) {
+      comparison.complete = false;
+      break;
+    }
     if (!row) return tl::unexpected(row.error());
     rows.push_back(std::move(*row));
   }
@@ -77,7 +88,7 @@ Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
     row.speedUp =
         static_cast<double>(full->prediction.stepNs) / static_cast<double>(row.prediction.stepNs);
   }
-  return rows;
+  return comparison;
 }
 
 }  // namespace caracal::planner

@@ -28,11 +28,16 @@ struct PolicyRow {
   std::optional<double> speedUp;
 };
 
-// In the order of policies(), without those that cannot plan the schedule. `request.policy` is not
-// used.
-Result<std::vector<PolicyRow>> comparePolicies(const profile::Profile& profile,
-                                               const PlanRequest& request,
-                                               std::stop_token stop = {},
-                                               const Progress& progress = {});
+struct PolicyComparison {
+  // In the order of policies(), without those that cannot plan the schedule.
+  std::vector<PolicyRow> rows;
+  bool complete = true;  // false: stopped before all policies had planned
+};
+
+// `request.policy` is not used. Once stopped, what was planned until then, the plan at hand with
+// what its search had; cancelled where that is nothing.
+Result<PolicyComparison> comparePolicies(const profile::Profile& profile,
+                                         const PlanRequest& request, std::stop_token stop = {},
+                                         const Progress& progress = {});
 
 }  // namespace caracal::planner

@@ -111,10 +111,11 @@ TEST(PolicyComparison, findsTheBestNumberOfEachFamily) {
   const auto profile = tinyProfile(8, 2, 4);
   const auto plans = [&](const char* policy) { return makePlan(profile, {policy, 1}); };
   const int64_t budget = plans("block:2")->smallestBudgetBytes;
-  const auto rows = comparePolicies(profile, {"", budget});
-  ASSERT_TRUE(rows.has_value()) << rows.error().text();
-  ASSERT_EQ(rows->size(), policies().size());
-  for (const PolicyRow& row : *rows) {
+  const auto comparison = comparePolicies(profile, {"", budget});
+  ASSERT_TRUE(comparison.has_value()) << comparison.error().text();
+  EXPECT_TRUE(comparison->complete);
+  ASSERT_EQ(comparison->rows.size(), policies().size());
+  for (const PolicyRow& row : comparison->rows) {
     if (row.policy.starts_with("block")) {
       EXPECT_EQ(row.policy, "block:2") << "fewer do not fit, more are slower";
     }
@@ -136,6 +137,39 @@ TEST(BudgetText, smallNumbersNeedAUnit) {
   EXPECT_EQ(parseBudget("1.5 KB").value(), 1500);
   for (const char* text : {"40", "1e3", "0", "-3GiB", "much", "4 parsecs", ""})
     EXPECT_FALSE(parseBudget(text).has_value()) << text;
+}
+
+// Stops a job as soon as it reports so much progress.
+struct StopAt {
+  explicit StopAt(double fraction)
+      : progress([this, fraction](double now, std::string_view) {
+          if (now >= fraction) source.request_stop();
+        }) {}
+  std::stop_source source;
+  Progress progress;
+};
+
+TEST(PolicyComparison, saysWhatItHasOnceStopped) {
+  const auto profile = tinyProfile(8, 2, 4);
+  StopAt half(0.5);
+  const auto part = comparePolicies(profile, {""}, half.source.get_token(), half.progress);
+  ASSERT_TRUE(part.has_value()) << part.error().text();
+  EXPECT_FALSE(part->complete);
+  EXPECT_GE(part->rows.size(), policies().size() / 2);
+  EXPECT_LT(part->rows.size(), policies().size());
+  for (const PolicyRow& row : part->rows) EXPECT_GT(row.prediction.stepNs, 0) << row.policy;
+}
+
+TEST(Pareto, saysWhatItHasOnceStopped) {
+  const auto profile = tinyProfile(6, 3, 6);
+  const auto whole = paretoFront(profile, {"heu"});
+  StopAt half(0.5);
+  const auto part = paretoFront(profile, {"heu"}, {}, half.source.get_token(), half.progress);
+  ASSERT_TRUE(whole.has_value() && part.has_value());
+  EXPECT_TRUE(whole->complete);
+  EXPECT_FALSE(part->complete);
+  EXPECT_LT(part->plans, whole->plans);
+  EXPECT_FALSE(part->points.empty());
 }
 
 }  // namespace

@@ -190,9 +190,9 @@ TEST(OtherSchedules, searchPartitions) {
 
 TEST(OtherSchedules, areComparedByThePoliciesThatCanPlanThem) {
   const auto profile = sixteenLayers();
-  const auto rows = comparePolicies(profile, requestFor("zb-h1", ""));
-  ASSERT_TRUE(rows.has_value()) << rows.error().text();
-  EXPECT_EQ(rows->size(), policies().size() - 1);  // all but opt
+  const auto comparison = comparePolicies(profile, requestFor("zb-h1", ""));
+  ASSERT_TRUE(comparison.has_value()) << comparison.error().text();
+  EXPECT_EQ(comparison->rows.size(), policies().size() - 1);  // all but opt
 }
 
 TEST(OtherSchedules, unknownNamesAndImpossibleSizesAreRefused) {
