@@ -95,7 +95,9 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   CommandLine& line = parsed.line;
   CLI::App app{
       "Trains a GPT with tensor, pipeline and data parallelism, executing a plan.\n"
-      "Ranks are threads, or processes under mpirun. Progress is written to stdout as JSON lines.\n"
+      "Ranks are threads, or processes under torchrun, srun or mpirun. Progress is written to "
+      "stdout\n"
+      "as JSON lines.\n"
       "Ctrl-C ends the run after the step, a second one at once.",
       "caracal-run"};
   app.set_version_flag("--version", std::string("caracal-run ") + CARACAL_VERSION);
