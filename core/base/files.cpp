@@ -1,5 +1,6 @@
 #include "core/base/files.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 
 namespace caracal {
 namespace {
@@ -34,6 +36,20 @@ bool writeAll(int file, std::string_view content) {
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> namesInFolder(const std::string& path) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  if (folder == nullptr) return systemError(path, "list the folder");
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(folder.get());
+    if (entry == nullptr && errno != 0) return systemError(path, "list the folder");
+    if (entry == nullptr) return names;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+}
 
 Result<std::string> readTextFile(const std::string& path) {
   std::error_code ignored;

@@ -1,12 +1,18 @@
-// Whole text files in and out. Errors carry the path and what the system said.
+// Folders listed, whole text files in and out. Errors carry the path and what the system said.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/result.h"
 
 namespace caracal {
+
+// Names of all that lies in a folder, in no order. Fails with kIo when the folder cannot be read.
+// Throws std::bad_alloc when memory ends, where libstdc++'s std::filesystem iterators end the
+// process.
+Result<std::vector<std::string>> namesInFolder(const std::string& path);
 
 // Fails with kNotFound when there is no such file, kIo when it cannot be read or is a folder.
 Result<std::string> readTextFile(const std::string& path);

@@ -2,29 +2,49 @@
 
 #include <algorithm>
 #include <cassert>
-#include <numeric>
-
-#include "core/trace/freed_memory.h"
 
 namespace caracal::trace {
 namespace {
 
-// A packed page begins with the base of each column and one word of widths, eight bits each.
+// A packed page begins with the base of each column and one word of widths, eight bits each. In
+// columns where 0 means none, the base does: ids that lie among events without one cost no more
+// bits than ids alone.
 constexpr size_t kWidthsWord = 6;
 constexpr size_t kHeadWords = 7;
 constexpr size_t kMostPages = size_t{1} << 24;
 // Tracks of few events take little, those of many are freed in large pieces.
 constexpr size_t kLeastSlabWords = 512;
 constexpr size_t kMostSlabWords = 32 * 1024;
-constexpr size_t kEventsBetweenTrims = 1 << 18;
 
 unsigned widthOf(const uint64_t* page, size_t column) {
   return static_cast<unsigned>(page[kWidthsWord] >> (8 * column) & 255);
 }
 
-// Longer first among those that begin together.
-bool isBefore(const StagedEvent& a, const StagedEvent& b) {
-  return a.beginNs != b.beginNs ? a.beginNs < b.beginNs : a.durationNs > b.durationNs;
+// The least and the largest of a column's values.
+struct Extent {
+  int64_t least = 0;
+  int64_t most = 0;
+  uint64_t spread() const { return static_cast<uint64_t>(most) - static_cast<uint64_t>(least); }
+};
+
+Extent extentOf(std::span<const int64_t> values) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return {*least, *most};
+}
+
+// Puts a base that no id has in the place of each 0, just below the ids.
+Extent replaceNone(std::span<int64_t> values) {
+  int64_t least = 0, most = 0;
+  for (const int64_t value : values) {
+    if (value == 0) continue;
+    least = least == 0 ? value : std::min(least, value);
+    most = most == 0 ? value : std::max(most, value);
+  }
+  const Extent whole = extentOf(values);
+  // Ids of 64 bits may leave no value free below them: 0 is one that none has.
+  if (least <= 0) return {0, whole.spread() == 0 ? 0 : -1};
+  std::replace(values.begin(), values.end(), int64_t{0}, least - 1);
+  return {least - 1, most};
 }
 
 std::array<int64_t, 6> columnsOf(const StagedEvent& event) {
@@ -54,7 +74,9 @@ StagedEvent EventStage::operator[](EventIndex e) const {
   size_t first = kHeadWords;
   for (size_t c = 0; c < kColumns; ++c) {
     const unsigned width = widthOf(words, c);
-    values[c] = unpackBits(words + first, i, static_cast<int64_t>(words[c]), width);
+    const auto base = static_cast<int64_t>(words[c]);
+    values[c] = unpackBits(words + first, i, base, width);
+    if (zeroMeansNone(c) && values[c] == base) values[c] = 0;
     first += packedWords(kPageSize, width);
   }
   return {values[kBegin],
@@ -76,8 +98,10 @@ void EventStage::eventsOf(const Page& page, std::vector<StagedEvent>& events) {
   const auto column = [&](Column c, auto&& take) {
     const auto base = static_cast<int64_t>(words[c]);
     const unsigned width = widthOf(words, c);
-    for (size_t i = 0; i < events.size(); ++i)
-      take(events[i], unpackBits(words + first, i, base, width));
+    for (size_t i = 0; i < events.size(); ++i) {
+      const int64_t value = unpackBits(words + first, i, base, width);
+      take(events[i], zeroMeansNone(c) && value == base ? 0 : value);
+    }
     first += packedWords(kPageSize, width);
   };
   column(kBegin, [](StagedEvent& event, int64_t value) { event.beginNs = value; });
@@ -133,22 +157,22 @@ void EventStage::pack(Page& page, Slab* slab) {
   std::array<uint64_t, kHeadWords> head{};
   size_t needed = kHeadWords + PackedColumn::kPaddingWords;
   for (size_t c = 0; c < kColumns; ++c) {
-    const auto [least, most] = std::minmax_element(columns[c].begin(), columns[c].end());
-    const unsigned width =
-        packedWidth(static_cast<uint64_t>(*most) - static_cast<uint64_t>(*least));
-    head[c] = static_cast<uint64_t>(*least);
+    const Extent extent = zeroMeansNone(c) ? replaceNone(columns[c]) : extentOf(columns[c]);
+    const unsigned width = packedWidth(extent.spread());
+    head[c] = static_cast<uint64_t>(extent.least);
     head[kWidthsWord] |= uint64_t{width} << (8 * c);
     needed += packedWords(kPageSize, width);
   }
   Slab alone;
   Slab& memory = slab == nullptr ? alone : *slab;
-  if (memory.used + needed > memory.capacity) {
-    const size_t wanted = std::clamp(2 * memory.capacity, kLeastSlabWords, kMostSlabWords);
-    memory.capacity = slab == nullptr ? needed : std::max(wanted, needed);
-    memory.words = std::make_shared<uint64_t[]>(memory.capacity);
+  const size_t capacity = memory.words == nullptr ? 0 : memory.words->capacity();
+  if (memory.used + needed > capacity) {
+    const size_t wanted = std::clamp(2 * capacity, kLeastSlabWords, kMostSlabWords);
+    memory.words = std::make_shared<const WordBlock>(
+        WordBlock::zeroed(slab == nullptr ? needed : std::max(wanted, needed)));
     memory.used = 0;
   }
-  uint64_t* const words = memory.words.get() + memory.used;
+  uint64_t* const words = memory.words->data() + memory.used;
   std::copy(head.begin(), head.end(), words);
   size_t first = kHeadWords;
   for (size_t c = 0; c < kColumns; ++c) {
@@ -195,87 +219,6 @@ int64_t EventStage::leastBegin(const Page& page) const {
   return std::min_element(page.events.begin(), page.events.end(),
                           [](const auto& a, const auto& b) { return a.beginNs < b.beginNs; })
       ->beginNs;
-}
-
-TrackCursor::TrackCursor(EventStage& stage, TrackIndex track) : m_stage(stage) {
-  if (track >= stage.m_tracks.size()) return;
-  uint32_t turn = 0;
-  for (const uint32_t page : stage.m_tracks[track].pages)
-    m_waiting.push_back({stage.leastBegin(stage.m_pages[page]), turn++, page});
-  std::sort(m_waiting.begin(), m_waiting.end(), [](const Waiting& a, const Waiting& b) {
-    return a.beginNs != b.beginNs ? a.beginNs > b.beginNs : a.turn > b.turn;
-  });
-  stage.m_tracks[track] = {};
-}
-
-bool TrackCursor::later(const Run& a, const Run& b) {
-  if (isBefore(a.head, b.head) || isBefore(b.head, a.head)) return isBefore(b.head, a.head);
-  return a.turn > b.turn;
-}
-
-void TrackCursor::readHead(Run& run) const {
-  const size_t place = run.order.empty() ? run.done : run.order[run.done];
-  run.e = static_cast<EventIndex>(run.page << EventStage::kPageBits | place);
-  run.head = run.events.empty() ? m_stage[run.e] : run.events[place];
-}
-
-void TrackCursor::begin(const Waiting& waiting) {
-  Run run{.page = waiting.page, .turn = waiting.turn};
-  EventStage::eventsOf(m_stage.m_pages[run.page], run.events);
-  const std::vector<StagedEvent>& events = run.events;
-  if (!std::is_sorted(events.begin(), events.end(), isBefore)) {
-    run.order.resize(events.size());
-    std::iota(run.order.begin(), run.order.end(), uint8_t{0});
-    std::stable_sort(run.order.begin(), run.order.end(),
-                     [&](uint8_t a, uint8_t b) { return isBefore(events[a], events[b]); });
-  }
-  if (m_runs.size() >= kMostUnpacked) run.events = std::vector<StagedEvent>();
-  readHead(run);
-  m_runs.push_back(std::move(run));
-  std::push_heap(m_runs.begin(), m_runs.end(), later);
-}
-
-void TrackCursor::sinkFirst() {
-  for (size_t at = 0;;) {
-    size_t first = at;
-    for (const size_t below : {2 * at + 1, 2 * at + 2}) {
-      if (below < m_runs.size() && later(m_runs[first], m_runs[below])) first = below;
-    }
-    if (first == at) return;
-    std::swap(m_runs[at], m_runs[first]);
-    at = first;
-  }
-}
-
-void TrackCursor::release(uint32_t page) {
-  m_freed += m_stage.m_pages[page].count;
-  m_stage.m_pages[page] = {};
-  if (m_freed < kEventsBetweenTrims) return;
-  m_freed = 0;
-  giveBackFreedMemory();
-}
-
-bool TrackCursor::next(EventIndex& e, StagedEvent& event) {
-  // A page whose first event comes no later than all that are open must be open too.
-  while (!m_waiting.empty() &&
-         (m_runs.empty() || m_waiting.back().beginNs <= m_runs.front().head.beginNs)) {
-    const Waiting waiting = m_waiting.back();
-    m_waiting.pop_back();
-    begin(waiting);
-  }
-  if (m_runs.empty()) return false;
-  Run& run = m_runs.front();
-  e = run.e;
-  event = run.head;
-  if (++run.done == m_stage.m_pages[run.page].count) {
-    release(run.page);
-    std::swap(run, m_runs.back());
-    m_runs.pop_back();
-  } else {
-    readHead(run);
-  }
-  sinkFirst();
-  return true;
 }
 
 }  // namespace caracal::trace

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/trace/event_store.h"
+#include "core/trace/word_block.h"
 
 namespace caracal::trace {
 
@@ -64,6 +65,9 @@ class EventStage {
   static constexpr size_t kPageSize = size_t{1} << kPageBits;
   static constexpr uint32_t kNoPage = ~uint32_t{0};
   enum Column : size_t { kBegin, kDuration, kCorrelation, kName, kArgsRow, kKind, kColumns };
+  static constexpr bool zeroMeansNone(size_t column) {
+    return column == kCorrelation || column == kArgsRow;
+  }
 
   struct Page {
     TrackIndex track = 0;
@@ -75,8 +79,7 @@ class EventStage {
   };
   // Memory for the packed pages of one track: they are freed together.
   struct Slab {
-    std::shared_ptr<uint64_t[]> words;
-    size_t capacity = 0;
+    std::shared_ptr<const WordBlock> words;
     size_t used = 0;
   };
   struct TrackPages {

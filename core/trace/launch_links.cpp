@@ -56,15 +56,18 @@ class CallIndex {
 
 }  // namespace
 
-void LaunchLinks::push(uint32_t process, EventKind kind, uint64_t correlation) {
-  const bool isCall = kind == EventKind::kRuntime;
-  m_wanted.push(isCall ? 0 : static_cast<int64_t>(correlation));
-  m_processes.push(process);
-  if (isCall && correlation != 0) addCall(process, correlation);
+void LaunchLinks::beginTrack(uint32_t process) {
+  m_tracks.push_back({m_wanted.size(), process});
 }
 
-void LaunchLinks::addCall(uint32_t process, uint64_t correlation) {
-  Calls& calls = m_calls[process];
+void LaunchLinks::push(EventKind kind, uint64_t correlation) {
+  const bool isCall = kind == EventKind::kRuntime;
+  m_wanted.push(isCall ? 0 : static_cast<int64_t>(correlation));
+  if (isCall && correlation != 0) addCall(correlation);
+}
+
+void LaunchLinks::addCall(uint64_t correlation) {
+  Calls& calls = m_calls[m_tracks.back().process];
   calls.correlations.push(static_cast<int64_t>(correlation));
   calls.events.push(static_cast<int64_t>(m_wanted.size()) - 1);
   calls.least = std::min(calls.least, correlation);
@@ -82,17 +85,16 @@ std::optional<PackedColumn> LaunchLinks::link(const std::stop_token& stop) && {
     calls = {};
   }
   const PackedColumn wanted = std::move(m_wanted).finish();
-  const PackedColumn processes = std::move(m_processes).finish();
   ColumnPacker launches;
-  for (size_t e = 0; e < wanted.size(); ++e) {
-    if (e % kBetweenPolls == 0 && stop.stop_requested()) return std::nullopt;
-    const auto id = static_cast<uint64_t>(wanted[e]);
-    EventIndex call = kNoIndex;
-    if (id != 0) {
-      const auto calls = callsOf.find(static_cast<uint32_t>(processes[e]));
-      if (calls != callsOf.end()) call = calls->second.find(id);
+  m_tracks.push_back({wanted.size(), 0});
+  for (size_t t = 0; t + 1 < m_tracks.size(); ++t) {
+    const auto calls = callsOf.find(m_tracks[t].process);
+    for (size_t e = m_tracks[t].firstEvent; e < m_tracks[t + 1].firstEvent; ++e) {
+      if (e % kBetweenPolls == 0 && stop.stop_requested()) return std::nullopt;
+      const auto id = static_cast<uint64_t>(wanted[e]);
+      const EventIndex call = id == 0 || calls == callsOf.end() ? kNoIndex : calls->second.find(id);
+      launches.push(call == kNoIndex ? 0 : int64_t{call} + 1);
     }
-    launches.push(call == kNoIndex ? 0 : int64_t{call} + 1);
   }
   return std::move(launches).finish();
 }

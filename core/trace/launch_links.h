@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "core/trace/event_store.h"
 
@@ -13,11 +14,13 @@ namespace caracal::trace {
 
 class LaunchLinks {
  public:
+  // The events that follow are of this process, until the next call.
+  void beginTrack(uint32_t process);
   // The next event and its correlation id, 0 = none. Calls (kRuntime) launch, all others may have
-  // been launched. Events of one process come one behind the other or not, as they like.
-  void push(uint32_t process, EventKind kind, uint64_t correlation);
+  // been launched.
+  void push(EventKind kind, uint64_t correlation);
   // One more id of the event pushed last, which is a call.
-  void addCall(uint32_t process, uint64_t correlation);
+  void addCall(uint64_t correlation);
 
   // Column EventStore::launch. Where calls of a process share an id, the first one counts. Nothing:
   // stopped. This object is spent.
@@ -31,9 +34,12 @@ class LaunchLinks {
     uint64_t most = 0;
   };
   std::map<uint32_t, Calls> m_calls;  // by process
-  // Of each event that is no call: its id and its process.
-  ColumnPacker m_wanted;
-  ColumnPacker m_processes;
+  ColumnPacker m_wanted;              // the id of each event that is no call
+  struct Track {
+    size_t firstEvent = 0;
+    uint32_t process = 0;
+  };
+  std::vector<Track> m_tracks;
 };
 
 }  // namespace caracal::trace

@@ -30,7 +30,8 @@ bool selectParts(std::vector<TraceData>& parts, const Selection& selection,
                  const std::stop_token& stop) {
   int64_t runBeginNs = std::numeric_limits<int64_t>::max();
   for (const TraceData& part : parts) {
-    if (part.events.size() > 0) runBeginNs = std::min(runBeginNs, part.range.beginNs);
+    // A part may have nothing but events that were left out while it was read.
+    if (part.range != Span{}) runBeginNs = std::min(runBeginNs, part.range.beginNs);
   }
   for (TraceData& part : parts) {
     auto selected = select(std::move(part), selection, runBeginNs, stop);
@@ -150,6 +151,7 @@ std::shared_ptr<const Trace> TraceBuilder::merge(std::vector<TraceBuilder> build
                                                  const std::stop_token& stop,
                                                  const Selection& selection) {
   std::vector<TraceData> parts;
+  parts.reserve(builders.size());
   for (TraceBuilder& builder : builders) {
     if (!builder.pack(stop)) return nullptr;
     parts.push_back(std::move(builder.m_data));

@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <cassert>
-#include <limits>
+#include <type_traits>
 
 #include "core/base/format.h"
 #include "core/trace/launch_links.h"
 #include "core/trace/polled_sort.h"
 
 namespace caracal::trace {
+
+// Vectors copy what may throw when it moves, and a builder may be most of the memory.
+static_assert(std::is_nothrow_move_constructible_v<TraceBuilder>);
+
 namespace {
 
 // Flows name events by their numbers in the builder; this finds their places in the Trace, which
@@ -123,9 +127,17 @@ void TraceBuilder::correlate(EventIndex event, uint64_t correlation) {
   m_stage.set(event, changed);
 }
 
+void TraceBuilder::leaveOut(Span span) {
+  report().count(Defect::kLeftOutByRequest);
+  m_leftOut = {std::min(m_leftOut.beginNs, span.beginNs), std::max(m_leftOut.endNs, span.endNs)};
+}
+
 void TraceBuilder::shift(int64_t byNs) {
   assert(!m_isPacked && "a packed builder keeps its times");
   m_stage.shift(byNs);
+  if (m_assumedBeginNs) *m_assumedBeginNs += byNs;
+  if (m_leftOut.beginNs <= m_leftOut.endNs)
+    m_leftOut = {m_leftOut.beginNs + byNs, m_leftOut.endNs + byNs};
   for (CounterSeries& series : m_data.counters) {
     for (int64_t& time : series.timesNs) time += byNs;
   }
@@ -146,10 +158,10 @@ bool TraceBuilder::packEvents(const std::stop_token& stop) {
   EventPacker packer;
   LaunchLinks links;
   std::vector<uint32_t> argsRows(m_args.size(), kNoIndex);  // new row of each old one
-  Span range{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
+  Span range = m_leftOut;
   for (TrackIndex t = 0; t < m_data.tracks.size(); ++t) {
     Track& track = m_data.tracks[t];
-    const uint32_t process = processOf(t);
+    links.beginTrack(processOf(t));
     track.firstEvent = static_cast<EventIndex>(packer.size());
     TrackCursor events(m_stage, t);
     EventIndex number = 0;
@@ -169,16 +181,16 @@ bool TraceBuilder::packEvents(const std::stop_token& stop) {
                            .name = event.name,
                            .kind = event.kind,
                            .argsRow = row});
-      links.push(process, event.kind, event.correlation);
+      links.push(event.kind, event.correlation);
       if (m_moreCorrelations.empty()) continue;
       auto more = std::lower_bound(m_moreCorrelations.begin(), m_moreCorrelations.end(),
                                    std::pair{number, uint64_t{0}});
       for (; more != m_moreCorrelations.end() && more->first == number; ++more)
-        links.addCall(process, more->second);
+        links.addCall(more->second);
     }
     track.eventCount = static_cast<EventIndex>(packer.size()) - track.firstEvent;
   }
-  if (packer.size() > 0) m_data.range = range;
+  if (range.beginNs <= range.endNs) m_data.range = range;
   m_stage = {};
   m_args = {};
   renumber(m_data.flows, flowEnds);

@@ -6,6 +6,7 @@
 // columns one behind the other.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -68,6 +69,16 @@ class TraceBuilder {
   void correlate(EventIndex event, uint64_t correlation);
   // Takes an event out again, once; its number stays valid. For few events only.
   void drop(EventIndex event) { m_dropped.push_back(event); }
+  // Counts an event that nobody asked for and that is not kept. Until the run is cut it belongs to
+  // its range.
+  void leaveOut(Span span);
+  // First begin to last end of those; begins behind its end when there are none.
+  Span leftOutRange() const { return m_leftOut; }
+  // Events were left out on the assumption that no file of the run has an earlier one.
+  void assumeRunBegin(int64_t timeNs) { m_assumedBeginNs = timeNs; }
+  std::optional<int64_t> assumedRunBegin() const { return m_assumedBeginNs; }
+  // Of all events, those left out among them; {0, 0} when there are none. REQUIRES isPacked().
+  Span range() const { return m_data.range; }
   // Calls visit(event) for every event, in no order. It may change events, not add any.
   template <class Visit>
   void forEachEvent(Visit&& visit) const {
@@ -120,6 +131,8 @@ class TraceBuilder {
   ArgsTable m_args;
   std::vector<std::pair<EventIndex, uint64_t>> m_moreCorrelations;  // beside the first of a call
   std::vector<EventIndex> m_dropped;
+  Span m_leftOut{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
+  std::optional<int64_t> m_assumedBeginNs;
 };
 
 }  // namespace caracal::trace

@@ -1,67 +1,26 @@
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "core/base/checksum.h"
+#include "core/trace/mapped_file.h"
 #include "core/trace/trace_file.h"
+#include "core/trace/trace_file_checks.h"
 #include "core/trace/trace_file_layout.h"
 
 namespace caracal::trace {
 namespace {
 
+using file::damaged;
 using file::Header;
 using file::Section;
 using nlohmann::ordered_json;
 
-template <class... Args>
-tl::unexpected<Error> damaged(fmt::format_string<Args...> format, Args&&... args) {
-  return fail(ErrorCode::kInvalidInput, "the trace file is damaged: {}",
-              fmt::format(format, std::forward<Args>(args)...));
-}
-
-// A whole file, mapped for reading.
-class Mapping {
- public:
-  static Result<std::shared_ptr<const Mapping>> open(const std::string& path) {
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-      return fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                  "the trace file cannot be opened: {}", std::strerror(errno));
-    }
-    struct stat info {};
-    auto mapping = std::make_shared<Mapping>();
-    if (::fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {
-      void* at =
-          ::mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
-      if (at != MAP_FAILED)
-        mapping->m_bytes = {static_cast<const std::byte*>(at), static_cast<size_t>(info.st_size)};
-    }
-    ::close(file);
-    if (mapping->m_bytes.empty()) return damaged("it is empty or no regular file");
-    return mapping;
-  }
-  Mapping() = default;
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() {
-    if (!m_bytes.empty()) ::munmap(const_cast<std::byte*>(m_bytes.data()), m_bytes.size());
-  }
-  std::span<const std::byte> bytes() const { return m_bytes; }
-
- private:
-  std::span<const std::byte> m_bytes;
-};
-
 class Reader {
  public:
-  explicit Reader(std::shared_ptr<const Mapping> mapping) : m_mapping(std::move(mapping)) {}
+  explicit Reader(std::shared_ptr<const MappedFile> mapping) : m_mapping(std::move(mapping)) {}
 
   Result<TraceFile> run() {
     CARACAL_CHECK_OK(readFront());
@@ -71,8 +30,8 @@ class Reader {
     CARACAL_CHECK_OK(readNames());
     CARACAL_CHECK_OK(readCounters(samples));
     CARACAL_CHECK_OK(readEvents());
-    CARACAL_CHECK_OK(checkEvents());
-    CARACAL_CHECK_OK(checkArgs());
+    CARACAL_CHECK_OK(file::checkEvents(m_data));
+    CARACAL_CHECK_OK(file::checkArgs(m_data));
     CARACAL_CHECK_OK(readFlows());
     CARACAL_CHECK_OK(readActivity());
     return TraceFile{std::make_shared<const Trace>(std::move(m_data)), facts["key"]};
@@ -93,8 +52,6 @@ class Reader {
   Result<void> readNames();
   Result<void> readCounters(const std::vector<size_t>& samples);
   Result<void> readEvents();
-  Result<void> checkEvents() const;
-  Result<void> checkArgs() const;
   Result<void> readFlows();
   Result<void> readActivity();
   Result<PackedColumn> column(size_t index, size_t size) const;
@@ -112,7 +69,7 @@ class Reader {
     return {{reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)}, m_mapping};
   }
 
-  std::shared_ptr<const Mapping> m_mapping;
+  std::shared_ptr<const MappedFile> m_mapping;
   Header m_header;
   std::vector<Section> m_sections;
   TraceData m_data;
@@ -180,7 +137,12 @@ Result<void> Reader::checkSections() const {
     const unsigned threads = m_mapping->bytes().size() < kWorthThreads
                                  ? 1
                                  : std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
-    for (unsigned t = 1; t < threads; ++t) others.emplace_back(work);
+    others.reserve(threads);
+    try {
+      for (unsigned t = 1; t < threads; ++t) others.emplace_back(work);
+    } catch (const std::system_error&) {
+      // No memory for one more stack: the threads that run check all sections.
+    }
     work();
   }
   if (bad != file::kSections) return damaged("the checksum of section {} differs", bad.load());
@@ -250,51 +212,6 @@ Result<void> Reader::readEvents() {
   return {};
 }
 
-Result<void> Reader::checkEvents() const {
-  const EventStore& events = m_data.events;
-  constexpr int64_t kLatest = file::kLatestNs;
-  const auto lastOf = [](size_t count) { return static_cast<int64_t>(count) - 1; };
-  if (!events.begin.isWithin(-kLatest, kLatest - 1) || !events.duration.isWithin(0, kLatest - 1))
-    return damaged("an event's time is out of range");
-  if (!events.name.isWithin(0, lastOf(m_data.names.size())))
-    return damaged("an event has a name that is none");
-  if (!events.kind.isWithin(0, lastOf(kEventKindCount)))
-    return damaged("an event is of an unknown kind");
-  if (!events.launch.isWithin(0, static_cast<int64_t>(m_header.events)) ||
-      !events.argsRow.isWithin(0, static_cast<int64_t>(m_header.argsRows))) {
-    return damaged("an event's launch or arguments are none");
-  }
-  return {};
-}
-
-Result<void> Reader::checkArgs() const {
-  const auto& fields = m_data.events.args.columns();
-  const auto names = static_cast<int64_t>(m_data.names.size()) - 1;
-  struct Bound {
-    ArgField field;
-    int64_t least, most;
-  };
-  constexpr int64_t kLeast = std::numeric_limits<int32_t>::min();
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  const Bound bounds[] = {{kArgGroup, 0, static_cast<int64_t>(m_data.groups.size())},
-                          {kArgDtype, 0, names},
-                          {kArgDetail, 0, names},
-                          {kArgPeer, kLeast, kMost},
-                          {kArgStep, kLeast, kMost},
-                          {kArgMicroBatch, kLeast, kMost},
-                          {kArgStage, kLeast, kMost},
-                          {kArgChunk, kLeast, kMost},
-                          {kArgLayer, kLeast, kMost},
-                          {kArgCollective, 0, int64_t{kCollectiveKindCount} - 1},
-                          {kArgPass, 0, int64_t{kPassCount} - 1},
-                          {kArgWindow, 0, 255}};
-  for (const Bound& bound : bounds) {
-    if (!fields[bound.field].isWithin(bound.least, bound.most))
-      return damaged("argument field {} is out of range", static_cast<int>(bound.field));
-  }
-  return {};
-}
-
 Result<void> Reader::readFlows() {
   const uint64_t events = m_header.events;
   for (const file::FlowRecord& flow : arrayOf<file::FlowRecord>(file::kFlows)) {
@@ -318,13 +235,7 @@ Result<void> Reader::readActivity() {
   }
   if (leaves.size() != leavesNeeded || nodes.size() != nodesNeeded)
     return damaged("its activity is not that of its tracks");
-  for (const ActivityLeaf& leaf : leaves) {
-    const bool end =
-        leaf.endBeforeNs == Activity::kNothingBefore ||
-        (leaf.endBeforeNs >= -file::kLatestNs && leaf.endBeforeNs < 2 * file::kLatestNs);
-    if (!end || leaf.busyBeforeNs < 0 || leaf.busyBeforeNs >= file::kLatestNs)
-      return damaged("its activity is out of range");
-  }
+  CARACAL_CHECK_OK(file::checkLeaves(leaves.values()));
   m_data.activity = {trackEventsOf(m_data.tracks), std::move(leaves), std::move(nodes)};
   return {};
 }
@@ -332,14 +243,14 @@ Result<void> Reader::readActivity() {
 }  // namespace
 
 Result<ordered_json> readTraceFileKey(const std::string& path) {
-  CARACAL_TRY(mapping, Mapping::open(path));
+  CARACAL_TRY(mapping, MappedFile::open(path));
   auto key = Reader(std::move(mapping)).key();
   if (!key) return tl::unexpected(at(key.error(), path));
   return key;
 }
 
 Result<TraceFile> readTraceFile(const std::string& path) {
-  CARACAL_TRY(mapping, Mapping::open(path));
+  CARACAL_TRY(mapping, MappedFile::open(path));
   auto read = Reader(std::move(mapping)).run();
   if (!read) return tl::unexpected(at(read.error(), path));
   return read;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/base/hash.h"
@@ -63,6 +64,17 @@ TEST(Hash64, isFnv1a) {
   EXPECT_EQ(hash64(""), "cbf29ce484222325");
   EXPECT_EQ(hash64("a"), "af63dc4c8601ec8c");
   EXPECT_EQ(hash64("foobar"), "85944171f73967e8");
+}
+
+TEST_F(Files, ofAFolderAreNamedWhateverTheyAre) {
+  fs::create_directories(m_folder / "inside");
+  ASSERT_TRUE(writeTextFile(path(".hidden"), "a"));
+  ASSERT_TRUE(writeTextFile(path("plain"), "b"));
+  auto names = namesInFolder(m_folder.string());
+  ASSERT_TRUE(names) << names.error().text();
+  std::sort(names->begin(), names->end());
+  EXPECT_EQ(*names, (std::vector<std::string>{".hidden", "inside", "plain"}));
+  EXPECT_EQ(namesInFolder(path("absent")).error().code, ErrorCode::kIo);
 }
 
 }  // namespace

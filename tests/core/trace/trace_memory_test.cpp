@@ -6,13 +6,14 @@
 #include <random>
 
 #include "core/trace/trace_builder.h"
+#include "core/trace/word_block.h"
 
 namespace caracal::trace {
 namespace {
 
 size_t allocatedBytes() {
   const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
+  return info.uordblks + info.hblkhd + WordBlock::largeBlockBytes();
 }
 
 // One rank as PyTorch records it: an operator, a launch and a kernel with a launch shape each time.
