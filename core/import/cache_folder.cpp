@@ -21,18 +21,17 @@ constexpr auto kLeftover = std::chrono::hours(1);
 
 std::vector<CacheEntry> cacheEntries(const std::string& folder) {
   std::vector<CacheEntry> entries;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+  for (const std::string& name : namesInFolder(folder).value_or(std::vector<std::string>())) {
+    const fs::path path = fs::path(folder) / name;
     std::error_code gone;  // another program may be evicting too
-    const auto bytes = at->file_size(gone);
-    const auto used = at->last_write_time(gone);
+    const auto bytes = fs::file_size(path, gone);
+    const auto used = gone ? fs::file_time_type() : fs::last_write_time(path, gone);
     if (gone) continue;
-    const std::string name = at->path().filename().string();
     if (name.ends_with(kEnding)) {
-      entries.push_back({at->path(), static_cast<int64_t>(bytes), used});
+      entries.push_back({path, static_cast<int64_t>(bytes), used});
     } else if (name.find(kEnding) != std::string::npos &&
                fs::file_time_type::clock::now() - used > kLeftover) {
-      fs::remove(at->path(), gone);
+      fs::remove(path, gone);
     }
   }
   std::sort(entries.begin(), entries.end(),

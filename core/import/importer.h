@@ -13,6 +13,7 @@
 #include "core/base/progress.h"
 #include "core/base/result.h"
 #include "core/import/trace_cache.h"
+#include "core/trace/early_cut.h"
 #include "core/trace/trace.h"
 #include "core/trace/trace_builder.h"
 
@@ -23,6 +24,12 @@ struct LoadOptions {
   // What to keep. Files that say in their name or head that none of their ranks is wanted are not
   // read at all; the rest is left out before it is merged, and counted in the import report.
   trace::Selection selection;
+  // Whether readers may leave out early what Selection::fromNs leaves out (early_cut.h).
+  // loadTraces() clears it for files that are read again.
+  bool cutsEarly = true;
+  trace::EarlyCut earlyCut() const {
+    return cutsEarly ? trace::EarlyCut(selection) : trace::EarlyCut();
+  }
   CacheOptions cache;  // a library loads without one unless it is told a folder
 };
 

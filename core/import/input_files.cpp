@@ -7,6 +7,7 @@
 #include <set>
 #include <system_error>
 
+#include "core/base/files.h"
 #include "core/import/input/input_stream.h"
 
 namespace caracal::import {
@@ -88,28 +89,25 @@ bool isCompanion(const std::string& path) {
 }
 
 Result<std::vector<std::string>> filesOfFolder(const std::string& folder) {
+  const auto names = namesInFolder(folder);
+  if (!names) return fail(ErrorCode::kIo, "{}", names.error().message);
   std::vector<std::string> files;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
+  for (const std::string& name : *names) {
+    const std::string path = (fs::path(folder) / name).string();
     std::error_code ignored;
-    const std::string name = entry->path().filename().string();
-    if (name.empty() || name.front() == '.' || !entry->is_regular_file(ignored)) continue;
-    if (!isCompanion(entry->path().string())) files.push_back(entry->path().string());
+    if (name.front() == '.' || !fs::is_regular_file(path, ignored)) continue;
+    if (!isCompanion(path)) files.push_back(path);
   }
-  if (error) return fail(ErrorCode::kIo, "the folder cannot be read: {}", error.message());
   std::sort(files.begin(), files.end(), naturallyLess);
   return files;
 }
 
 std::string subfoldersOf(const std::string& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
+  for (std::string& name : namesInFolder(folder).value_or(std::vector<std::string>())) {
     std::error_code ignored;
-    const std::string name = entry->path().filename().string();
-    if (entry->is_directory(ignored) && name.front() != '.') names.push_back(name);
+    if (name.front() != '.' && fs::is_directory(fs::path(folder) / name, ignored))
+      names.push_back(std::move(name));
   }
   std::sort(names.begin(), names.end(), naturallyLess);
   constexpr size_t kShown = 3;
@@ -147,12 +145,10 @@ std::vector<std::string> companionsBeside(const std::vector<InputFile>& files) {
     folders.insert(folder.empty() ? "." : folder);
   }
   for (const std::string& folder : folders) {
-    std::error_code error;
-    for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-         entry.increment(error)) {
+    for (const std::string& name : namesInFolder(folder).value_or(std::vector<std::string>())) {
       std::error_code ignored;
-      const std::string path = entry->path().string();
-      if (isCompanion(path) && entry->is_regular_file(ignored)) companions.insert(path);
+      const std::string path = (fs::path(folder) / name).string();
+      if (isCompanion(path) && fs::is_regular_file(path, ignored)) companions.insert(path);
     }
   }
   return {companions.begin(), companions.end()};

@@ -1,15 +1,14 @@
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <mutex>
 #include <new>
 #include <optional>
-#include <thread>
 
 #include "core/import/importer.h"
 #include "core/import/input_files.h"
+#include "core/import/parallel_reading.h"
 #include "core/import/rank_numbers.h"
+#include "core/trace/freed_memory.h"
 
 namespace caracal::import {
 namespace {
@@ -20,105 +19,8 @@ using trace::TraceBuilder;
 constexpr double kReadingShare = 0.9;
 constexpr double kCachingShare = 0.97;
 
-// One fraction out of those of all files, weighted by their size, and at most one report a percent.
-class JointProgress {
- public:
-  JointProgress(const std::vector<InputFile>& files, const Progress& progress)
-      : m_progress(progress) {
-    for (const InputFile& file : files)
-      m_weights.push_back(static_cast<double>(file.storedBytes + 1));
-    for (double weight : m_weights) m_total += weight;
-    m_done.resize(files.size());
-  }
-
-  void report(size_t file, double fraction, std::string_view phase) {
-    if (!m_progress) return;
-    const std::lock_guard lock(m_mutex);
-    const double before = m_done[file];
-    m_done[file] = std::clamp(fraction, before, 1.0);
-    m_sum += (m_done[file] - before) * m_weights[file] / m_total;
-    if (m_sum < m_reported + 0.01) return;
-    m_reported = m_sum;
-    m_progress(std::min(m_sum, 1.0) * kReadingShare, phase);
-  }
-
- private:
-  const Progress& m_progress;
-  std::vector<double> m_weights;
-  double m_total = 0;
-  std::mutex m_mutex;  // guards the three below and the call
-  std::vector<double> m_done;
-  double m_sum = 0;
-  double m_reported = -1;
-};
-
 tl::unexpected<Error> cancelled() {
   return fail(ErrorCode::kCancelled, "loading was cancelled");
-}
-
-void nameFileInNotes(TraceBuilder& builder, const std::string& path) {
-  const std::string file = std::filesystem::path(path).filename().string();
-  for (std::string& note : builder.report().notes) note = file + ": " + note;
-}
-
-// A reader may run out of memory anywhere; that must not end the process (the other files may fit).
-Result<TraceBuilder> readFile(const InputFile& file, const LoadOptions& options,
-                              std::stop_token stop, const Progress& progress) {
-  try {
-    auto builder = file.importer->read(file.path, options, stop, progress);
-    if (builder) {
-      if (!builder->pack(stop)) return cancelled();
-      nameFileInNotes(*builder, file.path);
-    }
-    return builder;
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorCode::kOutOfMemory,
-                "not enough memory to load this file; load fewer ranks at once");
-  }
-}
-
-int threadCount(const LoadOptions& options, size_t files) {
-  const int wanted =
-      options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(wanted, 1, static_cast<int>(files));
-}
-
-// Largest first, so that no thread is left alone with the biggest file at the end.
-std::vector<size_t> bySize(const std::vector<InputFile>& files) {
-  std::vector<size_t> order(files.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return files[a].storedBytes > files[b].storedBytes; });
-  return order;
-}
-
-std::vector<Result<TraceBuilder>> readAll(const std::vector<InputFile>& files,
-                                          const LoadOptions& options, std::stop_token stop,
-                                          const Progress& progress) {
-  std::vector<std::optional<Result<TraceBuilder>>> results(files.size());
-  JointProgress joint(files, progress);
-  const std::vector<size_t> order = bySize(files);
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t turn = next++; turn < order.size(); turn = next++) {
-      const size_t i = order[turn];
-      const std::string phase =
-          "reading " + std::filesystem::path(files[i].path).filename().string();
-      const Progress own = [&](double fraction, std::string_view) {
-        joint.report(i, fraction, phase);
-      };
-      results[i] = readFile(files[i], options, stop, own);
-      joint.report(i, 1.0, phase);
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int t = 1; t < threadCount(options, files.size()); ++t) others.emplace_back(work);
-    work();
-  }
-  std::vector<Result<TraceBuilder>> all;
-  for (auto& result : results) all.push_back(std::move(*result));
-  return all;
 }
 
 tl::unexpected<Error> nothingReadable(const std::vector<std::string>& paths,
@@ -202,8 +104,12 @@ Result<void> readFiles(const std::vector<InputFile>& files, const std::vector<st
                        const Progress& progress, LoadResult& loaded) {
   std::vector<TraceBuilder> builders;
   if (!files.empty()) {
-    auto results = readAll(files, options, stop, progress);
+    const Progress share = [&](double fraction, std::string_view phase) {
+      report(progress, fraction * kReadingShare, phase);
+    };
+    auto results = readAll(files, options, stop, share);
     if (stop.stop_requested()) return cancelled();
+    builders.reserve(results.size());
     for (size_t i = 0; i < results.size(); ++i) {
       if (results[i]) {
         builders.push_back(std::move(*results[i]));
@@ -253,6 +159,7 @@ Result<LoadResult> load(const std::vector<std::string>& paths, const LoadOptions
   if (stop.stop_requested()) return cancelled();
   if (loaded.trace->eventCount() == 0 && !options.selection.takesAll())
     return fail(ErrorCode::kNotFound, "no event of the run is in what was asked for");
+  trace::giveBackFreedMemory();
   report(progress, 1.0, "loaded");
   loaded.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

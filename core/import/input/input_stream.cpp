@@ -44,7 +44,8 @@ class FileDescriptor {
 }  // namespace
 
 struct InputStream::Impl {
-  Impl(int fd, uint64_t size) : file(fd), storedBytes(size), stored(kStoredChunk) {}
+  Impl(int fd, uint64_t size)
+      : file(fd), storedBytes(size), stored(std::clamp<uint64_t>(size, 1, kStoredChunk)) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
@@ -179,9 +180,13 @@ Result<InputStream> InputStream::open(const std::string& path, Pace pace) {
     }
     impl->inflating = true;
     if (pace == Pace::kAhead && impl->storedBytes >= kLeastReadAhead) {
-      impl->ahead = std::make_unique<ReadAhead>([own = impl.get()](std::span<char> block) {
-        return own->readGzip(block.data(), block.size());
-      });
+      try {
+        impl->ahead = std::make_unique<ReadAhead>([own = impl.get()](std::span<char> block) {
+          return own->readGzip(block.data(), block.size());
+        });
+      } catch (const std::system_error&) {
+        // No memory for one more stack: inflated as it is asked for.
+      }
     }
   }
   return InputStream(std::move(impl));

@@ -33,15 +33,10 @@ void sortByTime(trace::CounterSeries& series) {
 void Counters::add(Key key, std::string_view unit, int64_t timeNs, std::string_view value) {
   const auto number = chrome::scaledDecimal(chrome::withoutQuotes(value), 0);
   if (!number) return;
-  trace::CounterSeries& series = m_series[key];
-  if (series.timesNs.empty()) {
-    series.name = key.name;
-    series.unit = unit;
-    series.rank = m_rank;
-    series.device = key.device;
-  }
-  series.timesNs.push_back(timeNs);
-  series.values.push_back(*number);
+  Samples& samples = m_samples[std::move(key)];
+  samples.unit = unit;
+  samples.timesNs.push(timeNs);
+  samples.values.push(*number);
 }
 
 void Counters::addMemory(const Arguments& arguments, int64_t timeNs) {
@@ -61,12 +56,24 @@ void Counters::addSample(const chrome::ChromeEvent& event, int64_t timeNs) {
   }
 }
 
-void Counters::moveTo(trace::TraceBuilder& builder) {
-  for (auto& [key, series] : m_series) {
-    sortByTime(series);
-    builder.addCounter(std::move(series));
+trace::CounterSeries Counters::seriesOf(const Key& key, Samples samples) const {
+  trace::CounterSeries series{
+      .name = key.name, .unit = std::move(samples.unit), .rank = m_rank, .device = key.device};
+  const auto times = std::move(samples.timesNs).finish();
+  const auto values = std::move(samples.values).finish();
+  series.timesNs.reserve(times.size());
+  series.values.reserve(values.size());
+  for (size_t i = 0; i < times.size(); ++i) {
+    series.timesNs.push_back(times[i]);
+    series.values.push_back(values[i]);
   }
-  m_series.clear();
+  sortByTime(series);
+  return series;
+}
+
+void Counters::moveTo(trace::TraceBuilder& builder) {
+  for (auto& [key, samples] : m_samples) builder.addCounter(seriesOf(key, std::move(samples)));
+  m_samples.clear();
 }
 
 }  // namespace caracal::import::kineto

@@ -18,7 +18,7 @@ class Counters {
   void addMemory(const Arguments& arguments, int64_t timeNs);
   // One sample of a "C" event: a series for each numeric argument.
   void addSample(const chrome::ChromeEvent& event, int64_t timeNs);
-  bool empty() const { return m_series.empty(); }
+  bool empty() const { return m_samples.empty(); }
   // Moves all series, in time order, into the builder.
   void moveTo(trace::TraceBuilder& builder);
 
@@ -32,8 +32,15 @@ class Counters {
   };
   void add(Key key, std::string_view unit, int64_t timeNs, std::string_view value);
 
+  // Samples as they come: a file may have one for each allocation, so they are packed.
+  struct Samples {
+    std::string unit;
+    trace::ColumnPacker timesNs, values;
+  };
+  trace::CounterSeries seriesOf(const Key& key, Samples samples) const;
+
   uint32_t m_rank;
-  std::map<Key, trace::CounterSeries> m_series;
+  std::map<Key, Samples> m_samples;
 };
 
 }  // namespace caracal::import::kineto

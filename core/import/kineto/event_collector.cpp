@@ -6,7 +6,6 @@
 #include "core/import/chrome/decimal.h"
 #include "core/import/kineto/arguments.h"
 #include "core/import/kineto/categories.h"
-#include "core/import/kineto/file_facts.h"
 #include "core/import/kineto/matrix_products.h"
 
 namespace caracal::import::kineto {
@@ -23,7 +22,6 @@ using trace::EventKind;
 using trace::TrackIndex;
 
 constexpr int64_t kMicrosecondNs = 1000;
-constexpr int64_t kDayNs = int64_t{24} * 3600 * 1'000'000'000;
 constexpr std::string_view kUnnamed = "(unnamed)";
 constexpr std::string_view kStepPrefix = "ProfilerStep#";
 constexpr std::string_view kCollectiveOp = "record_param_comms";
@@ -42,8 +40,11 @@ bool looksLikeCollective(std::string_view kernel) {
 
 }  // namespace
 
-EventCollector::EventCollector(const trace::Selection& selection)
-    : m_rank(m_builder.addRank({.rank = -1})), m_rows(m_builder, m_rank), m_counters(m_rank) {
+EventCollector::EventCollector(const trace::Selection& selection, trace::EarlyCut cut)
+    : m_cut(cut),
+      m_rank(m_builder.addRank({.rank = -1})),
+      m_rows(m_builder, m_rank),
+      m_counters(m_rank) {
   if (selection.toNs) m_lengthNs = std::clamp<int64_t>(*selection.toNs, 0, chrome::kLatestNs);
   // A span of time counts from the first event of any kind, which must then be there.
   if (selection.fromNs || selection.toNs) return;
@@ -99,11 +100,8 @@ void EventCollector::takeComplete(const ChromeEvent& event) {
   }
   const auto time = chrome::timeOf(event, m_builder.report());
   if (!time) return;
-  if (isTooLate(*time)) {
-    m_lastNs = std::max(m_lastNs, time->beginNs + time->durationNs);
-    m_builder.report().count(Defect::kLeftOutByRequest);
-    return;
-  }
+  if (isTooLate(*time) || isTooEarly(event, *time, category))
+    return leaveOut(event, *time, category);
   const EventIndex index = add(event, *time, category);
   if (time->beginNs == 0) {
     m_zeroTimes.push_back(index);
@@ -117,6 +115,37 @@ void EventCollector::takeComplete(const ChromeEvent& event) {
 bool EventCollector::isTooLate(chrome::EventTime time) const {
   return m_lengthNs && m_firstNs != std::numeric_limits<int64_t>::max() &&
          time.beginNs >= m_firstNs && time.beginNs - m_firstNs >= *m_lengthNs;
+}
+
+// Calls and collectives tell of work that may come much later.
+bool EventCollector::isTooEarly(const ChromeEvent& event, EventTime time,
+                                const Category& category) {
+  if (time.beginNs == 0) return false;
+  if (m_cut.awaitsBegin()) m_cut.runBegins(time.beginNs, m_builder);
+  return !m_cut.takes({time.beginNs, time.beginNs + time.durationNs}) &&
+         category.kind != EventKind::kRuntime && event.name != kCollectiveOp;
+}
+
+// What others need to know of the event stays: its row, its device, its process group, that flows
+// may belong to it.
+void EventCollector::leaveOut(const ChromeEvent& event, EventTime time, const Category& category) {
+  m_builder.leaveOut({time.beginNs, time.beginNs + time.durationNs});
+  if (time.beginNs != 0) m_firstNs = std::min(m_firstNs, time.beginNs);
+  m_lastNs = std::max(m_lastNs, time.beginNs + time.durationNs);
+  m_isFinerThanMicroseconds |= time.beginNs % kMicrosecondNs != 0;
+  if (!category.known) m_builder.report().count(Defect::kUnknownCategory);
+  if (event.name.empty()) m_builder.report().count(Defect::kMissingName);
+  if (category.row == RowKind::kGpu) {
+    const Arguments arguments = argumentsOf(event.arguments);
+    const TrackIndex row = m_rows.gpuRow(event, arguments);
+    if (trace::isGpuWork(category.kind)) ++m_workOfDevice[m_builder.track(row).device];
+    m_groups.argsOf(arguments, m_builder);
+  } else if (category.row == RowKind::kHost) {
+    const TrackIndex row = m_rows.hostRow(event);
+    if (category.kind == EventKind::kCpuOp) m_flows.noteLeftOut(row, time);
+  } else {
+    m_rows.genericRow(event);
+  }
 }
 
 void EventCollector::takeInstant(const ChromeEvent& event) {
@@ -182,7 +211,7 @@ EventIndex EventCollector::addGpu(const ChromeEvent& event, EventTime time, Even
 
   ++m_workOfDevice[m_builder.track(row).device];
   if (!event.hasArguments) m_builder.report().count(Defect::kMissingArgs);
-  if (correlation == 0) m_flows.needsLaunch(index);
+  correlation == 0 ? m_flows.needsLaunch(index) : m_flows.noteWork(correlation);
   if (kind == EventKind::kKernel) {
     addKernelArgs(index, event, arguments);
   } else if (const auto bytes = chrome::signedInteger(withoutQuotes(arguments.bytes))) {
@@ -213,7 +242,8 @@ void EventCollector::addKernelArgs(EventIndex kernel, const ChromeEvent& event,
   }
   if (detail != 0) m_builder.setArgs(kernel, {.detail = detail});
   if (looksLikeCollective(event.name) && !arguments.externalId.empty()) {
-    m_bareCollectives.emplace_back(kernel, idOf(arguments.externalId));
+    m_bareCollectives.kernels.push(kernel);
+    m_bareCollectives.externalIds.push(static_cast<int64_t>(idOf(arguments.externalId)));
   }
 }
 
@@ -225,6 +255,7 @@ EventIndex EventCollector::addHost(const ChromeEvent& event, EventTime time, Eve
                                    : 0;
   const EventIndex index =
       m_builder.add({row, kind, nameOf(event), time.beginNs, time.durationNs, correlation});
+  if (kind == EventKind::kRuntime) m_flows.noteCall(correlation, time);
   if (kind == EventKind::kAnnotation) addStep(index, event.name);
   if (kind == EventKind::kCpuOp && isMatrixProduct(event.name)) {
     const Arguments arguments = argumentsOf(event.arguments);
@@ -237,7 +268,7 @@ EventIndex EventCollector::addHost(const ChromeEvent& event, EventTime time, Eve
     if (auto args = m_groups.argsOf(arguments, m_builder)) {
       args->externalId = idOf(arguments.externalId);
       m_builder.setArgs(index, *args);
-      if (args->externalId != 0) m_collectiveOps.emplace(args->externalId, *args);
+      if (args->externalId != 0) m_collectiveOps.emplace(args->externalId, index);
     }
   }
   return index;
@@ -248,77 +279,6 @@ void EventCollector::addStep(EventIndex event, std::string_view name) {
   const auto step = chrome::signedInteger(name.substr(kStepPrefix.size()));
   if (!step || *step < 0 || *step > std::numeric_limits<int32_t>::max()) return;
   m_builder.setArgs(event, {.step = static_cast<int32_t>(*step)});
-}
-
-// A kernel that was launched inside record_param_comms has its external id.
-void EventCollector::linkCollectives() {
-  for (const auto& [kernel, externalId] : m_bareCollectives) {
-    const auto found = m_collectiveOps.find(externalId);
-    if (found == m_collectiveOps.end()) continue;
-    EventArgs args = found->second;
-    args.detail = m_builder.argsOf(kernel).detail;
-    m_builder.setArgs(kernel, args);
-  }
-}
-
-// A clock that shows more than a day at all other events has not begun at this one: its time was
-// never taken.
-void EventCollector::dropZeroTimes() {
-  if (m_firstNs == std::numeric_limits<int64_t>::max() || m_firstNs < kDayNs) return;
-  for (const EventIndex event : m_zeroTimes) m_builder.drop(event);
-  m_builder.report().count(Defect::kMissingTimestamp, static_cast<int64_t>(m_zeroTimes.size()));
-}
-
-void EventCollector::describeRank(const chrome::ChromeDocument& document, const std::string& path) {
-  FileFacts facts = fileFacts(document, path, m_builder.report());
-  m_groups.complete(facts.groups, m_builder);
-  trace::Rank& rank = m_builder.rank(m_rank);
-  rank.file = path;
-  rank.host = facts.host;
-  rank.sourceRecords = document.entries;
-  rank.resolutionNs = m_isFinerThanMicroseconds ? 1 : kMicrosecondNs;
-  if (facts.rank) {
-    rank.rank = *facts.rank;
-    rank.foundBy = "distributedInfo";
-  }
-  // One process, one device: the one with most work, if a process drives several.
-  const auto most =
-      std::max_element(m_workOfDevice.begin(), m_workOfDevice.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most != m_workOfDevice.end()) {
-    rank.device = most->first;
-    rank.deviceKey = std::to_string(most->first);
-    rank.deviceName = facts.deviceNames[most->first];
-  }
-  if (facts.baseTimeNs < 0 ||
-      facts.baseTimeNs > chrome::kLatestNs - std::max<int64_t>(m_lastNs, 0)) {
-    m_builder.report().count(Defect::kBadNumber);
-    m_builder.report().notes.push_back("baseTimeNanoseconds is out of range and was left out");
-  } else {
-    m_builder.shift(facts.baseTimeNs);
-  }
-  m_builder.meta().merge(facts.meta);
-}
-
-Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument& document,
-                                                   const std::string& path,
-                                                   const std::stop_token& stop) {
-  const bool leftOut = m_builder.report().of(Defect::kLeftOutByRequest) > 0;
-  if (m_builder.eventCount() == 0 && m_counters.empty() && !leftOut) {
-    return fail(ErrorCode::kInvalidInput,
-                "no events: none of the {} entries of the event array is one", document.entries);
-  }
-  m_openRanges.closeAll(m_lastNs, m_builder);
-  dropZeroTimes();
-  m_flows.resolve(m_rows, m_builder, stop);
-  linkCollectives();
-  m_counters.moveTo(m_builder);
-  m_rows.applyNames();
-  m_builder.report().add(document.report);
-  describeRank(document, path);
-  m_builder.setTag(trace::Tag::kMeasured);
-  m_builder.setFormat("kineto");
-  return std::move(m_builder);
 }
 
 }  // namespace caracal::import::kineto

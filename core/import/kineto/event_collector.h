@@ -16,14 +16,16 @@
 #include "core/import/kineto/flows.h"
 #include "core/import/kineto/process_groups.h"
 #include "core/import/kineto/rows.h"
+#include "core/trace/early_cut.h"
 #include "core/trace/trace_builder.h"
 
 namespace caracal::import::kineto {
 
 class EventCollector {
  public:
-  // Events that `selection` leaves out by their kind, and that no other one needs, are not kept.
-  explicit EventCollector(const trace::Selection& selection);
+  // Events that the selection leaves out by kind or time, and that no other one needs, are not
+  // kept.
+  EventCollector(const trace::Selection& selection, trace::EarlyCut cut);
   // Refers to itself through its rows.
   EventCollector(const EventCollector&) = delete;
   EventCollector& operator=(const EventCollector&) = delete;
@@ -37,6 +39,9 @@ class EventCollector {
  private:
   bool isUnwanted(const chrome::ChromeEvent& event, const Category& category) const;
   bool isTooLate(chrome::EventTime time) const;
+  bool isTooEarly(const chrome::ChromeEvent& event, chrome::EventTime time,
+                  const Category& category);
+  void leaveOut(const chrome::ChromeEvent& event, chrome::EventTime time, const Category& category);
   void takeMetadata(const chrome::ChromeEvent& event);
   void takeComplete(const chrome::ChromeEvent& event);
   void takeInstant(const chrome::ChromeEvent& event);
@@ -63,6 +68,7 @@ class EventCollector {
   trace::TraceBuilder m_builder;
   std::array<bool, trace::kEventKindCount> m_unwanted{};  // by kind
   std::optional<int64_t> m_lengthNs;                      // Selection::toNs
+  trace::EarlyCut m_cut;
   uint32_t m_rank;
   Rows m_rows;
   Flows m_flows;
@@ -70,8 +76,11 @@ class EventCollector {
   ProcessGroups m_groups;
   chrome::OpenRanges m_openRanges;
   // record_param_comms by external id, for communication kernels that carry no metadata themselves.
-  std::unordered_map<uint64_t, trace::EventArgs> m_collectiveOps;
-  std::vector<std::pair<trace::EventIndex, uint64_t>> m_bareCollectives;  // kernel, external id
+  std::unordered_map<uint64_t, trace::EventIndex> m_collectiveOps;
+  // Those kernels. Files of old profilers have nothing else, so they are packed.
+  struct {
+    trace::ColumnPacker kernels, externalIds;
+  } m_bareCollectives;
   std::unordered_map<int32_t, int64_t> m_workOfDevice;             // GPU operations per device
   std::unordered_map<std::string, trace::NameId> m_launchDetails;  // by the shape's JSON texts
   std::string m_shape;                                             // reused key of the above

@@ -17,6 +17,9 @@ using trace::EventKind;
 using trace::TraceBuilder;
 using trace::TrackIndex;
 
+// Stands for the events that were left out.
+constexpr EventIndex kLeftOut = trace::kNoIndex - 1;
+
 // How many places one event is looked at for: inside those that enclose more there are others.
 constexpr int kMostSteps = 1000;
 
@@ -29,7 +32,7 @@ struct Place {
   int64_t beginNs = 0;
   int64_t durationNs = 0;
 
-  void offer(EventIndex e, const trace::StagedEvent& candidate) {
+  void offer(EventIndex e, chrome::EventTime candidate) {
     const bool inner = event == trace::kNoIndex || candidate.beginNs > beginNs ||
                        (candidate.beginNs == beginNs && candidate.durationNs < durationNs);
     if (!inner) return;
@@ -37,10 +40,22 @@ struct Place {
     beginNs = candidate.beginNs;
     durationNs = candidate.durationNs;
   }
+  bool hasEvent() const { return event != trace::kNoIndex && event != kLeftOut; }
 };
 
 bool isBefore(const Place& a, const Place& b) {
   return a.row != b.row ? a.row < b.row : a.timeNs < b.timeNs;
+}
+
+// Offers an event to the places on its row that lie inside it. REQUIRES places in order.
+void offerTo(std::vector<Place>& places, TrackIndex row, EventIndex e, chrome::EventTime time) {
+  const Place first{.row = row, .timeNs = time.beginNs};
+  auto at = std::lower_bound(places.begin(), places.end(), first, isBefore);
+  const int64_t endNs = time.beginNs + time.durationNs;
+  for (int step = 0;
+       step < kMostSteps && at != places.end() && at->row == row && at->timeNs <= endNs; ++step) {
+    (at++)->offer(e, time);
+  }
 }
 
 // Finds the events of one kind for all places, which are put in order of row and time; fewer when
@@ -55,15 +70,8 @@ void findEvents(std::vector<Place>& places, EventKind kind, const TraceBuilder& 
   builder.forEachEventOf(
       [&](TrackIndex row) { return rows[row] && !stop.stop_requested(); },
       [&](EventIndex e, const trace::StagedEvent& event) {
-        if (event.kind != kind) return;
-        const Place first{.row = builder.trackOf(e), .timeNs = event.beginNs};
-        auto at = std::lower_bound(places.begin(), places.end(), first, isBefore);
-        const int64_t endNs = event.beginNs + event.durationNs;
-        for (int step = 0;
-             step < kMostSteps && at != places.end() && at->row == first.row && at->timeNs <= endNs;
-             ++step) {
-          (at++)->offer(e, event);
-        }
+        if (event.kind == kind)
+          offerTo(places, builder.trackOf(e), e, {event.beginNs, event.durationNs});
       });
 }
 
@@ -89,6 +97,15 @@ void Flows::Ends::drain(const std::stop_token& stop, Visit&& visit) {
   *this = {};
 }
 
+// Whether the end of a launch flow belongs to a call or to work that has the flow's id itself.
+bool Flows::isKnown(const chrome::ChromeEvent& event, uint64_t id, int64_t timeNs) const {
+  if (id == 0) return false;
+  if (event.phase != 's') return id == m_lastWork;
+  const chrome::EventTime& call = m_lastCall.time;
+  return id == m_lastCall.correlation && timeNs >= call.beginNs &&
+         timeNs - call.beginNs <= call.durationNs;
+}
+
 void Flows::add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportReport& report) {
   const FlowCategory category = flowCategoryOf(event.category);
   if (category == FlowCategory::kOther || event.phase == 't') return;
@@ -99,8 +116,15 @@ void Flows::add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportRepor
     report.count(Defect::kBadNumber);
     return;
   }
+  if (category == FlowCategory::kLaunch && isKnown(event, *id, *time)) return;
   Category& ends = category == FlowCategory::kLaunch ? m_launches : m_forwardBackward;
   (event.phase == 's' ? ends.starts : ends.finishes).push({*id, *time, rows.placeOf(event)});
+}
+
+void Flows::noteLeftOut(TrackIndex row, chrome::EventTime time) {
+  m_leftOut.rows.push(row);
+  m_leftOut.begins.push(time.beginNs);
+  m_leftOut.durations.push(time.durationNs);
 }
 
 // The ids of the flows that end at work without a correlation id, which gets them.
@@ -134,13 +158,16 @@ void Flows::linkLaunches(const Rows& rows, TraceBuilder& builder, const std::sto
   if (starts.empty()) return;
   findEvents(starts, EventKind::kRuntime, builder, stop);
   for (const Place& start : starts) {
-    if (start.event != trace::kNoIndex) builder.correlate(start.event, start.id);
+    if (start.hasEvent()) builder.correlate(start.event, start.id);
   }
 }
 
 void Flows::addForwardBackward(const Rows& rows, TraceBuilder& builder,
                                const std::stop_token& stop) {
   if (m_forwardBackward.starts.empty() || m_forwardBackward.finishes.empty()) return;
+  const auto leftOutRows = std::move(m_leftOut.rows).finish();
+  const auto begins = std::move(m_leftOut.begins).finish();
+  const auto durations = std::move(m_leftOut.durations).finish();
   std::unordered_map<uint64_t, EventIndex> operators;  // of the starts
   const auto placesOf = [&](Ends& ends) {
     std::vector<Place> places;
@@ -148,16 +175,16 @@ void Flows::addForwardBackward(const Rows& rows, TraceBuilder& builder,
       places.push_back({end.id, rows.find(RowKind::kHost, end.place), end.timeNs});
     });
     findEvents(places, EventKind::kCpuOp, builder, stop);
+    for (size_t i = 0; i < leftOutRows.size() && !stop.stop_requested(); ++i)
+      offerTo(places, static_cast<TrackIndex>(leftOutRows[i]), kLeftOut, {begins[i], durations[i]});
     return places;
   };
-  for (const Place& start : placesOf(m_forwardBackward.starts))
-    operators.emplace(start.id, start.event);
+  for (const Place& start : placesOf(m_forwardBackward.starts)) {
+    if (start.hasEvent()) operators.emplace(start.id, start.event);
+  }
   for (const Place& finish : placesOf(m_forwardBackward.finishes)) {
     const auto start = operators.find(finish.id);
-    if (start == operators.end() || start->second == trace::kNoIndex ||
-        finish.event == trace::kNoIndex) {
-      continue;
-    }
+    if (start == operators.end() || !finish.hasEvent()) continue;
     builder.addFlow(start->second, finish.event, trace::FlowKind::kForwardBackward);
   }
 }

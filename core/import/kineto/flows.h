@@ -16,6 +16,12 @@ class Flows {
   void add(const chrome::ChromeEvent& event, Rows& rows, trace::ImportReport& report);
   // GPU work without a correlation id.
   void needsLaunch(trace::EventIndex event) { m_unlinked.push_back(event); }
+  // A call, or work, that tells its correlation id. Most files write the ends of its flow right
+  // behind it, which then say nothing new and are not kept.
+  void noteCall(uint64_t correlation, chrome::EventTime time) { m_lastCall = {correlation, time}; }
+  void noteWork(uint64_t correlation) { m_lastWork = correlation; }
+  // An operator that is not in the builder: flows that begin or end in it lead nowhere.
+  void noteLeftOut(trace::TrackIndex row, chrome::EventTime time);
   // Once, when all events are in the builder. Flows are missing when it is stopped.
   void resolve(const Rows& rows, trace::TraceBuilder& builder, const std::stop_token& stop);
 
@@ -43,6 +49,7 @@ class Flows {
     Ends finishes;
   };
 
+  bool isKnown(const chrome::ChromeEvent& event, uint64_t id, int64_t timeNs) const;
   std::vector<uint64_t> correlateWork(const Rows& rows, trace::TraceBuilder& builder,
                                       const std::stop_token& stop);
   void linkLaunches(const Rows& rows, trace::TraceBuilder& builder, const std::stop_token& stop);
@@ -52,6 +59,15 @@ class Flows {
   Category m_launches;
   Category m_forwardBackward;
   std::vector<trace::EventIndex> m_unlinked;
+  struct Call {
+    uint64_t correlation = 0;  // 0 = none
+    chrome::EventTime time;
+  };
+  struct {
+    trace::ColumnPacker rows, begins, durations;
+  } m_leftOut;
+  Call m_lastCall;
+  uint64_t m_lastWork = 0;  // 0 = none
 };
 
 }  // namespace caracal::import::kineto

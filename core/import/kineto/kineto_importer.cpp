@@ -16,7 +16,7 @@ class KinetoImporter : public Importer {
 
   Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions& options,
                                    std::stop_token stop, const Progress& progress) const override {
-    EventCollector collector(options.selection);
+    EventCollector collector(options.selection, options.earlyCut());
     const auto sink = [&](const chrome::ChromeEvent& event) { collector.take(event); };
     CARACAL_TRY(document, chrome::readChromeTrace(path, sink, stop, progress));
     return collector.finish(document, path, stop);

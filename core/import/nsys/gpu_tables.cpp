@@ -25,15 +25,15 @@ std::vector<Column> withGpuColumns(std::initializer_list<Column> own) {
 }
 
 StreamKey streamKeyOf(const Statement& row) {
-  return {.process = row.isNull(kProcess) ? kUnknownProcess : row.integer(kProcess),
+  return {.process = row.integerIf(kProcess).value_or(kUnknownProcess),
           .device = static_cast<int32_t>(row.integer(kDevice)),
           .context = row.integer(kContext),
           .stream = row.integer(kStream)};
 }
 
 // Correlation ids mean something inside one process only: without it, none.
-uint64_t correlationOf(const Statement& row) {
-  return row.isNull(kProcess) ? 0 : static_cast<uint64_t>(row.integer(kCorrelation));
+uint64_t correlationOf(const Statement& row, const StreamKey& stream) {
+  return stream.process == kUnknownProcess ? 0 : static_cast<uint64_t>(row.integer(kCorrelation));
 }
 
 // Reads one table of GPU work. nameOf(row) and argsOf(row) say what is special about it.
@@ -45,19 +45,21 @@ Result<void> readWork(Reading& reading, const std::string& table, EventKind kind
   if (!rows) return {};
   trace::TraceBuilder& builder = reading.builder;
   return forEachRow(reading, table, rows, [&] {
-    const trace::TrackIndex track = reading.tracks.stream(streamKeyOf(rows));
+    const StreamKey stream = streamKeyOf(rows);
+    const trace::TrackIndex track = reading.tracks.stream(stream);
     ++builder.rank(builder.track(track).rank).sourceRecords;
     const auto times = timesOf(rows, builder.report());
     if (!times) return;
     // CUPTI's "unknown": start and end are 0.
     if (times->beginNs == 0 && times->durationNs == 0)
       return builder.report().count(Defect::kMissingTimestamp);
+    if (isLeftOut(reading, *times)) return;
     const auto event = builder.add({.track = track,
                                     .kind = kind,
                                     .name = nameOf(rows),
                                     .beginNs = times->beginNs,
                                     .durationNs = times->durationNs,
-                                    .correlation = correlationOf(rows)});
+                                    .correlation = correlationOf(rows, stream)});
     const EventArgs args = argsOf(rows);
     if (!(args == EventArgs{})) builder.setArgs(event, args);
   });
@@ -71,15 +73,12 @@ NameId unnamed(Reading& reading) {
 // The full signature, as Kineto shows it; the bare name where that is not known. A row with an id
 // that is in no table is counted even if the other name is there.
 NameId kernelName(Reading& reading, IdNames& names, const Statement& row) {
-  const int full = row.isNull(kFirstOwn) ? kFirstOwn + 1 : kFirstOwn;
-  const int bare = kFirstOwn + 1;
-  if (row.isNull(full)) return unnamed(reading);
-  if (full == bare || row.isNull(bare) ||
-      names.knows(row.integer(bare)) == names.knows(row.integer(full))) {
-    return names(row.integer(full));
-  }
+  const auto full = row.integerIf(kFirstOwn), bare = row.integerIf(kFirstOwn + 1);
+  if (!full && !bare) return unnamed(reading);
+  if (!full || !bare || names.knows(*bare) == names.knows(*full))
+    return names(full ? *full : *bare);
   reading.report().count(Defect::kUnresolvedNameId);
-  return names(row.integer(names.knows(row.integer(full)) ? full : bare));
+  return names(names.knows(*full) ? *full : *bare);
 }
 
 Result<void> readKernels(Reading& reading) {
@@ -167,16 +166,17 @@ Result<void> readSynchronization(Reading& reading) {
   if (!rows) return {};
   trace::TraceBuilder& builder = reading.builder;
   return forEachRow(reading, table, rows, [&] {
-    const trace::TrackIndex track = reading.tracks.streamByContext(streamKeyOf(rows));
+    const StreamKey stream = streamKeyOf(rows);
+    const trace::TrackIndex track = reading.tracks.streamByContext(stream);
     ++builder.rank(builder.track(track).rank).sourceRecords;
     const auto times = timesOf(rows, builder.report());
-    if (!times) return;
+    if (!times || isLeftOut(reading, *times)) return;
     builder.add({.track = track,
                  .kind = EventKind::kSync,
                  .name = builder.intern(waitName(rows)),
                  .beginNs = times->beginNs,
                  .durationNs = times->durationNs,
-                 .correlation = correlationOf(rows)});
+                 .correlation = correlationOf(rows, stream)});
   });
 }
 
@@ -191,7 +191,8 @@ Result<void> readCudaEvents(Reading& reading) {
   trace::TraceBuilder& builder = reading.builder;
   int64_t withoutTime = 0;
   const auto done = forEachRow(reading, table, rows, [&] {
-    const trace::TrackIndex track = reading.tracks.streamByContext(streamKeyOf(rows));
+    const StreamKey stream = streamKeyOf(rows);
+    const trace::TrackIndex track = reading.tracks.streamByContext(stream);
     ++builder.rank(builder.track(track).rank).sourceRecords;
     if (rows.integer(kStart) == 0) {
       ++withoutTime;
@@ -203,7 +204,7 @@ Result<void> readCudaEvents(Reading& reading) {
                  .kind = EventKind::kCudaEvent,
                  .name = builder.intern(fmt::format("CUDA event {}", rows.integer(kFirstOwn))),
                  .beginNs = times->beginNs,
-                 .correlation = correlationOf(rows)});
+                 .correlation = correlationOf(rows, stream)});
   });
   if (withoutTime > 0) {
     builder.report().notes.push_back(

@@ -28,7 +28,8 @@ Result<void> readHostTable(Reading& reading, const std::string& table, EventKind
     const trace::TrackIndex track = trackOf(rows.integer(kThread));
     ++builder.rank(builder.track(track).rank).sourceRecords;
     const auto times = timesOf(rows, builder.report());
-    if (!times) return;
+    // Calls have launched what may come much later.
+    if (!times || (!isCall && isLeftOut(reading, *times))) return;
     builder.add({.track = track,
                  .kind = kind,
                  .name = names(rows.integer(kName)),

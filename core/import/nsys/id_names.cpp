@@ -17,13 +17,13 @@ Result<StringIds> StringIds::open(const NsysFile& file, trace::ImportReport& rep
   // The id is the rowid in every export seen; a copy made with CREATE TABLE AS has lost that.
   auto keys = file.database().prepare("SELECT 1 FROM pragma_table_info('" + table +
                                       "') WHERE name = 'id' AND pk = 1");
-  if (keys && keys->step().value_or(false)) {
+  if (keys && stepRow(*keys) == SQLITE_ROW) {
     CARACAL_TRY(lookup, file.database().prepare("SELECT value FROM " + table + " WHERE id = ?"));
     strings.m_lookup = std::move(lookup);
     return strings;
   }
   CARACAL_TRY(rows, file.select("StringIds", {{"id"}, {"value"}}, report));
-  while (rows.stepCode() == SQLITE_ROW) strings.m_all.try_emplace(rows.integer(0), rows.text(1));
+  while (stepRow(rows) == SQLITE_ROW) strings.m_all.try_emplace(rows.integer(0), rows.text(1));
   return strings;
 }
 
@@ -35,7 +35,7 @@ std::optional<std::string> StringIds::find(int64_t id) {
   }
   m_lookup.reset();
   m_lookup.bind(1, id);
-  if (m_lookup.stepCode() != SQLITE_ROW) return std::nullopt;
+  if (stepRow(m_lookup) != SQLITE_ROW) return std::nullopt;
   return std::string(m_lookup.text(0));
 }
 
@@ -46,7 +46,7 @@ IdNames::Entry& IdNames::placeOf(int64_t id) {
   return m_dense[place];
 }
 
-const IdNames::Entry& IdNames::entryOf(int64_t id) {
+const IdNames::Entry& IdNames::askFor(int64_t id) {
   Entry& entry = placeOf(id);
   if (entry.asked) return entry;
   const auto text = m_strings.find(id);

@@ -44,7 +44,12 @@ class IdNames {
   };
   // Ids count up from small numbers: up to here they have a place each, which every row asks for.
   static constexpr int64_t kMostDense = int64_t{1} << 17;
-  const Entry& entryOf(int64_t id);
+  const Entry& entryOf(int64_t id) {
+    const auto place = static_cast<uint64_t>(id);  // of negative ids: beyond all
+    if (place < m_dense.size() && m_dense[place].asked) return m_dense[place];
+    return askFor(id);
+  }
+  const Entry& askFor(int64_t id);
   Entry& placeOf(int64_t id);
 
   StringIds& m_strings;

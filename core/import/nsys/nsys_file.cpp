@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 
 namespace caracal::import::nsys {
 namespace {
@@ -13,7 +14,24 @@ std::string quoted(const std::string& name) {
   return text;
 }
 
+// A column that does not exist is an error in brackets; in quotes it would be a text.
+std::string bracketed(const Column& column) {
+  return fmt::format("[{}]", column.name);
+}
+
+std::string listOf(const std::vector<Column>& columns) {
+  std::string list;
+  for (const Column& column : columns) list += (list.empty() ? "" : ", ") + bracketed(column);
+  return list;
+}
+
 }  // namespace
+
+int stepRow(sqlite::Statement& statement) {
+  const int code = statement.stepCode();
+  if ((code & 0xFF) == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM) throw std::bad_alloc();
+  return code;
+}
 
 Result<NsysFile> NsysFile::open(const std::string& path) {
   std::error_code error;
@@ -52,13 +70,13 @@ bool NsysFile::hasRows(const std::string& base) const {
   const std::string table = tableNamed(base);
   if (table.empty()) return false;
   auto query = m_database.prepare("SELECT 1 FROM " + quoted(table) + " LIMIT 1");
-  return query && query->step().value_or(false);
+  return query && stepRow(*query) == SQLITE_ROW;
 }
 
 std::vector<std::string> NsysFile::columnsOf(const std::string& table) const {
   std::vector<std::string> columns;
   auto query = m_database.prepare("PRAGMA table_info(" + quoted(table) + ")");
-  while (query && query->step().value_or(false)) columns.emplace_back(query->text(1));
+  while (query && stepRow(*query) == SQLITE_ROW) columns.emplace_back(query->text(1));
   return columns;
 }
 
@@ -66,7 +84,7 @@ int64_t NsysFile::numberOf(const std::string& expression, const std::string& bas
   const std::string table = tableNamed(base);
   if (table.empty()) return 0;
   auto query = m_database.prepare("SELECT " + expression + " FROM " + quoted(table));
-  if (!query || !query->step().value_or(false)) return 0;
+  if (!query || stepRow(*query) != SQLITE_ROW) return 0;
   return std::max<int64_t>(0, query->integer(0));
 }
 
@@ -78,14 +96,26 @@ int64_t NsysFile::rowCount(const std::string& base) const {
   return numberOf("count(*)", base);
 }
 
-std::string NsysFile::selectSql(const std::string& table, const std::vector<Column>& columns,
-                                trace::ImportReport& report) const {
+std::optional<int64_t> NsysFile::firstStart(const std::string& base) const {
+  const std::string table = tableNamed(base);
+  if (table.empty()) return std::nullopt;
+  auto query = m_database.prepare("SELECT min(start) FROM " + quoted(table) + " WHERE start > 0");
+  if (!query || stepRow(*query) != SQLITE_ROW) return std::nullopt;
+  return query->integerIf(0);
+}
+
+Result<sqlite::Statement> NsysFile::prepare(const std::string& table,
+                                            const std::vector<Column>& columns,
+                                            const std::string& rest,
+                                            trace::ImportReport& report) const {
+  const std::string from = " FROM " + quoted(table) + rest;
+  if (auto whole = m_database.prepare("SELECT " + listOf(columns) + from)) return whole;
   const std::vector<std::string> present = columnsOf(table);
   std::string list;
   for (const Column& column : columns) {
     if (!list.empty()) list += ", ";
     if (std::find(present.begin(), present.end(), column.name) != present.end()) {
-      list += quoted(column.name);
+      list += bracketed(column);
       continue;
     }
     list += "NULL";
@@ -94,7 +124,7 @@ std::string NsysFile::selectSql(const std::string& table, const std::vector<Colu
       report.notes.push_back(fmt::format("{} has no column {}", table, column.name));
     }
   }
-  return fmt::format("SELECT {} FROM {}", list, quoted(table));
+  return m_database.prepare("SELECT " + list + from);
 }
 
 Result<sqlite::Statement> NsysFile::select(const std::string& base,
@@ -102,7 +132,7 @@ Result<sqlite::Statement> NsysFile::select(const std::string& base,
                                            trace::ImportReport& report) const {
   const std::string table = tableNamed(base);
   if (table.empty()) return sqlite::Statement();
-  return m_database.prepare(selectSql(table, columns, report));
+  return prepare(table, columns, "", report);
 }
 
 Result<sqlite::Statement> NsysFile::selectWhere(const std::string& base,
@@ -113,8 +143,7 @@ Result<sqlite::Statement> NsysFile::selectWhere(const std::string& base,
   if (std::find(present.begin(), present.end(), column) == present.end())
     return sqlite::Statement();
   trace::ImportReport ignored;
-  return m_database.prepare(
-      fmt::format("{} WHERE {} = {}", selectSql(table, columns, ignored), quoted(column), value));
+  return prepare(table, columns, fmt::format(" WHERE [{}] = {}", column, value), ignored);
 }
 
 }  // namespace caracal::import::nsys

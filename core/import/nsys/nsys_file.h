@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ struct Column {
   Missing missing = Missing::kNormal;
 };
 
+// sqlite::Statement::stepCode(), but what SQLite has no memory for is std::bad_alloc, as for all
+// that importers do: rows that are missing for want of memory are no damage of the file.
+int stepRow(sqlite::Statement& statement);
+
 class NsysFile {
  public:
   // Fails with words when the file is no database, is empty or damaged beyond its table of
@@ -36,6 +41,8 @@ class NsysFile {
   // The largest rowid, as an estimate of the number of rows; 0 when unknown.
   int64_t lastRow(const std::string& base) const;
   int64_t rowCount(const std::string& base) const;
+  // The least value above 0 in column start; nothing when there is none.
+  std::optional<int64_t> firstStart(const std::string& base) const;
 
   // All rows in rowid order; column i of the statement is columns[i]. An empty statement when the
   // table does not exist. Missing columns that should be there are counted and noted.
@@ -50,8 +57,10 @@ class NsysFile {
   explicit NsysFile(sqlite::Database database) : m_database(std::move(database)) {}
   // An aggregate over a table as a number; 0 when there is none.
   int64_t numberOf(const std::string& expression, const std::string& base) const;
-  std::string selectSql(const std::string& table, const std::vector<Column>& columns,
-                        trace::ImportReport& report) const;
+  // SELECT of those columns that are there, then what follows FROM. Most files have all of them, so
+  // only when they have not is it asked which.
+  Result<sqlite::Statement> prepare(const std::string& table, const std::vector<Column>& columns,
+                                    const std::string& rest, trace::ImportReport& report) const;
 
   sqlite::Database m_database;
   std::set<std::string> m_tables;

@@ -88,10 +88,25 @@ Result<void> checkContent(const NsysFile& file) {
               "export with: nsys export --type sqlite REPORT.nsys-rep");
 }
 
-int64_t rowsOf(const NsysFile& file) {
+// For progress; 0 where the file is read at once anyway.
+int64_t rowsOf(const NsysFile& file, const std::string& path) {
+  constexpr uintmax_t kLeastWorthProgress = 4 << 20;
+  std::error_code ignored;
+  if (std::filesystem::file_size(path, ignored) < kLeastWorthProgress) return 0;
   int64_t rows = 0;
   for (const char* const table : kEventTables) rows += file.lastRow(table);
   return rows;
+}
+
+// Lets rows be left out that end before what is asked for.
+void cutEarly(const Reading& reading) {
+  if (!reading.cut.awaitsBegin()) return;
+  std::optional<int64_t> first;
+  for (const char* const table : kEventTables) {
+    const auto own = reading.file.firstStart(table);
+    if (own) first = std::min(first.value_or(*own), *own);
+  }
+  if (first) reading.cut.runBegins(*first, reading.builder);
 }
 
 void notePassedOver(Reading& reading) {
@@ -124,6 +139,7 @@ Result<void> readTables(Reading& reading, const std::string& path,
     CARACAL_TRY(ranks, readRecordingHead(reading, path));
     CARACAL_CHECK_OK(readRecordingRows(reading, ranks));
   }
+  if (source != Source::kRun) cutEarly(reading);
   CARACAL_CHECK_OK(readGpuWork(reading));
   using trace::EventKind;
   if (isWanted(reading, selection, "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION", {EventKind::kSync}))
@@ -157,7 +173,7 @@ void interruptWhenStopped(const NsysFile& file, const std::stop_token& stop) {
                            const_cast<std::stop_token*>(&stop));
 }
 
-Result<TraceBuilder> readFile(const std::string& path, const trace::Selection& selection,
+Result<TraceBuilder> readFile(const std::string& path, const LoadOptions& options,
                               const std::stop_token& stop, const Progress& progress) {
   CARACAL_TRY(file, NsysFile::open(path));
   CARACAL_CHECK_OK(checkContent(file));
@@ -165,9 +181,10 @@ Result<TraceBuilder> readFile(const std::string& path, const trace::Selection& s
   TraceBuilder builder;
   CARACAL_TRY(strings, StringIds::open(file, builder.report()));
   TrackDirectory tracks(builder, path);
-  RowProgress rows{.progress = progress, .total = rowsOf(file)};
-  Reading reading{file, builder, strings, tracks, stop, rows};
-  CARACAL_CHECK_OK(readTables(reading, path, selection));
+  RowProgress rows{.progress = progress, .total = rowsOf(file, path)};
+  trace::EarlyCut cut = options.earlyCut();
+  Reading reading{file, builder, strings, tracks, stop, rows, cut};
+  CARACAL_CHECK_OK(readTables(reading, path, options.selection));
   const bool leftOut = builder.report().of(trace::Defect::kLeftOutByRequest) > 0;
   if (builder.eventCount() == 0 && !leftOut) {
     return fail(ErrorCode::kInvalidInput,
@@ -211,7 +228,7 @@ class NsysImporter final : public Importer {
           "nsys export --type sqlite {}",
           fileName(path));
     }
-    return readFile(path, options.selection, stop, progress);
+    return readFile(path, options, stop, progress);
   }
 
  private:

@@ -27,6 +27,14 @@ bool isRange(int64_t type) {
   return type == kPushPop || type == kStartEnd || type == kTextPushPop || type == kTextStartEnd;
 }
 
+// Where and what a row is; its times and label are read when it is known to be an event.
+struct NvtxKey {
+  int64_t type = 0;
+  int64_t globalTid = 0;
+  int64_t domain = 0;
+  bool isStartEnd() const { return type == kStartEnd || type == kTextStartEnd; }
+};
+
 constexpr const char* kTable = "NVTX_EVENTS";
 const std::vector<Column> kColumns{{"start", Column::Missing::kCounted},
                                    {"end", Column::Missing::kCounted},
@@ -53,13 +61,14 @@ class NvtxReader {
   using DomainKey = std::pair<ProcessKey, int64_t>;
 
   void loadDomains();
+  void nameDomain(const Statement& row);
   Domain& domainOf(const DomainKey& key);
   void readRow(const Statement& row);
-  void addEvent(const Statement& row, int64_t type);
-  void addAnnotation(const Statement& row, int64_t type, const Times& times, std::string_view label,
-                     const Domain& domain);
-  TrackIndex trackOf(int64_t globalTid, int64_t domainId, int64_t type, const Domain& domain);
-  // Valid until the next call.
+  void addEvent(const Statement& row, const NvtxKey& key);
+  EventIndex addAnnotation(const NvtxKey& key, const Times& times, std::string_view label,
+                           const Domain& domain);
+  TrackIndex trackOf(const NvtxKey& key, const Domain& domain);
+  // Valid until the next call, or the next row.
   std::string_view labelOf(const Statement& row);
   void closeOpenRanges();
 
@@ -71,7 +80,7 @@ class NvtxReader {
   std::map<std::tuple<int64_t, int64_t, bool>, TrackIndex>
       m_lanes;  // thread, domain, start/end ranges
   std::vector<EventIndex> m_open;
-  std::string m_label;  // a copy: names of the builder move when one is added
+  std::string m_label;  // a copy of a registered one: names of the builder move when one is added
   bool m_strippedLabels = false;
 };
 
@@ -80,11 +89,13 @@ class NvtxReader {
 void NvtxReader::loadDomains() {
   m_domainsLoaded = true;
   auto rows = m_reading.file.selectWhere(kTable, kColumns, "eventType", kDomainCreate);
-  while (rows && *rows && rows->stepCode() == SQLITE_ROW) {
-    const std::string name(labelOf(*rows));
-    const DomainKey key{processOf(rows->integer(kThread)), rows->integer(kDomain)};
-    m_domains[key] = {name, name == recording::kCaracalDomain};
-  }
+  while (rows && *rows && stepRow(*rows) == SQLITE_ROW) nameDomain(*rows);
+}
+
+void NvtxReader::nameDomain(const Statement& row) {
+  const std::string name(labelOf(row));
+  m_domains[{processOf(row.integer(kThread)), row.integer(kDomain)}] = {
+      name, name == recording::kCaracalDomain};
 }
 
 NvtxReader::Domain& NvtxReader::domainOf(const DomainKey& key) {
@@ -96,10 +107,10 @@ NvtxReader::Domain& NvtxReader::domainOf(const DomainKey& key) {
 }
 
 std::string_view NvtxReader::labelOf(const Statement& row) {
-  if (!row.isNull(kText)) {
-    m_label = row.text(kText);
-  } else if (!row.isNull(kTextId)) {
-    m_label = m_reading.builder.nameOf(m_registered(row.integer(kTextId)));
+  // A text that SQLite has no memory for is told from an absent one at the next step.
+  if (const std::string_view text = row.text(kText); text.data() != nullptr) return text;
+  if (const auto id = row.integerIf(kTextId)) {
+    m_label = m_reading.builder.nameOf(m_registered(*id));
   } else {
     m_reading.report().count(Defect::kMissingName);
     m_label = "(unnamed)";
@@ -107,73 +118,80 @@ std::string_view NvtxReader::labelOf(const Statement& row) {
   return m_label;
 }
 
-TrackIndex NvtxReader::trackOf(int64_t globalTid, int64_t domainId, int64_t type,
-                               const Domain& domain) {
-  const bool startEnd = type == kStartEnd || type == kTextStartEnd;
-  if (domainId == 0 && !startEnd) return m_reading.tracks.thread(globalTid);
-  const auto [found, isNew] = m_lanes.try_emplace({globalTid, domainId, startEnd}, trace::kNoIndex);
+TrackIndex NvtxReader::trackOf(const NvtxKey& key, const Domain& domain) {
+  if (key.domain == 0 && !key.isStartEnd()) return m_reading.tracks.thread(key.globalTid);
+  const auto [found, isNew] =
+      m_lanes.try_emplace({key.globalTid, key.domain, key.isStartEnd()}, trace::kNoIndex);
   if (isNew) {
     std::string lane;
-    if (domainId != 0)
-      lane = domain.name.empty() ? fmt::format("[domain {}]", domainId) : "[" + domain.name + "]";
-    if (startEnd) lane += lane.empty() ? "start/end ranges" : " start/end ranges";
-    found->second = m_reading.tracks.threadLane(globalTid, lane);
+    if (key.domain != 0)
+      lane = domain.name.empty() ? fmt::format("[domain {}]", key.domain) : "[" + domain.name + "]";
+    if (key.isStartEnd()) lane += lane.empty() ? "start/end ranges" : " start/end ranges";
+    found->second = m_reading.tracks.threadLane(key.globalTid, lane);
   }
   return found->second;
 }
 
-void NvtxReader::addAnnotation(const Statement& row, int64_t type, const Times& times,
-                               std::string_view label, const Domain& domain) {
+EventIndex NvtxReader::addAnnotation(const NvtxKey& key, const Times& times, std::string_view label,
+                                     const Domain& domain) {
   trace::TraceBuilder& builder = m_reading.builder;
-  const int64_t domainId = row.integer(kDomain);
   const std::string_view shown = operatorOfLabel(label);
   m_strippedLabels = m_strippedLabels || shown.size() != label.size();
   const EventIndex event =
-      builder.add({.track = trackOf(row.integer(kThread), domainId, type, domain),
-                   .kind = isRange(type) ? EventKind::kAnnotation : EventKind::kInstant,
+      builder.add({.track = trackOf(key, domain),
+                   .kind = isRange(key.type) ? EventKind::kAnnotation : EventKind::kInstant,
                    .name = builder.intern(shown),
                    .beginNs = times.beginNs,
                    .durationNs = times.durationNs});
-  if (isRange(type) && row.isNull(kEnd)) m_open.push_back(event);
-  if (domainId == 0) return;
-  const CollectiveKind collective = collectiveOfNcclCall(label);
+  const CollectiveKind collective =
+      key.domain == 0 ? CollectiveKind::kNone : collectiveOfNcclCall(label);
   if (collective != CollectiveKind::kNone) builder.setArgs(event, {.collective = collective});
+  return event;
 }
 
-void NvtxReader::addEvent(const Statement& row, int64_t type) {
-  const bool isOpen = isRange(type) && row.isNull(kEnd);
+void NvtxReader::addEvent(const Statement& row, const NvtxKey& key) {
+  const bool isOpen = isRange(key.type) && row.isNull(kEnd);
   std::optional<Times> times;
-  if (isRange(type) && !isOpen) {
+  if (isRange(key.type) && !isOpen) {
     times = timesOf(row, m_reading.report());
   } else if (const auto begin = startOf(row, m_reading.report())) {
     times = Times{*begin, 0};
   }
   if (!times) return;
-  const int64_t globalTid = row.integer(kThread);
-  Domain& domain = domainOf({processOf(globalTid), row.integer(kDomain)});
+  Domain& domain = domainOf({processOf(key.globalTid), key.domain});
   const std::string_view label = labelOf(row);
   // A trimmed export has lost the row that names the domain; NCCL's calls give it away.
   if (domain.name.empty() && label.substr(0, 4) == "nccl") domain.name = "NCCL";
-  if (!domain.isCaracal || !isRange(type)) return addAnnotation(row, type, *times, label, domain);
-  const EventIndex event = m_caracal.add(globalTid, label, times->beginNs, times->durationNs);
+  const bool isOwn = domain.isCaracal && isRange(key.type);
+  if (!isOwn && !isOpen && isLeftOut(m_reading, *times)) {
+    trackOf(key, domain);
+    return;
+  }
+  const EventIndex event =
+      isOwn ? m_caracal.add(key.globalTid, label, times->beginNs, times->durationNs)
+            : addAnnotation(key, *times, label, domain);
   if (isOpen) m_open.push_back(event);
 }
 
 void NvtxReader::readRow(const Statement& row) {
-  const int64_t type = row.integer(kType);
-  if (type == kThreadName)
-    m_reading.tracks.nameThread(row.integer(kThread), std::string(labelOf(row)));
-  if (type == kCategory || type == kThreadName || type == kDomainCreate || type == kDomainDestroy)
+  const NvtxKey key{row.integer(kType), row.integer(kThread), row.integer(kDomain)};
+  if (key.type == kThreadName)
+    m_reading.tracks.nameThread(key.globalTid, std::string(labelOf(row)));
+  if (key.type == kDomainCreate && m_domains.count({processOf(key.globalTid), key.domain}) == 0)
+    nameDomain(row);
+  if (key.type == kCategory || key.type == kThreadName || key.type == kDomainCreate ||
+      key.type == kDomainDestroy) {
     return;
-  if (type != kMark && !isRange(type)) m_reading.report().count(Defect::kUnknownCategory);
-  ++m_reading.builder.rank(m_reading.tracks.rankOfThread(row.integer(kThread))).sourceRecords;
-  addEvent(row, type);
+  }
+  if (key.type != kMark && !isRange(key.type)) m_reading.report().count(Defect::kUnknownCategory);
+  ++m_reading.builder.rank(m_reading.tracks.rankOfThread(key.globalTid)).sourceRecords;
+  addEvent(row, key);
 }
 
 void NvtxReader::closeOpenRanges() {
   trace::TraceBuilder& builder = m_reading.builder;
   if (m_open.empty()) return;
-  int64_t end = std::numeric_limits<int64_t>::min();
+  int64_t end = builder.leftOutRange().endNs;
   builder.forEachEvent(
       [&](EventIndex e) { end = std::max(end, builder.beginOf(e) + builder.durationOf(e)); });
   for (const EventIndex event : m_open) {

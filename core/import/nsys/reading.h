@@ -9,6 +9,7 @@
 #include "core/import/nsys/id_names.h"
 #include "core/import/nsys/nsys_file.h"
 #include "core/import/nsys/track_directory.h"
+#include "core/trace/early_cut.h"
 #include "core/trace/trace_builder.h"
 
 namespace caracal::import::nsys {
@@ -33,6 +34,7 @@ struct Reading {
   TrackDirectory& tracks;
   std::stop_token stop;
   RowProgress& progress;
+  trace::EarlyCut& cut;
 
   trace::ImportReport& report() { return builder.report(); }
 };
@@ -45,7 +47,7 @@ template <class OnRow>
 Result<void> forEachRow(Reading& reading, const std::string& table, sqlite::Statement& rows,
                         OnRow&& onRow) {
   for (int64_t count = 1;; ++count) {
-    const int code = rows.stepCode();
+    const int code = stepRow(rows);
     if (code == SQLITE_DONE) return {};
     const bool poll = code != SQLITE_ROW || count % kRowsBetweenPolls == 0;
     if (poll && reading.stop.stop_requested()) {
@@ -69,13 +71,22 @@ struct Times {
   int64_t durationNs = 0;
 };
 
+// Whether an event ends before what was asked for; it is then counted, and its row needs no more
+// reading. Ranks and tracks are made of all rows, so that a part has those of the whole.
+inline bool isLeftOut(Reading& reading, Times times) {
+  const Span span{times.beginNs, times.beginNs + times.durationNs};
+  if (reading.cut.takes(span)) return false;
+  reading.builder.leaveOut(span);
+  return true;
+}
+
 // Neither session time nor epoch time comes near this; beyond it sums could overflow.
 inline constexpr int64_t kLatestNs = int64_t{1} << 61;
 
 // Column 0, start. Nothing when the row cannot be placed in time: counted.
 inline std::optional<int64_t> startOf(const sqlite::Statement& row, trace::ImportReport& report) {
-  const int64_t begin = row.integer(0);
-  if (row.type(0) == SQLITE_INTEGER && begin <= kLatestNs && begin >= -kLatestNs) return begin;
+  const auto begin = row.integerIf(0);
+  if (begin && *begin <= kLatestNs && *begin >= -kLatestNs) return begin;
   report.count(trace::Defect::kMissingTimestamp);
   return std::nullopt;
 }
@@ -84,16 +95,16 @@ inline std::optional<int64_t> startOf(const sqlite::Statement& row, trace::Impor
 inline std::optional<Times> timesOf(const sqlite::Statement& row, trace::ImportReport& report) {
   const auto begin = startOf(row, report);
   if (!begin) return std::nullopt;
-  if (row.type(1) != SQLITE_INTEGER) {
+  const auto end = row.integerIf(1);
+  if (!end) {
     report.count(trace::Defect::kMissingDuration);
     return Times{*begin, 0};
   }
-  const int64_t end = row.integer(1);
-  if (end < *begin || end > kLatestNs) {
+  if (*end < *begin || *end > kLatestNs) {
     report.count(trace::Defect::kNegativeDuration);
     return std::nullopt;
   }
-  return Times{*begin, end - *begin};
+  return Times{*begin, *end - *begin};
 }
 
 }  // namespace caracal::import::nsys

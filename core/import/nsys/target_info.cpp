@@ -145,12 +145,16 @@ void alignClock(Reading& reading) {
   // Three years: no session lasts as long, and no clock since 1973 shows less.
   constexpr int64_t kLeastEpochNs = 100'000'000'000'000'000;
   trace::TraceBuilder& builder = reading.builder;
-  if (builder.eventCount() == 0) return;
+  const Span leftOut = builder.leftOutRange();
+  if (builder.eventCount() == 0 && leftOut.beginNs > leftOut.endNs) return;
   // Any event would do, but one that a damaged row has made: most of them decide.
   size_t epochTimes = 0;
-  builder.forEachEvent(
-      [&](trace::EventIndex e) { epochTimes += builder.beginOf(e) >= kLeastEpochNs ? 1 : 0; });
-  const bool isEpoch = epochTimes > builder.eventCount() / 2;
+  builder.forEachEventOf([](trace::TrackIndex) { return true; },
+                         [&](trace::EventIndex, const trace::StagedEvent& event) {
+                           epochTimes += event.beginNs >= kLeastEpochNs ? 1 : 0;
+                         });
+  const bool isEpoch = builder.eventCount() == 0 ? leftOut.beginNs >= kLeastEpochNs
+                                                 : epochTimes > builder.eventCount() / 2;
   if (saysNormalized(reading) != isEpoch) {
     builder.report().notes.emplace_back(
         isEpoch ? "times are epoch times although the export does not say so"

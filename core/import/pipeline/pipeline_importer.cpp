@@ -1,7 +1,7 @@
 #include "core/import/pipeline/pipeline_importer.h"
 
 #include "core/import/chrome/chrome_reader.h"
-#include "core/import/pipeline/event_collector.h"
+#include "core/import/pipeline/operation_collector.h"
 
 namespace caracal::import::pipeline {
 namespace {
@@ -18,7 +18,7 @@ class PipelineImporter : public Importer {
 
   Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions&,
                                    std::stop_token stop, const Progress& progress) const override {
-    EventCollector collector;
+    OperationCollector collector;
     const auto sink = [&](const chrome::ChromeEvent& event) { collector.take(event); };
     CARACAL_TRY(document, chrome::readChromeTrace(path, sink, stop, progress));
     return collector.finish(document, path);

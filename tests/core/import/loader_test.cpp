@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/base/sanitizers.h"
 #include "core/import/importer.h"
 #include "tests/core/import/test_files.h"
 
@@ -175,9 +176,8 @@ std::string distinctNames(int events, int letters) {
 }
 
 TEST(Loader, withoutEnoughMemoryItSaysSoAndTheNextLoadWorks) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers take address space of their own";
-#endif
+  if (kAddressSanitizer || kThreadSanitizer)
+    GTEST_SKIP() << "sanitizers take address space of their own";
   const TemporaryFolder folder, cache;
   const std::string file = folder.write("large.json", distinctNames(70'000, 1000));
   const LoadOptions options{.cache = {.folder = cache.path()}};
@@ -196,22 +196,27 @@ TEST(Loader, withoutEnoughMemoryItSaysSoAndTheNextLoadWorks) {
 
 TEST(Loader, aFullDiskLeavesTheTraceLoadedAndTheCacheWhole) {
   const TemporaryFolder folder, cache;
-  const std::string file = folder.write("a.json", distinctNames(2000, 80));
+  const std::string text = distinctNames(2000, 80);
   const LoadOptions options{.cache = {.folder = cache.path()}};
   // Writing fails behind this many bytes, as on a full disk, once the signal that says so is
   // ignored.
-  const auto before = std::signal(SIGXFSZ, SIG_IGN);
-  {
-    const Limited disk(RLIMIT_FSIZE, 64 * 1024);
-    const auto loaded = loadTraces({file}, options);
-    ASSERT_TRUE(loaded) << loaded.error().text();
-    EXPECT_EQ(loaded->trace->eventCount(), 2000u);
-    EXPECT_NE(loaded->cacheNote.find("was not put into the cache"), std::string::npos);
+  for (const std::string& file :
+       {folder.write("a.json", text), folder.write("b.json.gz", gzip(text))}) {
+    const auto before = std::signal(SIGXFSZ, SIG_IGN);
+    {
+      const Limited disk(RLIMIT_FSIZE, 64 * 1024);
+      const auto loaded = loadTraces({file}, options);
+      ASSERT_TRUE(loaded) << loaded.error().text();
+      EXPECT_EQ(loaded->trace->eventCount(), 2000u);
+      EXPECT_NE(loaded->cacheNote.find("was not put into the cache"), std::string::npos);
+    }
+    std::signal(SIGXFSZ, before);
+    EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
+    EXPECT_EQ(loadTraces({file}, options)->cacheNote, "");
+    EXPECT_TRUE(loadTraces({file}, options)->fromCache);
+    std::filesystem::remove_all(cache.path());
+    std::filesystem::create_directory(cache.path());
   }
-  std::signal(SIGXFSZ, before);
-  EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
-  EXPECT_EQ(loadTraces({file}, options)->cacheNote, "");
-  EXPECT_TRUE(loadTraces({file}, options)->fromCache);
 }
 
 }  // namespace

@@ -251,17 +251,29 @@ TEST_F(NsysImporter, warningsOfTheProfilerAreShownAndLossesCounted) {
   EXPECT_EQ(trace->report().of(Defect::kDroppedByRecorder), 1);
 }
 
-TEST_F(NsysImporter, loadingStopsWhenAsked) {
+TEST_F(NsysImporter, loadingStopsInTheMiddleWhenAsked) {
   createTables();
-  sql(kernelRow(0, 1, 0, 7, 1, 10) +
-      "INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i "
-      "+ 1 FROM n WHERE "
-      "i < 20000) SELECT k.* FROM n, CUPTI_ACTIVITY_KIND_KERNEL k;");
+  constexpr int kRows = 200'000;
+  sql(
+      fmt::format("INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+                  "ALL SELECT i + 1 FROM n WHERE i < {}) SELECT {} + 10 * i, {} + 10 * i, 0, 1, 7, "
+                  "i, {}, 1, 1 FROM n;",
+                  kRows, 1'000'000'000'000, 1'000'000'000'005, globalPid(10)));
   std::stop_source stop;
-  const Progress stopAtOnce = [&](double, std::string_view) { stop.request_stop(); };
-  const auto loaded = loadTraces({path()}, {}, stop.get_token(), stopAtOnce);
-  ASSERT_FALSE(loaded);
-  EXPECT_EQ(loaded.error().code, ErrorCode::kCancelled);
+  double reached = 0;
+  const Progress stopEarly = [&](double fraction, std::string_view) {
+    if (!stop.stop_requested()) reached = fraction;
+    if (fraction > 0.1) stop.request_stop();
+  };
+  const TemporaryFolder cache;
+  const LoadOptions options{.cache = {.folder = cache.path()}};
+  const auto stopped = loadTraces({path()}, options, stop.get_token(), stopEarly);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
+  EXPECT_LT(reached, 0.5);
+  EXPECT_TRUE(std::filesystem::is_empty(cache.path()));
+  EXPECT_EQ(loadTraces({path()}, options)->trace->eventCount(), size_t{kRows});
+  EXPECT_TRUE(loadTraces({path()}, options)->fromCache);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 // Loading parts of a run: ranks, a span of time, kinds of events.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
 
 #include "core/import/importer.h"
 #include "tests/core/import/test_files.h"
@@ -122,6 +126,111 @@ TEST_F(SelectionTest, eventsThatBeginTooLateAreLeftOutOnceForAll) {
   EXPECT_EQ(loaded->trace->eventCount(), 200u);
   EXPECT_EQ(loaded->trace->report().of(Defect::kLeftOutByRequest), 800);
   EXPECT_EQ(loaded->trace->report().of(Defect::kGpuWorkWithoutLaunch), 0);
+}
+
+// All that a trace says of its events, tracks, ranks and flows.
+std::vector<std::string> contentOf(const trace::Trace& trace) {
+  std::vector<std::string> lines;
+  for (const trace::Rank& rank : trace.ranks())
+    lines.push_back(fmt::format("rank {} device {} of {} records, resolution {}", rank.rank,
+                                rank.device, rank.sourceRecords, rank.resolutionNs));
+  for (const trace::ProcessGroup& group : trace.processGroups())
+    lines.push_back(fmt::format("group {} of {}", group.name, group.size));
+  const auto where = [&](trace::EventIndex e) {
+    return e == trace::kNoIndex ? "-" : fmt::format("{} {}", trace.name(e), trace.beginNs(e));
+  };
+  for (const trace::Track& track : trace.tracks()) {
+    lines.push_back(
+        fmt::format("track {} of rank {}", track.label, trace.ranks()[track.rank].rank));
+    for (auto e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      const trace::EventArgs args = trace.args(e).value_or(trace::EventArgs{});
+      lines.push_back(fmt::format("{} {} + {} by {} ({} {} {})", where(e), name(trace.kind(e)),
+                                  trace.durationNs(e), where(trace.launch(e)), args.bytes,
+                                  args.step, name(args.collective)));
+    }
+  }
+  for (const trace::Flow& flow : trace.flows())
+    lines.push_back(where(flow.from) + " -> " + where(flow.to));
+  lines.push_back(fmt::format("{} left out", trace.report().of(Defect::kLeftOutByRequest)));
+  return lines;
+}
+
+// What is left out while files are read is what would be cut from the whole run.
+void expectPartOfTheWhole(const std::vector<std::string>& paths, const Selection& part) {
+  const TemporaryFolder cache;
+  const CacheOptions options{.folder = cache.path()};
+  ASSERT_TRUE(loadTraces(paths, {.cache = options}));
+  const auto cut = loadTraces(paths, {.selection = part, .cache = options});
+  const auto read = loadTraces(paths, {.selection = part});
+  ASSERT_TRUE(cut && read) << (cut ? read : cut).error().text();
+  EXPECT_TRUE(cut->fromCache);
+  EXPECT_EQ(contentOf(*read->trace), contentOf(*cut->trace)) << part.text();
+}
+
+// Operators in each other, launches and their kernels, waits, flows between operators, in the order
+// of time or in none.
+std::string busyRank(int rank, int64_t baseUs, std::mt19937& random, bool inOrder) {
+  std::vector<std::string> events;
+  const auto below = [&](int limit) {
+    return static_cast<int>(random() % static_cast<unsigned>(limit));
+  };
+  for (int i = 0; i < 400; ++i) {
+    const int64_t at = baseUs + i * 10;
+    const auto event = [&](const char* category, const std::string& name, int64_t begin,
+                           int duration, const std::string& more) {
+      events.push_back(fmt::format(R"({{"ph":"X","cat":"{}","name":"{}","ts":{},"dur":{},{}}})",
+                                   category, name, begin, duration, more));
+    };
+    if (i % 20 == 0) event("cpu_op", "outer", at, 190 + below(20), R"("pid":1,"tid":1)");
+    if (i % 50 == 0)
+      event("user_annotation", fmt::format("ProfilerStep#{}", i / 50), at, 500,
+            R"("pid":1,"tid":1)");
+    event("cpu_op", fmt::format("op{}", below(5)), at + 1, 3 + below(4), R"("pid":1,"tid":1)");
+    event("cuda_runtime", "launch", at + 2, 1,
+          fmt::format(R"("pid":1,"tid":1,"args":{{"correlation":{}}})", i + 1));
+    event("kernel", fmt::format("k{}", below(5)), at + 5 + below(2000), 1 + below(30),
+          fmt::format(R"("pid":0,"tid":{0},"args":{{"device":0,"stream":{0},"correlation":{1}}})",
+                      7 + below(2), i + 1));
+    if (i % 3 == 0) {
+      const char* const flow =
+          R"({{"ph":"{}","cat":"fwdbwd","name":"f","id":{},"pid":1,"tid":1,"ts":{}}})";
+      events.push_back(fmt::format(fmt::runtime(flow), "s", i, at + 1));
+      events.push_back(fmt::format(fmt::runtime(flow), "f", i, baseUs + below(400) * 10 + 1));
+    }
+  }
+  if (!inOrder) std::shuffle(events.begin(), events.end(), random);
+  return fmt::format(R"({{"distributedInfo":{{"rank":{}}},"traceEvents":[{}]}})", rank,
+                     fmt::join(events, ","));
+}
+
+TEST_F(SelectionTest, aPartThatIsReadIsThePartOfTheWhole) {
+  std::mt19937 random(7);
+  const TemporaryFolder own;
+  // Another rank begins so much earlier that what its peer assumes of the run is wrong.
+  for (const int64_t laterUs : {0, 100, 3000}) {
+    for (const bool inOrder : {true, false}) {
+      own.write("a.json", busyRank(0, 1'000'000, random, inOrder));
+      own.write("b.json", busyRank(1, 1'000'000 + laterUs, random, inOrder));
+      expectPartOfTheWhole({own.path()}, {.fromNs = 1'000'000, .toNs = 2'500'000});
+      expectPartOfTheWhole({own.path()}, {.fromNs = 3'900'000});
+    }
+  }
+}
+
+TEST_F(SelectionTest, aPartOfASharedTraceIsThePartOfTheWhole) {
+  if (sharedTraces().empty()) GTEST_SKIP() << "no shared traces";
+  for (const char* const path :
+       {"nsys-2xh100-sp/mfu_2gpu_after.sqlite", "nsys-t4-nvtx", "nsys-nccl-2nodes-rtx3090",
+        "megatron-tp8-a100", "ddp-2xa100-pgmeta", "torchrec-dlrm-4xv100"}) {
+    SCOPED_TRACE(path);
+    const std::vector<std::string> paths{sharedTraces() + "/" + path};
+    const auto whole = loadTraces(paths);
+    ASSERT_TRUE(whole);
+    const Span range = whole->trace->range();
+    const int64_t length = range.endNs - range.beginNs;
+    expectPartOfTheWhole(paths, {.fromNs = length / 2, .toNs = length / 2 + length / 8});
+    expectPartOfTheWhole(paths, {.fromNs = length / 50});
+  }
 }
 
 TEST_F(SelectionTest, kindsKeepTheirLinks) {

@@ -1,5 +1,6 @@
-// EventCollector: takes the events of one op-level pipeline trace as they are read and turns them
-// into the ranks of a TraceBuilder. Which rank a row belongs to is known only when the file ends.
+// OperationCollector: takes the events of one op-level pipeline trace as they are read and turns
+// them into the ranks of a TraceBuilder. Which rank a row belongs to is known only when the file
+// ends.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@
 
 namespace caracal::import::pipeline {
 
-class EventCollector {
+class OperationCollector {
  public:
   void take(const chrome::ChromeEvent& event);
   // Once, behind the last event. The collector is spent. Fails when no entry was an event.
