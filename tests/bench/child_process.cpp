@@ -13,8 +13,12 @@ double secondsOf(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
 }
 
-// Runs `begin` in a new process whose standard output is read until it ends.
-std::optional<ChildRun> childThat(const std::function<void()>& begin) {
+}  // namespace
+
+std::optional<ChildRun> runProgram(const std::vector<std::string>& command) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) return std::nullopt;
   const pid_t child = ::fork();
@@ -22,7 +26,7 @@ std::optional<ChildRun> childThat(const std::function<void()>& begin) {
   if (child == 0) {
     ::dup2(ends[1], STDOUT_FILENO);
     ::close(ends[0]);
-    begin();
+    ::execvp(arguments[0], arguments.data());
     ::_exit(1);
   }
   ::close(ends[1]);
@@ -38,26 +42,6 @@ std::optional<ChildRun> childThat(const std::function<void()>& begin) {
   run.cpuSeconds = secondsOf(usage.ru_utime) + secondsOf(usage.ru_stime);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
   return run;
-}
-
-}  // namespace
-
-std::optional<ChildRun> runChild(const std::function<std::string()>& work) {
-  return childThat([&] {
-    const std::string output = work();
-    const bool written =
-        ::write(STDOUT_FILENO, output.data(), output.size()) == static_cast<ssize_t>(output.size());
-    ::_exit(written && !output.empty() ? 0 : 1);
-  });
-}
-
-std::optional<ChildRun> runProgram(const std::vector<std::string>& command) {
-  return childThat([&] {
-    std::vector<char*> arguments;
-    for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    ::execvp(arguments[0], arguments.data());
-  });
 }
 
 }  // namespace caracal::bench

@@ -1,8 +1,7 @@
-// Work in a process of its own, so that the most memory it took is its own too.
+// Programs and what they took.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,9 +14,7 @@ struct ChildRun {
   double cpuSeconds = 0;  // of all its threads, in the program and in the kernel
 };
 
-// A copy of this process that runs `work` and prints what it returns. Nothing: it failed.
-std::optional<ChildRun> runChild(const std::function<std::string()>& work);
-// Another program, found in $PATH.
+// Runs a program, found in $PATH. Nothing: it failed.
 std::optional<ChildRun> runProgram(const std::vector<std::string>& command);
 
 }  // namespace caracal::bench

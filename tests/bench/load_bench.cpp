@@ -1,23 +1,26 @@
 // How traces load, file by file on one core, and a run of 64 files on all of them: MB/s of the
-// plain text, by the clock and by processor time, events/s, bytes an event, peak memory beyond an
-// empty process as a multiple of the finished store; and beside that, in the same run, what others
+// plain text, by the clock and by processor time, events/s, bytes an event; peak memory as a
+// multiple of the finished store, beyond an empty process and beyond one that has read a file of
+// the same kind without events, which is what the buffers of one file take; and beside that, in the
+// same run, what others
 // that run here take for the same files: Python's json, a loader on pandas, a bare sqlite3_step
 // loop. Figures are medians of three runs, each in a process of its own.
 //
 // usage: load_bench [FILE...]; without files the largest sample traces, a generated file and a
 // generated run. CARACAL_BENCH_JSON_MB: size of each of these two, 256 by default.
 #include <fmt/format.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 
 #include "core/import/importer.h"
 #include "core/import/input/input_stream.h"
+#include "tests/bench/bare_sqlite.h"
 #include "tests/bench/child_process.h"
 #include "tests/bench/sample_trace.h"
 
@@ -28,6 +31,10 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kRuns = 3;
+// What runSelf() asks for.
+constexpr const char* kNothing = "--nothing";
+constexpr const char* kLoad = "--load";
+constexpr const char* kStep = "--step";
 // Debian's, which has Debian's python3-pandas.
 constexpr const char* kPython = "/usr/bin/python3";
 
@@ -39,19 +46,25 @@ struct Loaded {
   double peakRssBytes = 0;
 };
 
-// The median of kRuns by seconds; nothing when one fails.
-std::optional<Loaded> medianOf(const std::function<std::optional<ChildRun>()>& run) {
+// The median of kRuns by processor time, of which a child does the work `repeats` times; nothing
+// when one fails.
+std::optional<Loaded> medianOf(const std::function<std::optional<ChildRun>()>& run,
+                               int repeats = 1) {
   std::vector<Loaded> all;
   for (int i = 0; i < kRuns; ++i) {
     const auto child = run();
     if (!child) return std::nullopt;
-    Loaded loaded{.cpuSeconds = child->cpuSeconds,
+    Loaded loaded{.cpuSeconds = child->cpuSeconds / repeats,
                   .peakRssBytes = static_cast<double>(child->peakRssBytes)};
-    std::istringstream(child->output) >> loaded.seconds >> loaded.events >> loaded.storeBytes;
+    std::istringstream output(child->output);
+    output >> loaded.seconds >> loaded.events >> loaded.storeBytes;
+    double ownPeak = 0;
+    if (output >> ownPeak) loaded.peakRssBytes = ownPeak;
+    loaded.seconds /= repeats;
     all.push_back(loaded);
   }
   std::sort(all.begin(), all.end(),
-            [](const Loaded& a, const Loaded& b) { return a.seconds < b.seconds; });
+            [](const Loaded& a, const Loaded& b) { return a.cpuSeconds < b.cpuSeconds; });
   return all[kRuns / 2];
 }
 
@@ -59,15 +72,28 @@ std::optional<Loaded> medianOf(const std::function<std::optional<ChildRun>()>& r
 struct Input {
   std::string name;
   std::vector<std::string> paths;
-  bool isSqlite = false;
+  FileKind kind = FileKind::kJson;
   double bytes = 0;  // of a database; of text after decompression
 };
 
-std::string loadOnce(const Input& input) {
-  const auto loaded = import::loadTraces(input.paths, {.threads = input.paths.size() == 1 ? 1 : 0});
-  if (!loaded) return {};
-  return fmt::format("{} {} {}", loaded->seconds, loaded->trace->eventCount(),
-                     loaded->trace->memoryBytes());
+// Databases that are read in milliseconds are read again and again: a process alone takes as long.
+int repeatsOf(const Input& input) {
+  constexpr double kLeastBytes = 32e6;
+  return input.kind == FileKind::kSqlite ? std::max(1, static_cast<int>(kLeastBytes / input.bytes))
+                                         : 1;
+}
+
+std::string load(const std::vector<std::string>& paths, int repeats) {
+  double seconds = 0;
+  std::shared_ptr<const trace::Trace> trace;
+  for (int i = 0; i < repeats; ++i) {
+    trace = nullptr;
+    const auto loaded = import::loadTraces(paths, {.threads = paths.size() == 1 ? 1 : 0});
+    if (!loaded) return {};
+    seconds += loaded->seconds;
+    trace = loaded->trace;
+  }
+  return fmt::format("{} {} {}", seconds, trace->eventCount(), trace->memoryBytes());
 }
 
 // Size of the text, after decompression.
@@ -83,47 +109,20 @@ double textBytes(const std::string& path) {
   return bytes;
 }
 
-std::vector<std::string> tablesOf(sqlite3* database) {
-  std::vector<std::string> names;
-  sqlite3_stmt* rows = nullptr;
-  sqlite3_prepare_v2(database, "SELECT name FROM sqlite_schema WHERE type = 'table'", -1, &rows,
-                     nullptr);
-  while (sqlite3_step(rows) == SQLITE_ROW)
-    names.emplace_back(reinterpret_cast<const char*>(sqlite3_column_text(rows, 0)));
-  sqlite3_finalize(rows);
-  return names;
+// This program again, in a process of its own that begins with no memory: what another measurement
+// has left would hide what a load takes.
+std::optional<ChildRun> runSelf(const char* what, int repeats,
+                                const std::vector<std::string>& paths) {
+  std::vector<std::string> command{fs::read_symlink("/proc/self/exe").string(), what,
+                                   std::to_string(repeats)};
+  command.insert(command.end(), paths.begin(), paths.end());
+  return runProgram(command);
 }
 
-// The columns that the importer reads of its large tables, one row after the other and nothing
-// else.
-constexpr std::pair<const char*, const char*> kRead[] = {
-    {"CUPTI_ACTIVITY_KIND_KERNEL",
-     "start, \"end\", deviceId, contextId, streamId, correlationId, globalPid, demangledName"},
-    {"CUPTI_ACTIVITY_KIND_RUNTIME", "start, \"end\", globalTid, nameId, correlationId"},
-    {"NVTX_EVENTS", "start, \"end\", eventType, globalTid, domainId, text, textId"},
-    {"CARACAL_CPU_OP", "*"}};
-
-std::string stepOnce(const std::string& path) {
+std::string step(const std::string& path, int repeats) {
   const auto begin = Clock::now();
-  sqlite3* database = nullptr;
   int64_t rows = 0, sum = 0;
-  sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READONLY, nullptr);
-  const std::vector<std::string> tables = tablesOf(database);
-  for (const auto& [table, columns] : kRead) {
-    if (std::find(tables.begin(), tables.end(), table) == tables.end()) continue;
-    sqlite3_stmt* statement = nullptr;
-    const std::string query = fmt::format("SELECT {} FROM {}", columns, table);
-    sqlite3_prepare_v2(database, query.c_str(), -1, &statement, nullptr);
-    for (; sqlite3_step(statement) == SQLITE_ROW; ++rows) {
-      for (int column = 0; column < sqlite3_column_count(statement); ++column) {
-        sum += sqlite3_column_type(statement, column) == SQLITE_TEXT
-                   ? *sqlite3_column_text(statement, column)
-                   : sqlite3_column_int64(statement, column);
-      }
-    }
-    sqlite3_finalize(statement);
-  }
-  sqlite3_close(database);
+  for (int i = 0; i < repeats; ++i) rows = stepThrough(path, sum);
   return fmt::format("{} {} {}", std::chrono::duration<double>(Clock::now() - begin).count(), rows,
                      sum == 0 ? 0 : 1);
 }
@@ -139,9 +138,8 @@ std::vector<std::string> commandOf(std::vector<std::string> command, const Input
 }
 
 std::vector<Peer> peersOf(const Input& input) {
-  if (input.isSqlite) {
-    return {
-        {"sqlite3_step", [=] { return runChild([&] { return stepOnce(input.paths.front()); }); }}};
+  if (input.kind == FileKind::kSqlite) {
+    return {{"sqlite3_step", [=] { return runSelf(kStep, repeatsOf(input), input.paths); }}};
   }
   constexpr const char* kJson =
       "import gzip, json, sys, time\n"
@@ -169,19 +167,26 @@ void printRow(const std::string& what, const Loaded& loaded, double bytes,
 }
 
 void measure(const Input& input) {
-  const auto empty = medianOf([&] { return runChild([] { return "0 0 0"; }); });
-  const auto own = medianOf([&] { return runChild([&] { return loadOnce(input); }); });
+  const auto empty = medianOf([] { return runSelf(kNothing, 1, {}); });
+  const std::string& withoutEvents = fileWithoutEvents(input.kind);
+  const auto buffers = medianOf([&] { return runSelf(kLoad, 1, {withoutEvents}); });
+  const int repeats = repeatsOf(input);
+  const auto own = medianOf([&] { return runSelf(kLoad, repeats, input.paths); }, repeats);
   fmt::print("{} ({:.1f} MB)\n", input.name, input.bytes / 1e6);
-  if (!own || !empty) {
+  if (!own || !empty || !buffers) {
     fmt::print("  cannot be loaded\n");
     return;
   }
-  printRow(
-      "caracal", *own, input.bytes,
-      fmt::format("{:.1f} bytes/event, peak {:.2f} of the store", own->storeBytes / own->events,
-                  (own->peakRssBytes - empty->peakRssBytes) / own->storeBytes));
+  const auto ofStore = [&](const Loaded& base) {
+    return (own->peakRssBytes - base.peakRssBytes) / own->storeBytes;
+  };
+  printRow("caracal", *own, input.bytes,
+           fmt::format("{:.1f} bytes/event, store {:.1f} MB, peak {:.2f} of it beyond an empty "
+                       "process, {:.2f} beyond one file's buffers ({:.1f} MB)",
+                       own->storeBytes / own->events, own->storeBytes / 1e6, ofStore(*empty),
+                       ofStore(*buffers), (buffers->peakRssBytes - empty->peakRssBytes) / 1e6));
   for (const Peer& peer : peersOf(input)) {
-    const auto loaded = medianOf(peer.run);
+    const auto loaded = medianOf(peer.run, repeats);
     if (loaded) {
       printRow(peer.name, *loaded, input.bytes,
                fmt::format("caracal is {:.2f} times as fast, {:.2f} by CPU, peak {:.3f} of its",
@@ -194,12 +199,16 @@ void measure(const Input& input) {
   std::fflush(stdout);
 }
 
+FileKind kindOf(const std::string& path) {
+  if (path.ends_with(".sqlite")) return FileKind::kSqlite;
+  return path.ends_with(".gz") ? FileKind::kGzip : FileKind::kJson;
+}
+
 Input inputOf(const std::string& path) {
-  const bool isSqlite = path.ends_with(".sqlite");
-  return {fs::path(path).filename().string(),
-          {path},
-          isSqlite,
-          isSqlite ? static_cast<double>(fs::file_size(path)) : textBytes(path)};
+  const FileKind kind = kindOf(path);
+  const double bytes =
+      kind == FileKind::kSqlite ? static_cast<double>(fs::file_size(path)) : textBytes(path);
+  return {fs::path(path).filename().string(), {path}, kind, bytes};
 }
 
 std::vector<Input> defaultInputs() {
@@ -224,14 +233,39 @@ std::vector<Input> defaultInputs() {
   return inputs;
 }
 
+// Of this process since it became this program; what wait4() tells includes the time before.
+int64_t peakBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtoll(line.c_str() + 6, nullptr, 10) * 1024;
+  }
+  return 0;
+}
+
+// The side of the process that runSelf() starts.
+int answer(std::string_view what, int repeats, const std::vector<std::string>& paths) {
+  const std::string text = what == kNothing ? "0 0 0"
+                           : what == kLoad  ? load(paths, repeats)
+                                            : step(paths.front(), repeats);
+  fmt::print("{} {}", text, peakBytes());
+  return text.empty() ? 1 : 0;
+}
+
+void measureAll(const std::vector<std::string>& files) {
+  std::vector<Input> inputs;
+  for (const std::string& file : files) inputs.push_back(inputOf(file));
+  if (inputs.empty()) inputs = defaultInputs();
+  for (const Input& input : inputs) measure(input);
+}
+
 }  // namespace
 }  // namespace caracal::bench
 
 int main(int argc, char** argv) {
   using namespace caracal::bench;
-  std::vector<Input> inputs;
-  for (int i = 1; i < argc; ++i) inputs.push_back(inputOf(argv[i]));
-  if (inputs.empty()) inputs = defaultInputs();
-  for (const Input& input : inputs) measure(input);
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() >= 2 && words[0].starts_with("--"))
+    return answer(words[0], std::stoi(words[1]), {words.begin() + 2, words.end()});
+  measureAll(words);
   return 0;
 }

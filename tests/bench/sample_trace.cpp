@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <random>
 
 #include "core/recording/recording.h"
+#include "core/sqlite/sqlite.h"
 
 namespace caracal::bench {
 namespace {
@@ -86,7 +89,57 @@ void writeRecording(const std::string& path, int operators) {
   if (writer && writer->append(records)) static_cast<void>(writer->close());
 }
 
+// Metadata that nobody keeps, of random letters so that it stays large when it is compressed.
+std::string textWithoutEvents() {
+  constexpr size_t kBytes = 4 << 20;
+  std::mt19937 random(1);
+  std::string text =
+      R"({"traceEvents": [{"ph": "X", "cat": "cpu_op", "name": "op", "pid": 1, "tid": 1, "ts": 1, "dur": 1})";
+  while (text.size() < kBytes) {
+    text += R"(,{"ph": "M", "name": "process_labels", "pid": 1, "args": {"labels": ")";
+    for (int i = 0; i < 200; ++i) text += static_cast<char>('a' + random() % 26);
+    text += "\"}}";
+  }
+  return text + "]}";
+}
+
+// An export whose only large table names threads that did nothing.
+void writeExportWithoutEvents(const std::string& path) {
+  auto database = sqlite::Database::open(path, sqlite::Access::kCreate);
+  if (!database) return;
+  static_cast<void>(database->execute(R"sql(
+    CREATE TABLE StringIds (id INTEGER NOT NULL PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (start INT, "end" INT, deviceId INT, contextId INT,
+      streamId INT, correlationId INT, globalPid INT, demangledName INT, shortName INT);
+    CREATE TABLE CUPTI_ACTIVITY_KIND_RUNTIME (start INT, "end" INT, globalTid INT,
+      correlationId INT, nameId INT);
+    CREATE TABLE NVTX_EVENTS (start INT, "end" INT, eventType INT, text TEXT, globalTid INT,
+      textId INT, domainId INT);
+    CREATE TABLE ThreadNames (nameId INT, priority INT, globalTid INT);
+    INSERT INTO StringIds VALUES (1, 'kernel');
+    INSERT INTO CUPTI_ACTIVITY_KIND_KERNEL VALUES (5, 9, 0, 1, 7, 1, 16777216, 1, 1);
+    INSERT INTO CUPTI_ACTIVITY_KIND_RUNTIME VALUES (1, 2, 16777217, 1, 1);
+    INSERT INTO NVTX_EVENTS VALUES (1, 9, 59, 'range', 16777217, NULL, 0);
+    INSERT INTO ThreadNames WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+      WHERE i < 100000) SELECT 1, 0, i << 24 FROM n;)sql"));
+}
+
+void writeWithoutEvents(const std::string& path, int kind) {
+  if (static_cast<FileKind>(kind) == FileKind::kSqlite) return writeExportWithoutEvents(path);
+  const std::string text = textWithoutEvents();
+  // "wT": as it is.
+  gzFile file = gzopen(path.c_str(), static_cast<FileKind>(kind) == FileKind::kGzip ? "wb" : "wbT");
+  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(file);
+}
+
 }  // namespace
+
+const std::string& fileWithoutEvents(FileKind kind) {
+  static Files files;
+  static constexpr const char* kEndings[] = {".json", ".json.gz", ".sqlite"};
+  return files.of(static_cast<int>(kind), kEndings[static_cast<size_t>(kind)], writeWithoutEvents);
+}
 
 const std::string& kinetoFile(int kernels) {
   static Files files;

@@ -18,6 +18,11 @@ const std::vector<std::string>& kinetoRun(int ranks, int kernels);
 // A schedule recording in SQLite with this many operators on two ranks.
 const std::string& recordingFile(int operators);
 
+enum class FileKind : uint8_t { kJson, kGzip, kSqlite };
+// A file with one event, and so much beside it that is not kept that every buffer of its reader
+// fills: what loading it takes is what reading one file takes. Removed when the program ends.
+const std::string& fileWithoutEvents(FileKind kind);
+
 int64_t fileBytes(const std::string& path);
 
 }  // namespace caracal::bench
