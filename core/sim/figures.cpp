@@ -132,6 +132,19 @@ Span passSpan(const StageFigures& stage) {
 
 }  // namespace
 
+void StageFigures::add(const StageFigures& pass, int32_t microBatch) {
+  for (PassTime time : pass.passes) {
+    time.microBatch = microBatch;
+    passes.push_back(time);
+  }
+  pipeRecomputeNs += pass.pipeRecomputeNs;
+  busyNs += pass.busyNs;
+  hiddenRecomputeNs += pass.hiddenRecomputeNs;
+  exposedRecomputeNs += pass.exposedRecomputeNs;
+  exposedOffloadNs += pass.exposedOffloadNs;
+  exposedReduceNs += pass.exposedReduceNs;
+}
+
 StageFigures figuresOf(const plan::StageProgram& program, const StageTimes& times) {
   return FigureCounter(program, times).run();
 }

@@ -29,6 +29,9 @@ struct StageFigures {
   int64_t exposedRecomputeNs = 0;  // repeated collectives included, unless in a `pipe` wait
   int64_t exposedOffloadNs = 0;    // waiting for copies to and from the host
   int64_t exposedReduceNs = 0;     // waiting for gradients to be reduced, before the optimizer
+
+  // Of a pass of this micro-batch, whichever its figures say.
+  void add(const StageFigures& pass, int32_t microBatch);
 };
 
 StageFigures figuresOf(const plan::StageProgram& program, const StageTimes& times);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/plan/device_lowering.h"
+#include "core/plan/overlap_clock.h"
 #include "core/sim/figures.h"
 #include "core/sim/replay.h"
 #include "core/sim/sample_order.h"
@@ -35,6 +36,11 @@ std::vector<size_t> passBegins(const PassOrder& order, const plan::StageProgram&
   return begins;
 }
 
+std::vector<plan::Item> itemsOf(const plan::StageProgram& program, size_t begin, size_t end) {
+  const auto first = program.items.begin();
+  return {first + static_cast<std::ptrdiff_t>(begin), first + static_cast<std::ptrdiff_t>(end)};
+}
+
 // The items [begin, end) of a program, with their times.
 struct TimedItems {
   plan::StageProgram program;
@@ -44,7 +50,7 @@ struct TimedItems {
              size_t end) {
     const auto at = [](size_t i) { return static_cast<std::ptrdiff_t>(i); };
     program.chunks = whole.chunks;
-    program.items.assign(whole.items.begin() + at(begin), whole.items.begin() + at(end));
+    program.items = itemsOf(whole, begin, end);
     times.gradients = wholeTimes.gradients;
     times.items.assign(wholeTimes.items.begin() + at(begin), wholeTimes.items.begin() + at(end));
   }
@@ -94,10 +100,15 @@ void fillTimes(const PassReplay& timed, const PassReplay& freed, PassCost& cost)
   cost.pipeBusyNs = figures.pipeRecomputeNs;
 }
 
-bool offloads(const plan::StageProgram& program) {
-  return std::any_of(program.items.begin(), program.items.end(), [](const plan::Item& item) {
-    return item.action == plan::Action::kFetchStart;
+bool copies(const std::vector<plan::Item>& items) {
+  return std::any_of(items.begin(), items.end(), [](const plan::Item& item) {
+    return item.action == plan::Action::kOffloadStart || item.action == plan::Action::kFetchStart;
   });
+}
+
+bool dependsOnWhatIsBeside(const profile::Profile& profile, const std::vector<plan::Item>& items) {
+  if (plan::Contention::of(profile.kappa, profile.rho) == plan::Contention{}) return false;
+  return copies(items) || profile.parallel.reducesInBackward();
 }
 
 // Any pass that makes weight gradients may be the one that completes them.
@@ -121,7 +132,7 @@ Result<void> runSample(const profile::Profile& profile, const plan::Plan& plan,
   CARACAL_CHECK_OK(plan::lowerDevice(
       shape, sample.order(), {sample.hosted(), reducingPasses(profile, sample.order())}, program));
   const StageTimes timed = replayAlone(shape, program);
-  const bool fetches = offloads(program);
+  const bool fetches = copies(program.items);
   const StageTimes freed =
       fetches ? replayAlone(shape, program, EarlyFetches::kFree) : StageTimes{};
   const std::vector<size_t> begins = passBegins(sample.order(), program);
@@ -136,6 +147,9 @@ Result<void> runSample(const profile::Profile& profile, const plan::Plan& plan,
     };
     const PassReplay whole = replayOf(timed);
     fillTimes(whole, fetches ? replayOf(freed) : whole, *cost);
+    std::vector<plan::Item> items = itemsOf(program, begins[i], begins[i + 1]);
+    cost->copies = copies(items);
+    if (dependsOnWhatIsBeside(profile, items)) cost->items = std::move(items);
   }
   return {};
 }

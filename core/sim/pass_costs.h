@@ -11,6 +11,7 @@
 
 #include "core/base/result.h"
 #include "core/plan/plan.h"
+#include "core/plan/program.h"
 #include "core/plan/schedule.h"
 #include "core/plan/stage_shape.h"
 #include "core/profile/profile.h"
@@ -46,6 +47,11 @@ struct PassCost {
   int64_t busyNs = 0;      // of the compute stream
   int64_t pipeBusyNs = 0;  // the part of it before the gradient: no repeated collectives
   MemoryChange memory;
+  // With contention, of a pass that copies to or from the host, or of a job that reduces in
+  // backward: what is on its way when and beside what decides how long the pass takes, so that its
+  // times above only hold where nothing else is on its way. Micro-batches are the sample's.
+  std::vector<plan::Item> items;
+  bool copies = false;
   // Of passes that make weight gradients, where the job reduces in backward; in order.
   std::vector<Reduction> reductions;
 };

@@ -1,14 +1,11 @@
 #include "core/sim/replay.h"
 
 #include <algorithm>
-#include <cassert>
-#include <optional>
 #include <string>
 
-#include "core/plan/overlap_clock.h"
 #include "core/plan/stage_shape.h"
-#include "core/sim/copy_stream.h"
 #include "core/sim/item_durations.h"
+#include "core/sim/item_runner.h"
 #include "core/sim/operator_times.h"
 #include "core/sim/shared_ports.h"
 
@@ -27,8 +24,7 @@ class DeviceReplay {
                const OperatorTimes& operators, const plan::Contention& contention)
       : m_shape(shape),
         m_program(program),
-        m_operators(operators),
-        m_contention(contention),
+        m_runner(shape, operators, contention),
         m_profile(shape.chunks.front().profile),
         m_microBatches(static_cast<size_t>(m_profile.parallel.microBatches)),
         m_activations(m_microBatches * shape.chunks.size(), ItemTime{0, kNeverArrives}),
@@ -50,14 +46,14 @@ class DeviceReplay {
     }
     m_before.resize(m_program.chunks.size());
     m_after.resize(m_program.chunks.size());
-    m_earlyFetches = earlyFetches;
+    m_runner.setEarlyFetches(earlyFetches);
     advance();
   }
 
   // `devices` and `ports`: of the whole pipeline, at their final addresses.
   void connect(std::vector<DeviceReplay>& devices, SharedPorts& ports) {
     m_ports = &ports;
-    m_reductions.connect(ports, at(m_shape.device));
+    m_runner.connect(ports);
     for (const plan::HeldChunk& held : m_program.chunks) {
       m_before.push_back(held.before < 0 ? Port{} : devices[at(held.before)].port(held.chunk - 1));
       m_after.push_back(held.after < 0 ? Port{} : devices[at(held.after)].port(held.chunk + 1));
@@ -74,7 +70,7 @@ class DeviceReplay {
 
   bool done() const { return m_next == m_program.items.size(); }
   size_t position() const { return m_next; }
-  int64_t nowNs() const { return m_nowNs; }
+  int64_t nowNs() const { return m_runner.nowNs(); }
   StageTimes takeTimes() {
     const auto& chunks = m_program.chunks;
     const auto fed = [](const plan::HeldChunk& held) { return held.before >= 0; };
@@ -104,50 +100,7 @@ class DeviceReplay {
   }
 
   bool run(const Item& item, ItemTime& time) {
-    time.beginNs = m_nowNs;
     switch (item.action) {
-      case Action::kForward:
-        m_nowNs += item.op < 0 ? 0 : m_operators.of(item).forwardNs;
-        break;
-      case Action::kBackward:
-        m_nowNs +=
-            item.split ? m_operators.of(item).inputGradientNs : m_operators.of(item).backwardNs;
-        break;
-      case Action::kWeightGradient:
-        m_nowNs += m_operators.of(item).backwardNs - m_operators.of(item).inputGradientNs;
-        break;
-      case Action::kOptimizer:
-        m_nowNs += aloneNs(m_shape, item);
-        break;
-      case Action::kGradientReduce:
-        if (!m_reductions.started()) m_reductions.start(m_nowNs, aloneNs(m_shape, item));
-        return waitForReductions(time);
-      case Action::kReduceStart:
-        m_reductions.start(m_nowNs, aloneNs(m_shape, item), &time);
-        return true;
-      case Action::kReduceWait:
-        return waitForReductions(time);
-      case Action::kOffloadStart:
-        time = m_offloads.start(m_nowNs, aloneNs(m_shape, item));
-        return true;
-      case Action::kFetchStart:
-        time = m_fetches.start(m_nowNs, fetchNs(item));
-        return true;
-      case Action::kOffloadWait:
-        m_nowNs = m_offloads.wait(m_nowNs);
-        break;
-      case Action::kFetchWait:
-        m_nowNs = m_fetches.wait(m_nowNs);
-        break;
-      case Action::kRecompute:
-        recompute(m_operators.of(item).forwardNs);
-        break;
-      case Action::kCollectiveStart:
-        start(item, time);
-        return true;
-      case Action::kCollectiveWait:
-        wait(item);
-        break;
       case Action::kRecvForward:
         return receive(m_activations, item, time);
       case Action::kRecvBackward:
@@ -160,96 +113,60 @@ class DeviceReplay {
         sendTo(m_before[slotOf(item.chunk)], &DeviceReplay::m_gradients, item,
                m_profile.sendBackwardNs, time);
         return true;
+      case Action::kGradientReduce:
+        if (!m_runner.hasReduced()) m_runner.reduce(nowNs(), aloneNs(m_shape, item), nullptr);
+        return waitForReductions(time);
+      case Action::kReduceWait:
+        return waitForReductions(time);
+      default:
+        m_runner.run(item, time);
+        return true;
     }
-    time.endNs = m_nowNs;
-    return true;
   }
 
   void sendTo(const Port& to, Arrivals DeviceReplay::*arrivals, const Item& item, int64_t ns,
               ItemTime& time) {
-    time.endNs = m_nowNs + ns;
+    time = {nowNs(), nowNs() + ns};
     if (to.device == nullptr) return;
     ItemTime& arrived = (to.device->*arrivals)[arrival(to.slot, item)];
     if (m_ports->takesSends())
-      m_ports->send(at(m_shape.device), {m_nowNs, ns, &time, &arrived});
+      m_ports->send(at(m_shape.device), {nowNs(), ns, &time, &arrived});
     else
       arrived = time;
   }
 
   bool receive(const Arrivals& arrivals, const Item& item, ItemTime& time) {
-    const int64_t arrivalNs = arrivals[arrival(slotOf(item.chunk), item)].endNs;
-    if (arrivalNs == kNeverArrives) return false;
-    m_nowNs = std::max(m_nowNs, arrivalNs);
-    time.endNs = m_nowNs;
-    return true;
+    return waitUntil(arrivals[arrival(slotOf(item.chunk), item)].endNs, time);
   }
 
   bool waitForReductions(ItemTime& time) {
-    if (m_reductions.endNs() == kNeverArrives) return false;
-    m_nowNs = std::max(m_nowNs, m_reductions.endNs());
-    time.endNs = m_nowNs;
+    time.beginNs = nowNs();
+    if (m_runner.reducedNs() == kNeverArrives) return false;
+    m_runner.waitForReductions();
+    time.endNs = nowNs();
     return true;
   }
 
-  int64_t fetchNs(const Item& item) const {
-    const bool early = item.layer == m_shape.of(item).topLayer();
-    return early && m_earlyFetches == EarlyFetches::kFree ? 0 : aloneNs(m_shape, item);
-  }
-
-  void recompute(int64_t ns) {
-    if (!m_window) {
-      m_nowNs += ns;
-      return;
-    }
-    m_window->runOperator(ns);
-    m_nowNs = m_windowBeginNs + m_window->elapsedNs();
-  }
-
-  void start(const Item& item, ItemTime& time) {
-    const int64_t ns = aloneNs(m_shape, item);
-    if (item.window == plan::kRepeatedCollective) {
-      time.beginNs = m_nowNs;
-      if (m_window) time.beginNs = m_windowBeginNs + m_window->repeatCollective(ns);
-      time.endNs = time.beginNs + ns;
-      m_repeatedEndNs = time.endNs;
-      return;
-    }
-    assert(!m_window && "a stage has one communication stream and one window open at a time");
-    m_windowBeginNs = m_nowNs;
-    m_windowItem = &time;
-    m_window.emplace(ns, m_contention);
-  }
-
-  void wait(const Item& item) {
-    if (item.window == plan::kRepeatedCollective) {
-      m_nowNs = m_repeatedEndNs;
-      return;
-    }
-    m_windowItem->endNs = m_windowBeginNs + m_window->collectiveEndNs();
-    m_nowNs = m_windowBeginNs + m_window->finish();
-    m_window.reset();
+  // False: it is not known yet until when.
+  bool waitUntil(int64_t ns, ItemTime& time) {
+    if (ns == kNeverArrives) return false;
+    time.beginNs = nowNs();
+    m_runner.clock().idleUntil(ns);
+    time.endNs = nowNs();
+    return true;
   }
 
   const plan::DeviceShape& m_shape;
   const plan::StageProgram& m_program;
-  const OperatorTimes& m_operators;
-  const plan::Contention& m_contention;
+  ItemRunner m_runner;
   const profile::Profile& m_profile;
   size_t m_microBatches;
   std::vector<std::pair<int32_t, size_t>> m_slotOf;  // chunk, slot
   std::vector<Port> m_before, m_after;               // per slot
   Arrivals m_activations;
   Arrivals m_gradients;
-  std::optional<plan::OverlapClock> m_window;
-  int64_t m_windowBeginNs = 0;
-  ItemTime* m_windowItem = nullptr;  // of the open window's Start
-  int64_t m_repeatedEndNs = 0;
-  EarlyFetches m_earlyFetches = EarlyFetches::kTimed;
-  CopyStream m_offloads, m_fetches;
   SharedPorts* m_ports = nullptr;  // nothing is sent without
-  ReductionStream m_reductions;
   size_t m_next = 0;
-  int64_t m_nowNs = 0;
   StageTimes m_times;
 };
 

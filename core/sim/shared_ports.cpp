@@ -122,20 +122,4 @@ bool SharedPorts::completeNext() {
   return true;
 }
 
-void ReductionStream::connect(SharedPorts& ports, size_t device) {
-  m_ports = &ports;
-  m_device = device;
-}
-
-void ReductionStream::start(int64_t readyNs, int64_t aloneNs, ItemTime* time) {
-  if (m_ports != nullptr && m_ports->takesReductions()) {
-    ItemTime& arrival = m_reductions.emplace_back(ItemTime{readyNs, kNeverArrives});
-    m_ports->reduce(m_device, {readyNs, aloneNs, time, &arrival});
-    return;
-  }
-  const int64_t beginNs = m_ports == nullptr ? readyNs : std::max(readyNs, endNs());
-  m_reductions.push_back({beginNs, beginNs + aloneNs});
-  if (time != nullptr) *time = m_reductions.back();
-}
-
 }  // namespace caracal::sim

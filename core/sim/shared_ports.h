@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -71,24 +70,6 @@ class SharedPorts {
 
   profile::Link m_sends, m_reductions;
   std::vector<Port> m_ports;
-};
-
-// The data-parallel stream of one device: reductions one after the other.
-class ReductionStream {
- public:
-  // Until this is called every reduction starts as soon as it is ready. `ports` must outlive this.
-  void connect(SharedPorts& ports, size_t device);
-
-  // `time`: where to note when it runs, if anywhere.
-  void start(int64_t readyNs, int64_t aloneNs, ItemTime* time = nullptr);
-  bool started() const { return !m_reductions.empty(); }
-  // Of the last one: kNeverArrives until it is known, 0 when there are none.
-  int64_t endNs() const { return started() ? m_reductions.back().endNs : 0; }
-
- private:
-  SharedPorts* m_ports = nullptr;
-  size_t m_device = 0;
-  std::deque<ItemTime> m_reductions;  // addresses stay
 };
 
 }  // namespace caracal::sim
