@@ -1,9 +1,6 @@
 #include "core/plan/pass_lowering.h"
 
-#include <algorithm>
 #include <utility>
-
-#include "core/plan/recompute_hosts.h"
 
 namespace caracal::plan {
 namespace {
@@ -30,95 +27,12 @@ int8_t windowOf(Slot slot) {
   }
 }
 
-constexpr int32_t kRebuiltAbove = -1;  // a layer whose unit is rebuilt at the unit's top layer
-
 }  // namespace
 
 Result<void> PassLowering::resolve() {
-  for (const Hosted hosted : {Hosted::kInForward, Hosted::kNowhere})
-    CARACAL_CHECK_OK(resolveSlots(hosted));
-  findUnits();
-  resolveOffloads();
+  CARACAL_TRY(layers, layerWorkOf(m_shape));
+  m_layers = std::move(layers);
   return {};
-}
-
-Result<void> PassLowering::resolveSlots(Hosted hosted) {
-  auto& target = hosted == Hosted::kInForward ? m_hostedSlots : m_tailSlots;
-  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-    const LayerGraph& graph = m_shape.graph(layer);
-    const bool top = layer == m_shape.topLayer();
-    const LayerGraph* above = top ? nullptr : &m_shape.graph(layer + 1);
-    const auto slots = recomputeSlots(graph, m_shape.policy(layer).placements,
-                                      {hosted == Hosted::kInForward, m_shape.linkedAfter(), above});
-    const auto kindAt = [&](int32_t at) {
-      return static_cast<int32_t>(m_shape.profile.layers[static_cast<size_t>(at)]);
-    };
-    Rebuilt& rebuilt = target.emplace_back();
-    rebuilt.hosts = recomputeHosts(m_shape, {kindAt(layer), top ? -1 : kindAt(layer + 1)}, slots);
-    for (int16_t op = 0; op < graph.size(); ++op) {
-      if (slots[op] == Slot::kNone) continue;
-      if (slots[op] >= Slot::kOwnBwdMlp && graph.readInMlpSegment(op)) {
-        return fail(ErrorCode::kInvalidInput,
-                    "stage {} layer {}: `{}` would be rebuilt after the MLP segment whose "
-                    "backward reads it; "
-                    "move it, or what it is rebuilt from, to an earlier place",
-                    m_shape.stage, layer, m_shape.operators(layer)[static_cast<size_t>(op)].id);
-      }
-      rebuilt[slots[op]].push_back(op);
-    }
-  }
-  return {};
-}
-
-// m_unitBegin of a unit's top layer is the unit's first layer; of its other layers kRebuiltAbove.
-void PassLowering::findUnits() {
-  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-    if (m_shape.policy(layer).keepsInput) {
-      m_unitBegin.push_back(layer);
-      continue;
-    }
-    rebuildWhole(layer - 1);
-    rebuildWhole(layer);
-    m_unitBegin.push_back(std::exchange(m_unitBegin.back(), kRebuiltAbove));
-  }
-}
-
-// A unit of several layers is rebuilt at once, as one checkpointed function is.
-void PassLowering::rebuildWhole(int32_t layer) {
-  for (auto* slots : {&m_hostedSlots, &m_tailSlots}) {
-    Rebuilt& rebuilt = (*slots)[local(layer)];
-    auto& atStart = rebuilt[Slot::kOnDemandMlp];
-    auto& later = rebuilt[Slot::kOnDemandAttn];
-    atStart.insert(atStart.end(), later.begin(), later.end());
-    std::sort(atStart.begin(), atStart.end());
-    later.clear();
-  }
-}
-
-std::vector<int16_t> PassLowering::Offloads::all() const {
-  std::vector<int16_t> tensors = mlp;
-  tensors.insert(tensors.end(), attention.begin(), attention.end());
-  return tensors;
-}
-
-// Recomputations from offloaded tensors are on demand or in own.bwd.mlp, for all micro-batches
-// alike.
-void PassLowering::resolveOffloads() {
-  for (int32_t layer = m_shape.firstLayer(); layer <= m_shape.topLayer(); ++layer) {
-    const LayerGraph& graph = m_shape.graph(layer);
-    const auto& placements = m_shape.policy(layer).placements;
-    const auto& late = m_tailSlots[local(layer)][Slot::kOnDemandAttn];
-    Offloads& offloads = m_offloads.emplace_back();
-    for (int16_t op = 0; op < graph.size(); ++op) {
-      if (placements[static_cast<size_t>(op)].kind != PlacementKind::kOffload) continue;
-      const auto& consumers = graph.operators[op].consumers;
-      const bool early = std::any_of(consumers.begin(), consumers.end(), [&](int16_t consumer) {
-        return placements[static_cast<size_t>(consumer)].recomputed() &&
-               std::find(late.begin(), late.end(), consumer) == late.end();
-      });
-      (early || graph.readInMlpSegment(op) ? offloads.mlp : offloads.attention).push_back(op);
-    }
-  }
 }
 
 void PassLowering::addEach(Action action, int32_t layer, const std::vector<int16_t>& tensors) {
@@ -155,8 +69,8 @@ void PassLowering::waitCollective(int32_t layer, int16_t op, int32_t microBatch,
 
 void PassLowering::recompute(int32_t layer, int32_t microBatch, Slot slot, int8_t host) {
   const LayerGraph& graph = m_shape.graph(layer);
-  const auto& slots = m_hosted == Hosted::kInForward ? m_hostedSlots : m_tailSlots;
-  const Rebuilt& rebuilt = slots[local(layer)];
+  const LayerWork& work = m_layers[local(layer)];
+  const Rebuilt& rebuilt = m_hosted == Hosted::kInForward ? work.hosted : work.tail;
   for (int16_t op : rebuilt[slot]) {
     if (host != kAnyHost && rebuilt.hosts[static_cast<size_t>(op)] != host) continue;
     if (graph.operators[op].collective) {
@@ -187,7 +101,7 @@ void PassLowering::forward(int32_t microBatch, int32_t hosted) {
     add(Action::kSendForward, m_shape.topLayer(), m_shape.graph(m_shape.topLayer()).last(),
         microBatch);
   }
-  addEach(Action::kOffloadWait, m_shape.topLayer(), m_offloads.back().all());
+  addEach(Action::kOffloadWait, m_shape.topLayer(), m_layers.back().offloads.all());
 }
 
 void PassLowering::forwardEnd(int32_t end, int32_t microBatch) {
@@ -216,9 +130,9 @@ void PassLowering::fillForwardWindow(int32_t layer, int8_t window) {
 void PassLowering::forwardLayer(int32_t layer, int32_t microBatch) {
   for (int16_t op = 0; op < m_shape.graph(layer).size(); ++op)
     forwardOperator(layer, op, microBatch);
-  addEach(Action::kOffloadStart, layer, m_offloads[local(layer)].all());
+  addEach(Action::kOffloadStart, layer, m_layers[local(layer)].offloads.all());
   if (layer > m_shape.firstLayer())
-    addEach(Action::kOffloadWait, layer - 1, m_offloads[local(layer - 1)].all());
+    addEach(Action::kOffloadWait, layer - 1, m_layers[local(layer - 1)].offloads.all());
 }
 
 void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split, Reduce reduce) {
@@ -227,7 +141,7 @@ void PassLowering::backward(int32_t microBatch, Hosted hosted, bool split, Reduc
   m_hosted = hosted;
   m_split = split;
   m_reduce = reduce;
-  addEach(Action::kFetchStart, m_shape.topLayer(), m_offloads.back().all());
+  addEach(Action::kFetchStart, m_shape.topLayer(), m_layers.back().offloads.all());
   for (int32_t layer = m_shape.topLayer(); layer >= m_shape.firstLayer(); --layer) {
     recompute(layer, microBatch, Slot::kPipe);
   }
@@ -255,11 +169,11 @@ void PassLowering::backwardEnd(int32_t end, int32_t microBatch) {
 
 void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
   const LayerGraph& graph = m_shape.graph(layer);
-  const Offloads& offloads = m_offloads[local(layer)];
+  const Offloads& offloads = m_layers[local(layer)].offloads;
   if (layer > m_shape.firstLayer())
-    addEach(Action::kFetchStart, layer - 1, m_offloads[local(layer - 1)].all());
+    addEach(Action::kFetchStart, layer - 1, m_layers[local(layer - 1)].offloads.all());
   addEach(Action::kFetchWait, layer, offloads.mlp);
-  const int32_t unitBegin = m_unitBegin[local(layer)];
+  const int32_t unitBegin = m_layers[local(layer)].unitBegin;
   if (unitBegin != kRebuiltAbove) {
     for (int32_t rebuilt = unitBegin; rebuilt <= layer; ++rebuilt) {
       recompute(rebuilt, microBatch, Slot::kOnDemandMlp);

@@ -2,9 +2,9 @@
 // asks for them; part of lower(). program.h says what a pass consists of.
 #pragma once
 
-#include <array>
 #include <vector>
 
+#include "core/plan/layer_work.h"
 #include "core/plan/program.h"
 #include "core/plan/recompute_slots.h"
 #include "core/plan/stage_shape.h"
@@ -36,23 +36,10 @@ class PassLowering {
   void weightGradients(int32_t microBatch, Reduce reduce);
 
  private:
-  // The recomputations of a layer: operators in forward order, and the collective that hosts each
-  // (recompute_hosts.h).
-  struct Rebuilt {
-    std::array<std::vector<int16_t>, static_cast<size_t>(Slot::kNone)> bySlot;
-    std::vector<int8_t> hosts;
-    std::vector<int16_t>& operator[](Slot slot) { return bySlot[static_cast<size_t>(slot)]; }
-    const std::vector<int16_t>& operator[](Slot slot) const {
-      return bySlot[static_cast<size_t>(slot)];
-    }
-  };
-
   size_t local(int32_t layer) const { return static_cast<size_t>(layer - m_shape.firstLayer()); }
-  Result<void> resolveSlots(Hosted hosted);
-  void findUnits();
-  void rebuildWhole(int32_t layer);
 
   Item& add(Action action, int32_t layer, int16_t op, int32_t microBatch);
+  void addEach(Action action, int32_t layer, const std::vector<int16_t>& tensors);
   uint32_t startCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window);
   void waitCollective(int32_t layer, int16_t op, int32_t microBatch, int8_t window,
                       uint32_t collective);
@@ -73,20 +60,8 @@ class PassLowering {
   const StageShape& m_shape;
   StageProgram& m_program;
   uint32_t& m_collectives;
-  // Offloaded tensors of a layer by the segment that they are waited for before.
-  struct Offloads {
-    std::vector<int16_t> mlp, attention;
-    std::vector<int16_t> all() const;
-  };
 
-  void resolveOffloads();
-  void addEach(Action action, int32_t layer, const std::vector<int16_t>& tensors);
-
-  // Per layer of the stage.
-  std::vector<Rebuilt> m_hostedSlots;  // of micro-batches that a forward hosts
-  std::vector<Rebuilt> m_tailSlots;    // of the others
-  std::vector<int32_t> m_unitBegin;
-  std::vector<Offloads> m_offloads;
+  std::vector<LayerWork> m_layers;  // of the stage, bottom first
   // The pass that is being written.
   trace::Pass m_pass = trace::Pass::kForward;
   int32_t m_passMicroBatch = 0;
