@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/prediction.h"
 #include "app/cli/verbs.h"
@@ -26,7 +27,9 @@ struct Options {
   bool json = false;
 };
 
-ordered_json toJson(const ExportResult& result, const Options& options) {
+using Replay = std::optional<planner::ReplayError>;
+
+ordered_json toJson(const ExportResult& result, const Replay& replay, const Options& options) {
   ordered_json document{{"schema", "caracal.export/1"},
                         {"target", result.target},
                         {"targetVersion", result.targetVersion},
@@ -34,7 +37,8 @@ ordered_json toJson(const ExportResult& result, const Options& options) {
                         {"files", ordered_json::array()},
                         {"losses", ordered_json::array()},
                         {"planned", predictionJson(result.planned)},
-                        {"predicted", predictionJson(result.predicted)}};
+                        {"predicted", predictionJson(result.predicted)},
+                        {"replay", replayJson(replay)}};
   for (const exporter::ExportFile& file : result.files) document["files"].push_back(file.name);
   for (const exporter::FieldLoss& loss : result.losses) {
     document["losses"].push_back({{"field", loss.field},
@@ -44,7 +48,8 @@ ordered_json toJson(const ExportResult& result, const Options& options) {
   return document;
 }
 
-void print(const ExportResult& result, const Options& options, Console& console) {
+void print(const ExportResult& result, const Replay& replay, const Options& options,
+           Console& console) {
   console.out << fmt::format("{} ({})\n", result.target, result.targetVersion);
   for (const exporter::FieldLoss& loss : result.losses) {
     console.out << fmt::format("  {:<10} {}: {}\n", exporter::name(loss.fidelity), loss.field,
@@ -52,7 +57,8 @@ void print(const ExportResult& result, const Options& options, Console& console)
   }
   console.out << fmt::format("predicted step: {} as planned, {} as {} will run it\n",
                              formatDuration(result.planned.stepNs),
-                             formatDuration(result.predicted.stepNs), result.target);
+                             formatDuration(result.predicted.stepNs), result.target)
+              << replayText(replay);
   for (const exporter::ExportFile& file : result.files) {
     console.out << "wrote " << (std::filesystem::path(options.output) / file.name).string() << '\n';
   }
@@ -61,11 +67,12 @@ void print(const ExportResult& result, const Options& options, Console& console)
 Result<ExitCode> runExport(const Options& options, Console& console) {
   CARACAL_TRY(prediction, predict(options.profile, options.plan, {}, console.stop));
   CARACAL_TRY(result, exporter::exportPlan(options.target, prediction.profile, prediction.plan));
+  CARACAL_TRY(replay, planner::replayError(prediction.profile, console.stop));
   CARACAL_CHECK_OK(exporter::writeFiles(result, options.output));
   if (options.json) {
-    printJson(console, toJson(result, options));
+    printJson(console, toJson(result, replay, options));
   } else {
-    print(result, options, console);
+    print(result, replay, options, console);
   }
   return ExitCode::kOk;
 }

@@ -8,10 +8,12 @@
 
 #include "app/cli/comparison.h"
 #include "app/cli/measured_policies.h"
+#include "app/cli/prediction.h"
 #include "app/cli/verbs.h"
 #include "app/runs/measurement.h"
 #include "core/planner/budget_text.h"
 #include "core/profile/link_text.h"
+#include "core/profile/profile_json.h"
 
 namespace caracal::cli {
 namespace {
@@ -49,6 +51,7 @@ Result<runs::MeasureJob> jobOf(const Options& options) {
 Result<ExitCode> measurePlan(const Options& options, Console& console) {
   CARACAL_TRY(prediction, runs::predict(options.profile, options.plan,
                                         {sim::TraceDetail::kOperators}, console.stop));
+  CARACAL_TRY(replay, planner::replayError(prediction.profile, console.stop));
   CARACAL_TRY(job, jobOf(options));
   ProgressLine line(console);
   CARACAL_TRY(measurement, runs::measure(job, prediction, watchOf(console, line)));
@@ -57,6 +60,7 @@ Result<ExitCode> measurePlan(const Options& options, Console& console) {
     ordered_json document{{"schema", "caracal.measure/1"},
                           {"recording", options.output},
                           {"predictionErrorPct", errorPct},
+                          {"replay", replayJson(replay)},
                           {"note", measurement.note}};
     document.update(comparisonJson({measurement.predicted, measurement.measured}));
     document["passes"] = passesJson(measurement.passes);
@@ -64,9 +68,9 @@ Result<ExitCode> measurePlan(const Options& options, Console& console) {
   } else {
     console.out << errorTableText(measurement);
     if (!measurement.note.empty()) console.out << "mind: " << measurement.note << '\n';
-    console.out << fmt::format(
-        "the prediction is off by {:+.1f} % of the measured step\nrecorded in {}\n", errorPct,
-        options.output);
+    console.out << fmt::format("the prediction is off by {:+.1f} % of the measured step\n",
+                               errorPct)
+                << replayText(replay) << "recorded in " << options.output << '\n';
   }
   return ExitCode::kOk;
 }
@@ -78,14 +82,18 @@ Result<ExitCode> measureEach(const Options& options, Console& console) {
     CARACAL_TRY(bytes, planner::parseBudget(options.budget));
     request.budgetBytes = bytes;
   }
+  CARACAL_TRY(profile, profile::loadProfile(options.profile));
+  CARACAL_TRY(replay, planner::replayError(profile, console.stop));
   ProgressLine line(console);
   CARACAL_TRY(policies, runs::measurePolicies(request, watchOf(console, line)));
   if (options.json) {
-    ordered_json document{{"schema", "caracal.measuredPolicies/1"}, {"folder", options.output}};
+    ordered_json document{{"schema", "caracal.measuredPolicies/1"},
+                          {"folder", options.output},
+                          {"replay", replayJson(replay)}};
     document.update(measuredPoliciesJson(policies));
     printJson(console, document);
   } else {
-    console.out << measuredPoliciesText(policies)
+    console.out << measuredPoliciesText(policies) << replayText(replay)
                 << fmt::format("plans and recordings in {}\n", options.output);
   }
   return ExitCode::kOk;

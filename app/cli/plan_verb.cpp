@@ -98,6 +98,7 @@ ordered_json toJson(const Answer& answer, const Options& options) {
                    {"smallestBudgetBytes", outcome.smallestBudgetBytes},
                    {"tightestStage", outcome.tightestStage},
                    {"notes", outcome.notes},
+                   {"replay", replayJson(answer.replay)},
                    {"planHash", plan::hashOf(outcome.plan)},
                    {"output", written(answer, options) ? ordered_json(options.output) : nullptr},
                    {"document", ordered_json::parse(plan::toJson(outcome.plan, answer.profile))}});
@@ -169,6 +170,7 @@ Result<ExitCode> runCompare(const profile::Profile& profile, const PlanRequest& 
   CARACAL_TRY(comparison,
               planner::comparePolicies(profile, request, console.stop, line->callback()));
   line.reset();
+  CARACAL_TRY(replay, planner::replayError(profile));
   if (options.json) {
     printJson(console, {{"schema", "caracal.plan-comparison/1"},
                         {"profile", profile.name},
@@ -176,9 +178,10 @@ Result<ExitCode> runCompare(const profile::Profile& profile, const PlanRequest& 
                         {"budgetBytes", request.budgetBytes > 0 ? request.budgetBytes
                                                                 : profile.memory.capacityBytes},
                         {"complete", comparison.complete},
-                        {"policies", comparisonJson(comparison.rows)}});
+                        {"policies", comparisonJson(comparison.rows)},
+                        {"replay", replayJson(replay)}});
   } else {
-    console.out << comparisonText(comparison.rows);
+    console.out << comparisonText(comparison.rows) << replayText(replay);
     if (!comparison.complete) console.out << "stopped: the other policies were not planned\n";
   }
   return ExitCode::kOk;
@@ -191,7 +194,8 @@ Result<ExitCode> runPareto(const profile::Profile& profile, const PlanRequest& r
   line.reset();
   const std::string document = planner::toJson(front, profile);
   if (!options.output.empty()) CARACAL_CHECK_OK(writeTextFile(options.output, document));
-  console.out << (options.json ? document : paretoText(front, profile));
+  CARACAL_TRY(replay, planner::replayError(profile));
+  console.out << (options.json ? document : paretoText(front, profile) + replayText(replay));
   if (!front.complete && !options.json)
     console.out << "stopped: the other budgets were not planned\n";
   if (!options.json && !options.output.empty())

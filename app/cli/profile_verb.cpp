@@ -78,7 +78,15 @@ std::string kindTable(const profile::LayerKind& kind) {
          table.render();
 }
 
-void print(const Profile& profile, Console& console) {
+using Replay = Result<std::optional<planner::ReplayError>>;
+
+// A profile that cannot be replayed is still one to look at.
+std::string replayWords(const Replay& replay) {
+  if (replay) return replayText(*replay);
+  return fmt::format("replay error: unknown, {}\n", replay.error().text());
+}
+
+void print(const Profile& profile, const Replay& replay, Console& console) {
   console.out << fmt::format("{} on {} ({})\n", profile.name, profile.hardware,
                              profileTagText(profile))
               << fmt::format(
@@ -91,7 +99,8 @@ void print(const Profile& profile, Console& console) {
   if (profile.observedStepNs > 0) {
     console.out << fmt::format("observed step {} (median, the first left out) under plan {}\n",
                                formatDuration(profile.observedStepNs),
-                               profile.observedPlan.empty() ? "unknown" : profile.observedPlan);
+                               profile.observedPlan.empty() ? "unknown" : profile.observedPlan)
+                << replayWords(replay);
   }
   for (const profile::LayerKind& kind : profile.kinds) console.out << '\n' << kindTable(kind);
 }
@@ -118,14 +127,16 @@ Result<ExitCode> runProfile(const Options& options, Console& console) {
                                              : fromTrace(options, model, *layers, console));
   if (options.overlapGradReduce) profile.parallel.overlapGradientReduce = true;
   if (!options.output.empty()) CARACAL_CHECK_OK(profile::saveProfile(profile, options.output));
+  const Replay replay = planner::replayError(profile, console.stop);
   if (options.json) {
     printJson(console, {{"schema", "caracal.profile/1"},
                         {"hash", profile::hashOf(profile)},
+                        {"replay", replayJson(replay.value_or(std::nullopt))},
                         {"output", options.output},
                         {"document", ordered_json::parse(profile::toJson(profile))}});
     return ExitCode::kOk;
   }
-  print(profile, console);
+  print(profile, replay, console);
   if (!options.output.empty()) console.out << "\nwritten to " << options.output << '\n';
   return ExitCode::kOk;
 }

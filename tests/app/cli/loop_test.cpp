@@ -109,6 +109,34 @@ TEST(Loop, closesOnARunOfThisMachine) {
   }
 }
 
+TEST(Loop, everyPredictionCarriesTheReplayErrorOfTheRunBehindIt) {
+  const TemporaryFolder folder;
+  const std::string baseline = folder.path("baseline.sqlite"),
+                    profile = folder.path("profile.json"), plan = folder.path("plan.json");
+  ASSERT_NO_FATAL_FAILURE(train(folder, baseline));
+  const std::vector<std::vector<std::string>> commands{
+      {"profile", baseline, "-o", profile},
+      {"plan", "--profile", profile, "--policy", "full", "--budget", "1TiB", "-o", plan},
+      {"plan", "--profile", profile, "--budget", "1TiB", "--explain"},
+      {"plan", "--profile", profile, "--budget", "1TiB", "--compare"},
+      {"simulate", "--profile", profile, "--plan", plan},
+      {"export", "--target", "megatron-lm", "--profile", profile, "--plan", plan, "-o",
+       folder.path("megatron")},
+      {"measure", "--profile", profile, "--plan", plan, "--clock", "virtual", "--steps", "2", "-o",
+       folder.path("measured.sqlite")},
+      {"measure", "--profile", profile, "--policies", "full", "--budget", "1TiB", "--clock",
+       "virtual", "--steps", "2", "-o", folder.path("runs")}};
+  for (const std::vector<std::string>& command : commands) {
+    SCOPED_TRACE(testing::PrintToString(command));
+    const Answer answer = runCaracal(command);
+    ASSERT_EQ(answer.exitCode, 0) << answer.err;
+    EXPECT_THAT(answer.out, HasSubstr("replay error: the profile's own run took"));
+    EXPECT_GT(runCaracalJson(command).at("replay").at("observedNs").get<int64_t>(), 0);
+  }
+  EXPECT_THAT(runCaracal({"plan", "--profile", profile, "--policy", "full", "--pareto"}).out,
+              HasSubstr("replay error"));
+}
+
 TEST(Loop, severalPoliciesAreMeasuredSideBySide) {
   const TemporaryFolder folder;
   const std::string baseline = folder.path("baseline.sqlite"),
