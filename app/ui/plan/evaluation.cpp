@@ -16,8 +16,12 @@ int64_t itemsOf(const profile::Profile& profile) {
 }  // namespace
 
 Result<Evaluation> evaluatePlan(const profile::Profile& profile, const plan::Plan& plan,
-                                std::stop_token stop) {
+                                const Evaluation* before, std::stop_token stop) {
   Evaluation evaluation;
+  if (before != nullptr)
+    evaluation.replay = before->replay;
+  else if (const auto replay = planner::replayError(profile, stop))
+    evaluation.replay = *replay;
   if (const auto valid = plan::validate(profile, plan); !valid) {
     evaluation.problem = valid.error().text();
     return evaluation;

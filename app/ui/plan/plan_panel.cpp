@@ -207,9 +207,9 @@ void PlanPanel::showEvaluation() {
                          : tr("This plan cannot run: %1").arg(toQt(evaluation->problem)));
   if (!evaluation->result) return;  // the last good figures stay, greyed by the words above them
   const sim::SimResult& result = *evaluation->result;
-  m_words->setText(tr("%1: %2  %3")
+  m_words->setText(tr("%1: %2%3  %4")
                        .arg(toQt(m_session.plan().policy), predictionWords(result),
-                            tagText(trace::Tag::kSimulated)));
+                            replayWords(*evaluation), tagText(trace::Tag::kSimulated)));
   showSearch();
   m_prediction->set(predictionTable(result, colours));
   m_memory->set(evaluation);

@@ -109,8 +109,9 @@ void PlanSession::setPlan(const plan::Plan& plan) {
 void PlanSession::evaluate() {
   m_evaluateJob.start<Evaluation>(
       tr("Simulate the plan"),
-      [profile = m_profile, plan = *m_plan](std::stop_token stop, const Progress&) {
-        return evaluatePlan(*profile, plan, stop);
+      [profile = m_profile, plan = *m_plan, before = m_evaluation](std::stop_token stop,
+                                                                   const Progress&) {
+        return evaluatePlan(*profile, plan, before.get(), stop);
       },
       [this](Result<Evaluation> evaluation) {
         if (!evaluation) return;  // cancelled in the jobs panel: the last figures stay

@@ -198,6 +198,11 @@ QString predictionWords(const sim::SimResult& result) {
            over ? tr(" (over the budget)") : QString());
 }
 
+QString replayWords(const Evaluation& evaluation) {
+  if (!evaluation.replay) return {};
+  return tr(", replay error %1").arg(toQt(fmt::format("{:+.1f} %", evaluation.replay->percent)));
+}
+
 QString searchWords(const planner::PlanOutcome& outcome) {
   QStringList parts{toQt(std::string(planner::name(outcome.status)))};
   if (outcome.boundNs > 0) {

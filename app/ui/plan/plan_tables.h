@@ -24,6 +24,8 @@ analysis::RunSummary summaryOf(const sim::SimResult& result, const plan::Plan& p
 
 // "step 12.3 ms, bubble 14.20 %, peak 1.50 GiB of 2.00 GiB": one line.
 QString predictionWords(const sim::SimResult& result);
+// ", replay error +1.2 %" of a profile that comes from a run which can be replayed; else nothing.
+QString replayWords(const Evaluation& evaluation);
 // "optimal, no step below 12.1 ms with this policy and partition, found in 3.1 ms": one line.
 QString searchWords(const planner::PlanOutcome& outcome);
 

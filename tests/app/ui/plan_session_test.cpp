@@ -47,6 +47,22 @@ TEST_F(Session, everyEditIsSimulatedAndCanBeTakenBack) {
   EXPECT_NE(m_session.plan(), before);
 }
 
+TEST_F(Session, everyPredictionCarriesTheReplayErrorOfItsProfilesRun) {
+  EXPECT_FALSE(m_session.evaluation()->replay.has_value()) << "of no run";
+  profile::Profile observed = *m_session.profile();
+  observed.observedPlan = "none";
+  observed.observedStepNs = 2 * m_session.evaluation()->result->stepNs;
+  observed.observed.clear();
+  QSignalSpy spy(&m_session, &PlanSession::evaluated);
+  m_session.setProfile(std::make_shared<const profile::Profile>(observed));
+  ASSERT_TRUE(spy.wait(10000));
+  ASSERT_TRUE(m_session.evaluation()->replay.has_value());
+  EXPECT_EQ(replayWords(*m_session.evaluation()), QStringLiteral(", replay error -50.0 %"));
+  editAndWait(withPlacement(*m_session.profile(), m_session.plan(), 0, kEveryLayer, 0, op("fc1"),
+                            {PlacementKind::kOnDemand}));
+  EXPECT_EQ(replayWords(*m_session.evaluation()), QStringLiteral(", replay error -50.0 %"));
+}
+
 TEST_F(Session, anImpossibleEditIsSaidInWordsAndCanBeUndone) {
   editAndWait(withPlacement(*m_session.profile(), m_session.plan(), 0, kEveryLayer, 0, op("fc1"),
                             {PlacementKind::kDiscarded}));

@@ -92,7 +92,7 @@ void editToPrediction(benchmark::State& state, const std::string& model) {
   const auto plan = ui::startingPlan(*profile);
   if (!plan) return state.SkipWithError(plan.error().text().c_str());
   for (auto _ : state) {
-    const auto evaluation = ui::evaluatePlan(*profile, *plan, {});
+    const auto evaluation = ui::evaluatePlan(*profile, *plan, nullptr, {});
     benchmark::DoNotOptimize(test::sceneOf(evaluation->result->trace));
   }
 }
