@@ -1,5 +1,6 @@
 #include "runtime/cuda/cuda_device.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 
@@ -172,6 +173,7 @@ Result<void> CudaDevice::updateWeights(Label label, int32_t step) {
 
 void CudaDevice::waitUntil(int64_t ns) {
   m_clock.waitUntil(ns);
+  m_endNs.reset();
   m_base = m_events.record(computeQueue());
   m_baseNs = m_clock.nowNs();
 }
@@ -211,6 +213,7 @@ Result<void> CudaDevice::finishStep() {
   last.what = "the end of the step";
   last.end = m_events.record(queue);
   CARACAL_CHECK_OK(check(queue));
+  int64_t lastEndNs = 0;
   for (const Timed& timed : m_timed) {
     CARACAL_CHECK_OK(awaitEnd(timed));
     CARACAL_TRY(begin, timeOf(timed.begin));
@@ -221,11 +224,14 @@ Result<void> CudaDevice::finishStep() {
       transferNs = end - transferBegin;
     }
     m_timings.push_back({timed.label, {begin, end}, transferNs, timed.bytes});
+    lastEndNs = std::max(lastEndNs, end);
   }
   m_timed.clear();
   CARACAL_CHECK_OK(awaitEnd(last));
+  CARACAL_TRY(endNs, timeOf(last.end));
   CARACAL_TRY(loss, m_model->takeLossSum(m_compute));
   m_lossSum += loss;
+  m_endNs = std::max(endNs, lastEndNs);  // messages end on streams of their own
   return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -60,8 +61,8 @@ class CudaDevice final : public executor::TrainingDevice {
   Result<void> waitReductions() override;
   Result<void> updateWeights(executor::Label label, int32_t step) override;
 
-  // Of the host: calls run ahead of the GPU.
-  int64_t nowNs() const override { return m_clock.nowNs(); }
+  // Within a step of the host, whose calls run ahead of the GPU; after it when the GPU was done.
+  int64_t nowNs() const override { return m_endNs.value_or(m_clock.nowNs()); }
   std::vector<executor::Timing> takeTimings() override { return std::exchange(m_timings, {}); }
 
   void waitUntil(int64_t ns) override;
@@ -146,6 +147,7 @@ class CudaDevice final : public executor::TrainingDevice {
 
   Event m_base;  // of the step
   int64_t m_baseNs = 0;
+  std::optional<int64_t> m_endNs;  // of the step; nothing: it is not over
   std::vector<Timed> m_timed;
   std::vector<executor::Timing> m_timings;
   double m_lossSum = 0;

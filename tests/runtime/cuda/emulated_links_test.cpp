@@ -36,6 +36,9 @@ TEST(EmulatedLinks, takeTheTimeTheyState) {
   ASSERT_TRUE(summary) << summary.error().text();
   // Two steps of four micro-batches, two layers, four all-reduces each, on two ranks.
   EXPECT_EQ(collectives, 2 * 4 * 2 * 4 * 2);
+  // A step takes what its GPU takes, whatever the host does: 32 transfers, and launches of 1 us.
+  EXPECT_GE(summary->steps.back().span.lengthNs(), 32 * kLatencyNs);
+  EXPECT_LT(summary->steps.back().span.lengthNs(), 32 * kLatencyNs * 3 / 2);
 }
 
 }  // namespace
