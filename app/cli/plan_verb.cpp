@@ -66,15 +66,15 @@ Result<PlanRequest> requestOf(const Options& options) {
     request.partition = *mode;
     return request;
   }
-  const auto layers = parseLayerList(options.partition);
-  if (!layers) {
+  if (options.partition.find_first_of("0123456789") == std::string::npos) {
     return fail(ErrorCode::kInvalidInput,
                 "'{}' is no partition; write even, greedy, dp, search, or layer counts such as "
                 "4,4,3,3",
                 options.partition);
   }
+  CARACAL_TRY(layers, parseLayerList(options.partition));
   request.partition = planner::PartitionMode::kGiven;
-  request.layersOfStage = *layers;
+  request.layersOfStage = layers;
   return request;
 }
 

@@ -25,5 +25,11 @@ TEST(LayerList, refusesEverythingElseByItsText) {
   }
 }
 
+TEST(LayerList, namesTheStageThatWouldBeEmpty) {
+  const auto layers = parseLayerList("8,8,16,0");
+  ASSERT_FALSE(layers);
+  EXPECT_NE(layers.error().message.find("stage 3"), std::string::npos) << layers.error().message;
+}
+
 }  // namespace
 }  // namespace caracal::cli
