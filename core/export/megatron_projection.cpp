@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/plan/plain_policies.h"
+
 namespace caracal::exporter {
 namespace {
 
@@ -13,13 +15,8 @@ using plan::Plan;
 using profile::LayerKind;
 using profile::Profile;
 
-// Megatron-LM checkpoints the attention core as one function; its output stays, the rest is
-// rebuilt.
+// Unfused: with fused attention its checkpoint saves nothing that this profile could show.
 constexpr std::array<std::string_view, 3> kAttentionCore{"scores", "softmax", "attn_dropout"};
-
-bool inAttentionCore(const std::string& id) {
-  return std::find(kAttentionCore.begin(), kAttentionCore.end(), id) != kAttentionCore.end();
-}
 
 bool hasAttentionCore(const Profile& profile) {
   return std::all_of(profile.kinds.begin(), profile.kinds.end(), [](const LayerKind& kind) {
@@ -29,27 +26,11 @@ bool hasAttentionCore(const Profile& profile) {
 }
 
 LayerPolicy keepAll(const LayerKind& kind) {
-  LayerPolicy policy;
-  for (const profile::Operator& op : kind.operators) {
-    policy.placements.push_back(
-        {op.needed() ? PlacementKind::kRetained : PlacementKind::kDiscarded});
-  }
-  return policy;
+  return {plan::keepAllPlacements(kind)};
 }
 
-LayerPolicy recomputeAttentionCore(const LayerKind& kind) {
-  LayerPolicy policy = keepAll(kind);
-  for (size_t i = 0; i < kind.operators.size(); ++i) {
-    if (inAttentionCore(kind.operators[i].id)) policy.placements[i] = {PlacementKind::kOnDemand};
-  }
-  return policy;
-}
-
-// The whole forward runs again, collectives included.
 LayerPolicy recomputeWhole(const LayerKind& kind) {
-  LayerPolicy policy;
-  policy.placements.assign(kind.operators.size(), Placement{PlacementKind::kOnDemand});
-  return policy;
+  return {plan::fullPlacements(kind)};
 }
 
 LayerPolicy policyOf(const MegatronRecompute& recompute, const LayerKind& kind,
@@ -58,7 +39,7 @@ LayerPolicy policyOf(const MegatronRecompute& recompute, const LayerKind& kind,
     case MegatronGranularity::kNone:
       return keepAll(kind);
     case MegatronGranularity::kSelective:
-      return recomputeAttentionCore(kind);
+      return {plan::selectivePlacements(kind)};
     case MegatronGranularity::kBlock:
       return indexInStage < recompute.layers ? recomputeWhole(kind) : keepAll(kind);
     case MegatronGranularity::kUniform: {

@@ -19,6 +19,12 @@ inline bool runsForward(const Item& item) {
   }
 }
 
+// A recomputation of a tensor that was kept all along: it writes the same bits once more.
+inline bool rewritesKept(const StageShape& shape, const Item& item) {
+  return item.action == Action::kRecompute &&
+         shape.policy(item.layer).placements[static_cast<size_t>(item.op)].kept();
+}
+
 template <class Visit>
 void forEachRead(const StageShape& shape, const Item& item, Visit&& visit) {
   const auto readInput = [&] {
@@ -36,7 +42,7 @@ void forEachRead(const StageShape& shape, const Item& item, Visit&& visit) {
       else
         visit(TensorRef{item.layer, input, item.microBatch});
     }
-    if (item.action == Action::kCollectiveWait)
+    if (item.action == Action::kCollectiveWait || rewritesKept(shape, item))
       visit(TensorRef{item.layer, item.op, item.microBatch});
   } else if (item.action == Action::kBackward) {
     const OperatorLinks& links = shape.graph(item.layer).operators[item.op];
@@ -73,7 +79,7 @@ void forEachMade(const StageShape& shape, const Item& item, Visit&& visit) {
     return;
   }
   if (!runsForward(item) && !(item.action == Action::kForward && item.layer == kFirstEnd)) return;
-  if (item.action == Action::kCollectiveWait) return;
+  if (item.action == Action::kCollectiveWait || rewritesKept(shape, item)) return;
   if (item.layer == kFirstEnd && item.op == shape.graphs.first.last()) {
     visit(shape.layerInput(shape.firstLayer(), item.microBatch));
     if (item.op < 0 || !shape.profile.first.operators[item.op].needed()) return;

@@ -96,6 +96,11 @@ Result<void> checkPlacement(const LayerView& view, int16_t op) {
                       fmt::join(view.tensor(op).savedFor, ", ")));
     case PlacementKind::kWindow:
       return checkWindow(view, op);
+    case PlacementKind::kRepeated:
+      if (!view.graph().operators[op].collective) return {};
+      return wrong(view.where(op),
+                   "is a collective, and a collective that is kept is not repeated; retain it or "
+                   "recompute it");
     case PlacementKind::kRetained:
     case PlacementKind::kOnDemand:
       return {};
@@ -107,11 +112,11 @@ Result<void> checkInputs(const LayerView& view, int16_t op) {
   for (const int16_t input : view.graph().operators[op].inputs) {
     if (input == kLayerInput) continue;  // kept, or rebuilt with its recompute unit (checkUnit)
     const Placement have = view.placement(input);
-    if (have.kind == PlacementKind::kRetained || have.recomputed()) continue;
+    if (have.kept() || have.recomputed()) continue;
     const std::string& id = view.tensor(input).id;
     if (have.kind == PlacementKind::kOffload) {
       const Placement own = view.placement(op);
-      if (own.kind == PlacementKind::kOnDemand || own.window == WindowId::kOwnBwdMlp) continue;
+      if (own.kind != PlacementKind::kWindow || own.window == WindowId::kOwnBwdMlp) continue;
       return refused(
           view.where(op),
           fmt::format("is recomputed ({}) from {}, which is on the host until the layer's "
@@ -160,7 +165,7 @@ int16_t latestInput(const LayerView& view, int16_t op, const std::vector<Slot>& 
 // is in no order.
 Result<void> checkOrder(const LayerView& view) {
   for (int16_t op = 0; op < view.graph().size(); ++op) {
-    if (view.placement(op).recomputed()) CARACAL_CHECK_OK(checkInputs(view, op));
+    if (view.placement(op).runsAgain()) CARACAL_CHECK_OK(checkInputs(view, op));
   }
   SlotContext everyWindow;
   everyWindow.above = view.hasAbove() ? &view.stage.graph(view.layer + 1) : &view.graph();

@@ -65,7 +65,7 @@ Offloads offloadsOf(const StageShape& shape, int32_t layer, const std::vector<in
     if (placements[static_cast<size_t>(op)].kind != PlacementKind::kOffload) continue;
     const auto& consumers = graph.operators[op].consumers;
     const bool early = std::any_of(consumers.begin(), consumers.end(), [&](int16_t consumer) {
-      return placements[static_cast<size_t>(consumer)].recomputed() &&
+      return placements[static_cast<size_t>(consumer)].runsAgain() &&
              std::find(late.begin(), late.end(), consumer) == late.end();
     });
     (early || graph.readInMlpSegment(op) ? offloads.mlp : offloads.attention).push_back(op);

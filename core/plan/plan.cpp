@@ -32,13 +32,16 @@ std::string toText(Placement placement) {
       return "onDemand";
     case PlacementKind::kOffload:
       return "offload";
+    case PlacementKind::kRepeated:
+      return "repeated";
   }
   return {};
 }
 
 std::optional<Placement> placementFromText(std::string_view text) {
-  for (PlacementKind kind : {PlacementKind::kDiscarded, PlacementKind::kRetained,
-                             PlacementKind::kOnDemand, PlacementKind::kOffload}) {
+  for (PlacementKind kind :
+       {PlacementKind::kDiscarded, PlacementKind::kRetained, PlacementKind::kOnDemand,
+        PlacementKind::kOffload, PlacementKind::kRepeated}) {
     if (text == toText({kind})) return Placement{kind};
   }
   if (!text.starts_with(kWindowPrefix)) return std::nullopt;

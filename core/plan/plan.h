@@ -35,6 +35,8 @@ enum class PlacementKind : uint8_t {
   kWindow,     // rebuilt in a communication window
   kOnDemand,   // rebuilt on the critical path, just before the backward segment that reads it
   kOffload,    // copied to host memory after forward, and back before backward
+  kRepeated,   // kept, and computed again on demand all the same: the result of a region that a
+               // framework's checkpoint runs whole although its reader kept it
 };
 
 struct Placement {
@@ -43,12 +45,16 @@ struct Placement {
   bool operator==(const Placement& o) const {
     return kind == o.kind && (kind != PlacementKind::kWindow || window == o.window);
   }
+  // On the device from forward to backward.
+  bool kept() const { return kind == PlacementKind::kRetained || kind == PlacementKind::kRepeated; }
+  // Absent between forward and its recomputation.
   bool recomputed() const {
     return kind == PlacementKind::kWindow || kind == PlacementKind::kOnDemand;
   }
+  bool runsAgain() const { return recomputed() || kind == PlacementKind::kRepeated; }
 };
-std::string toText(
-    Placement placement);  // "retained", "window:fwd.mlp", "onDemand", "offload", "discarded"
+std::string toText(Placement placement);  // "retained", "window:fwd.mlp", "onDemand", "offload",
+                                          // "repeated", "discarded"
 std::optional<Placement> placementFromText(std::string_view text);
 
 // One layer's choice, aligned with LayerKind::operators.

@@ -50,17 +50,18 @@
 // Tensor lifetimes: kForward, kRecompute and kCollectiveStart of an operator make its tensor;
 // kRecvForward (first stage: the last item of kFirstEnd) makes the incoming activation. A tensor is
 // released after the last item that reads it, or after the item that made it when none does; one
-// that is made twice (forward and recomputed) has two lives. Readers: kForward and kRecompute read
-// the operator's inputs; kCollectiveStart and Wait of an operator its inputs, and Wait also its
-// output; kOffloadStart, kOffloadWait and kFetchWait their tensor, which kFetchStart makes again;
-// kBackward reads the tensors saved for the operator and, in every operator of a layer or of
-// kLastEnd, the layer's input (the checkpoint lives until the layer's backward is done);
-// kSendForward reads the stage's last output. In a split backward, kBackward of an operator with
-// weights reads no saved tensor and makes the operator's output gradient (gradientOf()), and its
-// kWeightGradient reads that, the saved tensors, and the layer's input where that is the
-// operator's. So a retained tensor lives until its last backward reader or the last recomputation
-// that starts from it. Other gradients are not tensors of a program; Memory::workspaceBytes
-// accounts for them.
+// that is made twice (forward and recomputed) has two lives. A placement kRepeated makes nothing:
+// its kRecompute writes the kept tensor once more, and counts as a reader of it. Readers: kForward
+// and kRecompute read the operator's inputs; kCollectiveStart and Wait of an operator its inputs,
+// and Wait also its output; kOffloadStart, kOffloadWait and kFetchWait their tensor, which
+// kFetchStart makes again; kBackward reads the tensors saved for the operator and, in every
+// operator of a layer or of kLastEnd, the layer's input (the checkpoint lives until the layer's
+// backward is done); kSendForward reads the stage's last output. In a split backward, kBackward of
+// an operator with weights reads no saved tensor and makes the operator's output gradient
+// (gradientOf()), and its kWeightGradient reads that, the saved tensors, and the layer's input
+// where that is the operator's. So a retained tensor lives until its last backward reader or the
+// last recomputation that starts from it. Other gradients are not tensors of a program;
+// Memory::workspaceBytes accounts for them.
 #pragma once
 
 #include <cstdint>

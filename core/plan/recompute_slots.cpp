@@ -28,8 +28,8 @@ Slot windowSlot(WindowId window, const LayerGraph& graph, const SlotContext& con
 }
 
 Slot wantedSlot(Placement placement, const LayerGraph& graph, const SlotContext& context) {
-  if (!placement.recomputed()) return Slot::kNone;
-  if (placement.kind == PlacementKind::kOnDemand) return Slot::kOnDemandMlp;
+  if (!placement.runsAgain()) return Slot::kNone;
+  if (placement.kind != PlacementKind::kWindow) return Slot::kOnDemandMlp;
   return windowSlot(placement.window, graph, context);
 }
 

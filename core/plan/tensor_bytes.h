@@ -33,8 +33,7 @@ inline TensorBytes tensorBytes(const StageShape& shape, const TensorRef& tensor)
     return {op.savedBytes, op.savedBytes};
   if (tensor.layer < 0) return bytesOfOperator(op, false, true);
   const bool retained =
-      shape.policy(tensor.layer).placements[static_cast<size_t>(tensor.op)].kind ==
-      PlacementKind::kRetained;
+      shape.policy(tensor.layer).placements[static_cast<size_t>(tensor.op)].kept();
   return bytesOfOperator(op, tensor.op == shape.graph(tensor.layer).last(), retained);
 }
 

@@ -1,9 +1,9 @@
 #include "core/planner/baselines.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
+#include "core/plan/plain_policies.h"
 #include "core/sim/simulator.h"
 
 namespace caracal::planner {
@@ -13,15 +13,6 @@ using plan::Placement;
 using plan::PlacementKind;
 using profile::LayerKind;
 using profile::Operator;
-
-// What lies between the projections of attention; `context` (and the fused `attn`) is its result.
-constexpr std::array<std::string_view, 3> kAttentionCore{"scores", "softmax", "attn_dropout"};
-
-bool inAttentionCore(const LayerKind& kind, const Operator& op) {
-  if (std::find(kAttentionCore.begin(), kAttentionCore.end(), op.id) != kAttentionCore.end())
-    return true;
-  return op.id == "attn" && kind.indexOf("scores") < 0;
-}
 
 Result<void> checkNumber(const Baseline& baseline, const plan::Plan& plan) {
   if (baseline.kind != BaselineKind::kUniform && baseline.kind != BaselineKind::kBlock) return {};
@@ -56,46 +47,26 @@ Result<std::optional<Baseline>> baselineFromName(std::string_view text) {
   return baseline;
 }
 
-std::vector<Placement> keepAllPlacements(const LayerKind& kind) {
-  std::vector<Placement> placements;
-  for (const Operator& op : kind.operators) {
-    placements.push_back({op.needed() ? PlacementKind::kRetained : PlacementKind::kDiscarded});
-  }
-  return placements;
-}
-
-std::vector<Placement> fullPlacements(const LayerKind& kind) {
-  return std::vector<Placement>(kind.operators.size(), Placement{PlacementKind::kOnDemand});
-}
-
-std::vector<Placement> selectivePlacements(const LayerKind& kind) {
-  std::vector<Placement> placements = keepAllPlacements(kind);
-  for (size_t op = 0; op < placements.size(); ++op) {
-    if (inAttentionCore(kind, kind.operators[op])) placements[op] = {PlacementKind::kOnDemand};
-  }
-  return placements;
-}
-
 plan::LayerPolicy baselineLayer(const Baseline& baseline, const LayerKind& kind,
                                 int32_t indexInStage) {
   plan::LayerPolicy policy;
   switch (baseline.kind) {
     case BaselineKind::kNone:
-      policy.placements = keepAllPlacements(kind);
+      policy.placements = plan::keepAllPlacements(kind);
       break;
     case BaselineKind::kFull:
-      policy.placements = fullPlacements(kind);
+      policy.placements = plan::fullPlacements(kind);
       break;
     case BaselineKind::kSelective:
-      policy.placements = selectivePlacements(kind);
+      policy.placements = plan::selectivePlacements(kind);
       break;
     case BaselineKind::kUniform:
-      policy.placements = fullPlacements(kind);
+      policy.placements = plan::fullPlacements(kind);
       policy.keepsInput = indexInStage % baseline.layers == 0;
       break;
     case BaselineKind::kBlock:
-      policy.placements =
-          indexInStage < baseline.layers ? fullPlacements(kind) : keepAllPlacements(kind);
+      policy.placements = indexInStage < baseline.layers ? plan::fullPlacements(kind)
+                                                         : plan::keepAllPlacements(kind);
       break;
   }
   return policy;

@@ -16,7 +16,7 @@ enum class BaselineKind : uint8_t {
   kNone,       // keep what backward needs
   kFull,       // keep the layer's input, run the whole layer again before its backward, collectives
                // included
-  kSelective,  // rebuild the attention core; its result is kept for the output projection
+  kSelective,  // run the attention core again; its result is kept for the output projection
   kUniform,    // as full, but only the input of every N-th layer of the stage is kept
   kBlock,      // the first N layers of each stage as full, the others keep all
 };
@@ -29,10 +29,6 @@ struct Baseline {
 // "full", "uniform:2": nothing when the text is no baseline; an error when its number is missing or
 // wrong.
 Result<std::optional<Baseline>> baselineFromName(std::string_view text);
-
-std::vector<plan::Placement> keepAllPlacements(const profile::LayerKind& kind);
-std::vector<plan::Placement> fullPlacements(const profile::LayerKind& kind);
-std::vector<plan::Placement> selectivePlacements(const profile::LayerKind& kind);
 
 // A layer of a stage; its index counts from the stage's first layer.
 plan::LayerPolicy baselineLayer(const Baseline& baseline, const profile::LayerKind& kind,

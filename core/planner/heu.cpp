@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/plan/plain_policies.h"
 #include "core/planner/baselines.h"
 #include "core/planner/heu_search.h"
 #include "core/planner/pipeline_model.h"
@@ -110,7 +111,7 @@ class HeuPlanner {
   }
 
   void considerBaselines() {
-    for (auto* placementsOf : {&fullPlacements, &selectivePlacements}) {
+    for (auto* placementsOf : {&plan::fullPlacements, &plan::withoutAttentionCore}) {
       KindPolicies policies;
       for (const profile::LayerKind& kind : m_profile.kinds) policies.push_back(placementsOf(kind));
       Choice choice;

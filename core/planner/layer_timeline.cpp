@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <memory_resource>
+#include <span>
 
 #include "core/plan/tensor_bytes.h"
 
@@ -31,8 +32,8 @@ class TimelineBuilder {
  public:
   // All must outlive the builder.
   TimelineBuilder(const plan::LayerGraph& graph, const LayerTimeline& layout,
-                  const Recomputations& rebuilt)
-      : m_graph(graph), m_layout(layout), m_rebuilt(rebuilt) {
+                  const Recomputations& rebuilt, std::span<const plan::Placement> placements)
+      : m_graph(graph), m_layout(layout), m_rebuilt(rebuilt), m_placements(placements) {
     m_events.reserve(static_cast<size_t>(graph.size()) * 4);
     m_releases.reserve(static_cast<size_t>(graph.size()) * 2);
     m_sizes.reserve(static_cast<size_t>(graph.size()));
@@ -61,8 +62,9 @@ class TimelineBuilder {
     for (int16_t op = 0; op < m_graph.size(); ++op) {
       if (m_rebuilt.slots[op] != slot || m_rebuilt.hosts[op] != host) continue;
       const plan::OperatorLinks& links = m_graph.operators[op];
-      add(op, &links.inputs);
-      if (links.collective) add(kNothing, &links.inputs).alsoReads = op;
+      const bool kept = m_placements[static_cast<size_t>(op)].kept();  // kRepeated
+      if (!kept) add(op, &links.inputs);
+      if (kept || links.collective) add(kNothing, &links.inputs).alsoReads = op;
     }
   }
 
@@ -175,6 +177,7 @@ class TimelineBuilder {
   const plan::LayerGraph& m_graph;
   const LayerTimeline& m_layout;
   const Recomputations& m_rebuilt;
+  std::span<const plan::Placement> m_placements;                    // empty: nothing is recomputed
   std::array<bool, static_cast<size_t>(Slot::kNone) + 1> m_used{};  // by slot
   size_t m_phase = 0;
   bool m_inForward = false;
@@ -198,7 +201,7 @@ EndTimeline endTimeline(const plan::LayerGraph& graph,
   const auto size = static_cast<size_t>(graph.size());
   LayerTimeline timeline(graph, nullptr);
   const Recomputations rebuilt{std::vector<Slot>(size, Slot::kNone), std::vector<int8_t>(size, -1)};
-  TimelineBuilder builder(graph, timeline, rebuilt);
+  TimelineBuilder builder(graph, timeline, rebuilt, {});
   builder.forward();
   builder.backward();
   builder.findReleases(kNothing);
@@ -238,7 +241,7 @@ LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGra
                             const plan::LayerGraph* above, const Recomputations& rebuilt,
                             const std::vector<plan::Placement>& placements) {
   LayerTimeline timeline(graph, above);
-  TimelineBuilder builder(graph, timeline, rebuilt);
+  TimelineBuilder builder(graph, timeline, rebuilt, placements);
   builder.forward();
   for (size_t window = 0; window < timeline.forwardWindows(); ++window) {
     for (const Slot slot : {Slot::kFwdAttn, Slot::kFwdMlp})
@@ -253,7 +256,7 @@ LayerTimeline layerTimeline(const profile::LayerKind& kind, const plan::LayerGra
   builder.findReleases(graph.last());
 
   for (int16_t op = 0; op < graph.size(); ++op) {
-    const bool retained = placements[op].kind == plan::PlacementKind::kRetained;
+    const bool retained = placements[op].kept();
     builder.addSize(plan::bytesOfOperator(kind.operators[op], op == graph.last(), retained));
   }
   builder.fill(timeline);

@@ -76,6 +76,11 @@ class LayerWords {
         return windowWords(op);
       case PlacementKind::kOnDemand:
         return onDemandWords(op);
+      case PlacementKind::kRepeated:
+        return fmt::format(
+            "kept, {}, and run again before its reader's backward all the same, as a "
+            "checkpointed attention core is: {} exposed in each micro-batch",
+            bytesWords(op), formatDuration(tensor(op).forwardNs));
       case PlacementKind::kOffload:
         return fmt::format("on the host from the end of the forward above to the backward: {}",
                            bytesWords(op));

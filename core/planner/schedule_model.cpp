@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/plan/chunk_shapes.h"
+#include "core/plan/plain_policies.h"
 #include "core/planner/baselines.h"
 #include "core/sim/folded_replay.h"
 
@@ -70,7 +71,8 @@ Result<void> ScheduleModel::measureWaits(const profile::Profile& profile,
                                          std::stop_token stop) {
   plan::Plan keepAll = skeleton;
   KindPolicies policies;
-  for (const profile::LayerKind& kind : profile.kinds) policies.push_back(keepAllPlacements(kind));
+  for (const profile::LayerKind& kind : profile.kinds)
+    policies.push_back(plan::keepAllPlacements(kind));
   applyPolicies(profile, policies, keepAll);
   CARACAL_TRY(replay, sim::foldedReplay(profile, keepAll, std::move(stop)));
   m_plainStepNs = replay.stepNs;

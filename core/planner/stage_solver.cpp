@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/plan/plain_policies.h"
 #include "core/planner/baselines.h"
 #include "core/planner/checkmate.h"
 #include "core/planner/heu_choice.h"
@@ -36,7 +37,7 @@ int64_t peakFromProgram(const plan::StageShape& shape,
   plan::Plan plan = skeletonPlan(profile, partition, 0, "edited");
   for (plan::StagePlan& stage : plan.stages) {
     for (plan::LayerPolicy& layer : stage.layers)
-      layer.placements = keepAllPlacements(profile.kindOf(stage.firstLayer));
+      layer.placements = plan::keepAllPlacements(profile.kindOf(stage.firstLayer));
   }
   const auto own = static_cast<size_t>(shape.stage);
   plan.stages[own].layers = layers;

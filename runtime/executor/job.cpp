@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/plan/item_effects.h"
+#include "core/plan/plain_policies.h"
 #include "core/plan/stage_shape.h"
 #include "core/plan/tensor_bytes.h"
 #include "core/plan/tensor_index.h"
@@ -90,11 +91,7 @@ Result<plan::Plan> keepAllPlan(const profile::Profile& profile, std::string_view
   result.schedule = plan::toText(name);
   result.model = profile.model;
   result.parallel = profile.parallel;
-  plan::LayerPolicy keepAll;
-  for (const profile::Operator& op : profile.kinds.front().operators) {
-    keepAll.placements.push_back(
-        {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
-  }
+  const plan::LayerPolicy keepAll{plan::keepAllPlacements(profile.kinds.front())};
   int32_t next = 0;
   const int32_t chunks = plan::chunkCount(name, profile.parallel.pipeline);
   for (int32_t c = 0; c < chunks; ++c) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/plan/item_effects.h"
+
 namespace caracal::executor {
 
 using plan::Action;
@@ -146,7 +148,9 @@ Result<void> StageExecutor::runForward(const Item& item, Label label, int32_t st
   call.recompute = item.action == Action::kRecompute;
   CARACAL_TRY(in, findAll(item, m_table.entry(item.layer, item.op).inputs));
   call.in = in;
-  CARACAL_TRY(out, m_tensors.make(output(item), m_device.outputBytes(call.op)));
+  const bool kept = plan::rewritesKept(m_shape.of(item), item);
+  CARACAL_TRY(out, kept ? m_tensors.find(output(item))
+                        : m_tensors.make(output(item), m_device.outputBytes(call.op)));
   call.out = out;
   return m_device.launch(call);
 }

@@ -1,6 +1,7 @@
 // What the searches for policies take: one stage of HEU, a pipeline of HEU+, OPT with its proof.
 #include <benchmark/benchmark.h>
 
+#include "core/plan/plain_policies.h"
 #include "core/planner/baselines.h"
 #include "core/planner/candidate.h"
 #include "core/planner/heu_search.h"
@@ -42,8 +43,8 @@ struct Case {
     const planner::StageModel& model = pipeline.stage(stage);
     planner::KindPolicies all, none;
     for (const profile::LayerKind& kind : profile.kinds) {
-      all.push_back(planner::keepAllPlacements(kind));
-      none.push_back(planner::fullPlacements(kind));
+      all.push_back(plan::keepAllPlacements(kind));
+      none.push_back(plan::fullPlacements(kind));
     }
     const int64_t most = model.peakBytes(all, model.resolve(all));
     const int64_t least = model.peakBytes(none, model.resolve(none));

@@ -2,6 +2,7 @@
 // thousand GPUs on paper.
 #include <benchmark/benchmark.h>
 
+#include "core/plan/plain_policies.h"
 #include "core/plan/program.h"
 #include "core/profile/model_description.h"
 #include "core/sim/replay.h"
@@ -32,11 +33,7 @@ Result<Job> jobOf(int32_t stages, int32_t microBatches, int32_t layersPerChunk,
   job.plan.schedule = schedule;
   job.plan.model = profile.model;
   job.plan.parallel = profile.parallel;
-  plan::LayerPolicy keepAll;
-  for (const profile::Operator& op : profile.kindOf(0).operators) {
-    keepAll.placements.push_back(
-        {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
-  }
+  const plan::LayerPolicy keepAll{plan::keepAllPlacements(profile.kindOf(0))};
   for (int32_t chunk = 0; chunk < chunks; ++chunk) {
     plan::StagePlan& stage = job.plan.stages.emplace_back();
     stage.firstLayer = chunk * layersPerChunk;

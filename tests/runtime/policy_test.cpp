@@ -55,6 +55,11 @@ INSTANTIATE_TEST_SUITE_P(
         Policy{"selective",
                [](int32_t, int32_t) {
                  return LayerText{
+                     "scores=onDemand softmax=onDemand attn_dropout=onDemand context=repeated"};
+               }},
+        Policy{"core",
+               [](int32_t, int32_t) {
+                 return LayerText{
                      "scores=onDemand softmax=onDemand attn_dropout=onDemand context=onDemand"};
                }},
         Policy{"uniform2",

@@ -40,6 +40,8 @@ QString placementWords(plan::Placement placement) {
       return OperatorTableModel::tr("recompute on demand");
     case plan::PlacementKind::kOffload:
       return OperatorTableModel::tr("offload");
+    case plan::PlacementKind::kRepeated:
+      return OperatorTableModel::tr("retained, run again on demand");
     case plan::PlacementKind::kWindow:
       break;
   }
@@ -125,9 +127,8 @@ QVariant OperatorTableModel::text(size_t op, int column) const {
       for (int32_t l = 0; l < stage.layerCount(); ++l) {
         if (m_session.profile()->layers[static_cast<size_t>(stage.firstLayer + l)] != kindIndex())
           continue;
-        const bool retained = stage.layers[static_cast<size_t>(l)].placements[op].kind ==
-                              plan::PlacementKind::kRetained;
-        if (retained) keptByLayers += of.retainedBytes();
+        if (stage.layers[static_cast<size_t>(l)].placements[op].kept())
+          keptByLayers += of.retainedBytes();
       }
       return toQt(formatBytes(keptByLayers * inFlight(m_session.plan(), m_stage)));
     }

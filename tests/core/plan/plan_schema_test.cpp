@@ -31,7 +31,8 @@ TEST(PlanSchema, everyPlacementWeKnowIsInTheSchemaAndNoOther) {
   std::vector<Placement> all{{PlacementKind::kDiscarded},
                              {PlacementKind::kRetained},
                              {PlacementKind::kOnDemand},
-                             {PlacementKind::kOffload}};
+                             {PlacementKind::kOffload},
+                             {PlacementKind::kRepeated}};
   for (int window = 0; window < kWindowCount; ++window) {
     all.push_back({PlacementKind::kWindow, static_cast<WindowId>(window)});
   }

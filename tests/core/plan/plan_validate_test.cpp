@@ -70,6 +70,7 @@ TEST(PlanValidate, acceptsRecomputationInTimeOrder) {
            "residual1=retained ln2=prev.bwd.mlp fc1=onDemand",
            "proj=fwd.attn tp_attn=fwd.attn residual1=fwd.mlp",
            "proj=pipe tp_attn=pipe residual1=pipe ln2=onDemand",
+           "scores=onDemand softmax=onDemand attn_dropout=onDemand context=repeated",
            // On demand for the attention segment, but ln2 needs it before the MLP segment.
            "proj=onDemand tp_attn=onDemand residual1=onDemand ln2=onDemand",
        }) {
@@ -84,6 +85,10 @@ TEST(PlanValidate, refusesWhatIsNotThereWhenARecomputationRuns) {
       {"qkv=fwd.attn ln1=fwd.mlp", at + "qkv: is recomputed (window:fwd.attn) from ln1, which is "
                                         "there only later (window:fwd.mlp); recompute ln1 "
                                         "no later or retain it"},
+      {"softmax=repeated", at + "softmax: is recomputed (repeated) from scores, which is "
+                                "discarded; retain or recompute scores"},
+      {"tp_attn=repeated", at + "tp_attn: is a collective, and a collective that is kept is not "
+                                "repeated; retain it or recompute it"},
       {"softmax=fwd.mlp", at + "softmax: is recomputed (window:fwd.mlp) from scores, which is "
                                "discarded; retain or recompute scores"},
       {"softmax=fwd.mlp scores=onDemand",

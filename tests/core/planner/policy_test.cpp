@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/plan/plain_policies.h"
 #include "core/planner/baselines.h"
 #include "core/sim/simulator.h"
 #include "tests/support/layers.h"
@@ -92,9 +93,27 @@ TEST(Policies, selectiveRebuildsTheAttentionCore) {
   kind.operators.insert(kind.operators.begin() + 1,
                         test::makeOperator("softmax", profile::OperatorKind::kElementwise, 1, 1, 99,
                                            99, {"attn"}, {"ln1"}));
-  const auto placements = selectivePlacements(kind);
+  const auto placements = plan::selectivePlacements(kind);
   EXPECT_EQ(plan::toText(placements[0]), "retained");
   EXPECT_EQ(plan::toText(placements[1]), "onDemand");
+  EXPECT_EQ(plan::toText(placements[static_cast<size_t>(kind.indexOf("attn"))]), "repeated");
+}
+
+// Megatron-LM's checkpoint computes the core's result again although its reader kept it.
+TEST(Policies, selectiveRunsTheKeptResultAgainAndPaysForIt) {
+  const auto profile = test::makeProfile(test::tinyLayer(), 4, 2, 3);
+  const auto keep = makePlan(profile, {"none"});
+  const auto selective = makePlan(profile, {"selective"});
+  ASSERT_TRUE(keep && selective);
+  const auto kept = sim::simulate(profile, keep->plan);
+  const auto repeated = sim::simulate(profile, selective->plan);
+  ASSERT_TRUE(kept && repeated);
+  const auto attn = static_cast<size_t>(profile.kinds[0].indexOf("attn"));
+  const int64_t again = profile.kinds[0].operators[attn].forwardNs;
+  for (size_t s = 0; s < 2; ++s) {
+    EXPECT_EQ(repeated->stages[s].peakBytes, kept->stages[s].peakBytes);
+    EXPECT_EQ(repeated->stages[s].exposedRecomputeNs, 2 * 3 * again) << "2 layers, 3 micro-batches";
+  }
 }
 
 TEST(Policies, wrongNamesAndNumbersAreRefusedInWords) {
