@@ -98,9 +98,9 @@ Result<void> checkPlacement(const LayerView& view, int16_t op) {
       return checkWindow(view, op);
     case PlacementKind::kRepeated:
       if (!view.graph().operators[op].collective) return {};
-      return wrong(view.where(op),
-                   "is a collective, and a collective that is kept is not repeated; retain it or "
-                   "recompute it");
+      return refused(view.where(op),
+                     "is a collective, and a collective that is kept is not repeated; retain it or "
+                     "recompute it");
     case PlacementKind::kRetained:
     case PlacementKind::kOnDemand:
       return {};
