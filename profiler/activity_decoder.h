@@ -3,13 +3,16 @@
 // long it is shows in where the next one begins.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "core/recorder/log_activity.h"
 #include "profiler/buffer_pool.h"
 #include "profiler/cupti_api.h"
 #include "profiler/record_buffer.h"
@@ -47,7 +50,15 @@ class ActivityDecoder {
   // The record as the newest version of its struct. False, and counted, when it is shorter than
   // `leastBytes`.
   template <class Newest>
-  bool take(const CUpti_Activity* record, size_t bytes, size_t leastBytes, Newest& value);
+  bool take(const CUpti_Activity* record, size_t bytes, size_t leastBytes, Newest& value) {
+    if (bytes < leastBytes) {
+      count(recorder::LossReason::kUnknownLayout, 1);
+      return false;
+    }
+    std::memset(static_cast<void*>(&value), 0, sizeof value);
+    std::memcpy(static_cast<void*>(&value), record, std::min(bytes, sizeof value));
+    return true;
+  }
   // Whether a span is one; kNoTime is counted when not.
   bool hasTime(uint64_t start, uint64_t end);
   int64_t shifted(uint64_t timeNs) const { return static_cast<int64_t>(timeNs) + m_offsetNs; }

@@ -111,8 +111,13 @@ RecordedRun convertLogs(const std::string& folder, uint64_t session, LogsAfterwa
   RecordedRun run;
   const std::vector<Log> found = logsOf(folder, session, run.failures);
   std::vector<LogStart> starts;
-  for (const Log& log : found) starts.push_back(log.start);
-  const auto clocks = recorder::sharedClocks(starts);
+  std::vector<std::string> paths;
+  for (const Log& log : found) {
+    starts.push_back(log.start);
+    paths.push_back(log.path.string());
+  }
+  auto clocks = recorder::sharedClocks(starts);
+  recorder::followRealtime(paths, starts, clocks);
   for (const Log& log : found) {
     const std::string target = fs::path(log.path).replace_extension(".sqlite").string();
     auto converted = recorder::convertLog(log.path.string(), target, clockOf(log.start, clocks));

@@ -74,6 +74,24 @@ std::map<std::string, SessionClock> sharedClocks(const std::vector<LogStart>& st
   return clocks;
 }
 
+void followRealtime(const std::vector<std::string>& paths, const std::vector<LogStart>& starts,
+                    std::map<std::string, SessionClock>& clocks) {
+  if (clocks.size() < 2) return;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const auto boot = starts[i].facts.find("bootId");
+    if (boot == starts[i].facts.end() || !clocks.contains(boot->second)) continue;
+    std::vector<ClockPoint>& anchors = clocks.at(boot->second).anchors;
+    // What can be read counts; damage is reported when the log is converted.
+    static_cast<void>(readLog(paths[i], [&](const RecordView& view) -> Result<void> {
+      const auto* anchor =
+          view.kind == RecordKind::kAnchor ? recordAs<AnchorRecord>(view) : nullptr;
+      if (anchor != nullptr && isClockTime(anchor->timeNs) && isClockTime(anchor->realtimeNs))
+        anchors.push_back({anchor->timeNs, anchor->realtimeNs});
+      return {};
+    }));
+  }
+}
+
 Result<Conversion> convertLog(const std::string& log, const std::string& target,
                               const std::optional<SessionClock>& clock) {
   CARACAL_TRY(start, readLogStart(log));
@@ -86,7 +104,10 @@ Result<Conversion> convertLog(const std::string& log, const std::string& target,
   const SessionClock session = clock.value_or(*start.clock);
   const std::string part = target + ".part";
   const auto convert = [&]() -> Result<void> {
-    CARACAL_TRY(tables, Tables::create(part, result.pid, session.zeroNs));
+    const ClockMap map =
+        session.anchors.empty() ? ClockMap(session.zeroNs) : ClockMap(session.anchors);
+    CARACAL_TRY(tables, Tables::create(part, result.pid, map));
+    CARACAL_CHECK_OK(tables.setMeta("clockFollows", map.followsRealtime() ? "realtime" : "offset"));
     LogConverter converter(tables, start, result);
     CARACAL_TRY(end, readLog(log, [&](const RecordView& view) { return converter.add(view); }));
     CARACAL_CHECK_OK(converter.finish(end, session));

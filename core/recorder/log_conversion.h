@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/recorder/clock_map.h"
 #include "core/recorder/launcher.h"
 #include "core/recorder/log_format.h"
 #include "core/recorder/overhead.h"
@@ -20,6 +21,8 @@ namespace caracal::recorder {
 struct SessionClock {
   int64_t zeroNs = 0;      // on the recorder's clock
   int64_t utcEpochNs = 0;  // wall-clock time of that moment
+  // Anchors of all processes of the boot, where times are to follow CLOCK_REALTIME; else empty.
+  std::vector<ClockPoint> anchors{};
   bool operator==(const SessionClock&) const = default;
 };
 
@@ -33,6 +36,12 @@ Result<LogStart> readLogStart(const std::string& path);
 
 // The clock that every log of one boot gets: by boot id, the earliest of their first anchors.
 std::map<std::string, SessionClock> sharedClocks(const std::vector<LogStart>& starts);
+
+// Adds the anchors of these logs to the clocks of their boots, where there are several boots: the
+// clocks of hosts drift, and their logs are put on CLOCK_REALTIME. `paths` beside `starts`. Logs
+// that cannot be read add nothing.
+void followRealtime(const std::vector<std::string>& paths, const std::vector<LogStart>& starts,
+                    std::map<std::string, SessionClock>& clocks);
 
 struct Conversion {
   int64_t pid = 0;

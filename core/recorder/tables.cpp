@@ -75,14 +75,14 @@ std::optional<double> realOf(const RangeRow& range, uint32_t type) {
 
 }  // namespace
 
-Result<Tables> Tables::create(const std::string& path, int64_t pid, int64_t zeroNs) {
+Result<Tables> Tables::create(const std::string& path, int64_t pid, ClockMap clock) {
   std::error_code ignored;
   std::filesystem::remove(path, ignored);
   CARACAL_TRY(database, sqlite::Database::open(path, sqlite::Access::kCreate));
   Tables tables(std::move(database));
   tables.m_pid = pid;
   tables.m_globalPid = recording::globalPid(pid);
-  tables.m_zeroNs = zeroNs;
+  tables.m_clock = std::move(clock);
   // The log is still there when this fails half way: no journal is needed.
   CARACAL_CHECK_OK(
       tables.m_database.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN;"));

@@ -9,7 +9,8 @@
 #include <unordered_map>
 
 #include "core/base/result.h"
-#include "core/recorder/log_format.h"
+#include "core/recorder/clock_map.h"
+#include "core/recorder/log_activity.h"
 #include "core/sqlite/sqlite.h"
 
 namespace caracal::recorder {
@@ -28,11 +29,12 @@ struct RangeRow {
   std::string_view binary;  // its bytes as they were
 };
 
-// Writes rows of one process. Times of records are shifted by -zeroNs. Not thread-safe.
+// Writes rows of one process. Not thread-safe.
 class Tables {
  public:
-  // Replaces the file. Everything is one transaction: nothing is there before close().
-  static Result<Tables> create(const std::string& path, int64_t pid, int64_t zeroNs);
+  // Replaces the file. Everything is one transaction: nothing is there before close(). `clock`:
+  // where times of records lie in it.
+  static Result<Tables> create(const std::string& path, int64_t pid, ClockMap clock);
 
   Result<int64_t> idOf(std::string_view text);
 
@@ -70,12 +72,12 @@ class Tables {
   // Binds values to the parameters in order and runs; a NULL is an std::nullopt.
   template <class... Values>
   Result<void> insert(const char* sql, const Values&... values);
-  int64_t shifted(int64_t timeNs) const { return timeNs - m_zeroNs; }
+  int64_t shifted(int64_t timeNs) const { return m_clock(timeNs); }
 
   sqlite::Database m_database;
   int64_t m_pid = 0;
   int64_t m_globalPid = 0;
-  int64_t m_zeroNs = 0;
+  ClockMap m_clock;
   std::map<const char*, sqlite::Statement> m_statements;  // by the address of their text
   struct KernelNames {
     int64_t mangledId = 0, signatureId = 0, shortId = 0;

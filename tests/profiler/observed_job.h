@@ -42,6 +42,9 @@ struct Recorded {
   // The first column of the only row of a query; -1 when there is no row.
   int64_t number(const std::string& sql) const;
   std::string text(const std::string& sql) const;
+  int64_t lostFor(recorder::LossReason reason) const {
+    return conversion.lost[static_cast<size_t>(reason)];
+  }
 };
 
 class RecorderTest : public testing::Test {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "core/import/nsys/caracal_ranges.h"
 #include "core/recording/recording_schema.h"
@@ -16,7 +17,7 @@ using trace::EventIndex;
 using trace::EventKind;
 using trace::TrackIndex;
 
-enum NvtxColumn { kStart, kEnd, kType, kThread, kText, kTextId, kDomain };
+enum NvtxColumn { kStart, kEnd, kType, kThread, kText, kTextId, kDomain, kJson };
 
 // eventType, as Nsight Systems numbers it.
 constexpr int64_t kCategory = 33, kMark = 34, kThreadName = 39, kPushPop = 59, kStartEnd = 60,
@@ -42,7 +43,8 @@ const std::vector<Column> kColumns{{"start", Column::Missing::kCounted},
                                    {"globalTid", Column::Missing::kCounted},
                                    {"text"},
                                    {"textId"},
-                                   {"domainId"}};
+                                   {"domainId"},
+                                   {"jsonText"}};
 
 class NvtxReader {
  public:
@@ -65,8 +67,8 @@ class NvtxReader {
   Domain& domainOf(const DomainKey& key);
   void readRow(const Statement& row);
   void addEvent(const Statement& row, const NvtxKey& key);
-  EventIndex addAnnotation(const NvtxKey& key, const Times& times, std::string_view label,
-                           const Domain& domain);
+  EventIndex addAnnotation(const Statement& row, const NvtxKey& key, const Times& times,
+                           std::string_view label, const Domain& domain);
   TrackIndex trackOf(const NvtxKey& key, const Domain& domain);
   // Valid until the next call, or the next row.
   std::string_view labelOf(const Statement& row);
@@ -132,8 +134,8 @@ TrackIndex NvtxReader::trackOf(const NvtxKey& key, const Domain& domain) {
   return found->second;
 }
 
-EventIndex NvtxReader::addAnnotation(const NvtxKey& key, const Times& times, std::string_view label,
-                                     const Domain& domain) {
+EventIndex NvtxReader::addAnnotation(const Statement& row, const NvtxKey& key, const Times& times,
+                                     std::string_view label, const Domain& domain) {
   trace::TraceBuilder& builder = m_reading.builder;
   const std::string_view shown = operatorOfLabel(label);
   m_strippedLabels = m_strippedLabels || shown.size() != label.size();
@@ -145,7 +147,10 @@ EventIndex NvtxReader::addAnnotation(const NvtxKey& key, const Times& times, std
                    .durationNs = times.durationNs});
   const CollectiveKind collective =
       key.domain == 0 ? CollectiveKind::kNone : collectiveOfNcclCall(label);
-  if (collective != CollectiveKind::kNone) builder.setArgs(event, {.collective = collective});
+  if (collective != CollectiveKind::kNone) {
+    const std::string_view payload = row.isNull(kJson) ? std::string_view() : row.text(kJson);
+    builder.setArgs(event, {.bytes = messageBytesOf(payload), .collective = collective});
+  }
   return event;
 }
 
@@ -169,7 +174,7 @@ void NvtxReader::addEvent(const Statement& row, const NvtxKey& key) {
   }
   const EventIndex event =
       isOwn ? m_caracal.add(key.globalTid, label, times->beginNs, times->durationNs)
-            : addAnnotation(key, *times, label, domain);
+            : addAnnotation(row, key, *times, label, domain);
   if (isOpen) m_open.push_back(event);
 }
 
@@ -220,6 +225,17 @@ Result<void> NvtxReader::read() {
 
 Result<void> readNvtx(Reading& reading) {
   return NvtxReader(reading).read();
+}
+
+int64_t messageBytesOf(std::string_view payloadJson) {
+  constexpr std::string_view kKey = "\"Message size [bytes]\":";  // NCCL's src/include/nvtx.h
+  const size_t key = payloadJson.find(kKey);
+  if (key == std::string_view::npos) return -1;
+  const size_t value =
+      std::min(payloadJson.find_first_not_of(' ', key + kKey.size()), payloadJson.size());
+  int64_t bytes = -1;
+  std::from_chars(payloadJson.data() + value, payloadJson.data() + payloadJson.size(), bytes);
+  return bytes;
 }
 
 std::string_view operatorOfLabel(std::string_view label) {

@@ -21,4 +21,7 @@ std::string_view operatorOfLabel(std::string_view label);
 // API.
 trace::CollectiveKind collectiveOfNcclCall(std::string_view label);
 
+// The size that NCCL states in the payload of such a range, as JSON; -1: it does not.
+int64_t messageBytesOf(std::string_view payloadJson);
+
 }  // namespace caracal::import::nsys

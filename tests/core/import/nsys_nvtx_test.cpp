@@ -141,6 +141,15 @@ TEST(NsysLabels, caracalLabelsAreReadWholeOrNotAtAll) {
   }
 }
 
+TEST(NsysLabels, ncclStatesTheSizeOfItsMessages) {
+  EXPECT_EQ(nsys::messageBytesOf(R"({"NCCL communicator ID":43981,"Message size [bytes]":4096})"),
+            4096);
+  EXPECT_EQ(nsys::messageBytesOf(R"({"Message size [bytes]": 17, "Reduction operation": 0})"), 17);
+  EXPECT_EQ(nsys::messageBytesOf(R"({"NCCL communicator ID":1})"), -1);
+  EXPECT_EQ(nsys::messageBytesOf(R"({"Message size [bytes]":)"), -1);
+  EXPECT_EQ(nsys::messageBytesOf(""), -1);
+}
+
 TEST(NsysLabels, onlyPyTorchsOwnFieldsAreCutOff) {
   EXPECT_EQ(nsys::operatorOfLabel("aten::mm, op_id = 1"), "aten::mm");
   EXPECT_EQ(nsys::operatorOfLabel("AddmmBackward0, seq = 4, op_id = 9"), "AddmmBackward0");

@@ -165,6 +165,35 @@ TEST_F(RecorderLog, processesOfOneBootShareTheEarliestClock) {
   EXPECT_EQ(clocks.at("b"), (SessionClock{5, 1005}));
 }
 
+// Two hosts, one of which loses a microsecond a millisecond against the real time.
+TEST_F(RecorderLog, logsOfSeveralHostsFollowTheRealTime) {
+  const auto written = [&](const std::string& name, const std::string& boot, int64_t slowNs) {
+    const std::string path = m_folder.write(name, LogText()
+                                                      .fact("bootId=" + boot)
+                                                      .anchor(1'000'000, 9'000'000'000)
+                                                      .range(RecordKind::kRangePush, 1'500'000, "a")
+                                                      .range(RecordKind::kRangePop, 2'000'000)
+                                                      .anchor(3'000'000, 9'002'000'000 + slowNs)
+                                                      .frame(1)
+                                                      .text());
+    return path;
+  };
+  const std::vector<std::string> paths{written("one.caracal-log", "one", 0),
+                                       written("two.caracal-log", "two", 2000)};
+  std::vector<LogStart> starts;
+  for (const std::string& path : paths) starts.push_back(*readLogStart(path));
+  auto clocks = sharedClocks(starts);
+  followRealtime(paths, starts, clocks);
+  EXPECT_EQ(clocks.at("two").anchors,
+            (std::vector<ClockPoint>{{1'000'000, 9'000'000'000}, {3'000'000, 9'002'002'000}}));
+  EXPECT_EQ(ClockMap(clocks.at("two").anchors)(2'000'000), 1'001'000);
+  EXPECT_EQ(ClockMap(clocks.at("one").anchors)(2'000'000), 1'000'000);
+
+  auto alone = sharedClocks({starts[1]});
+  followRealtime({paths[1]}, {starts[1]}, alone);
+  EXPECT_TRUE(alone.at("two").anchors.empty()) << "one host needs no other clock than its own";
+}
+
 TEST_F(RecorderLog, streamsOfGreenContextsSayTheirShareOfTheDevice) {
   ContextRecord green{};
   green.context = 5;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/base/checksum.h"
-#include "core/recorder/log_format.h"
+#include "core/recorder/log_activity.h"
 
 namespace caracal::recorder {
 
