@@ -118,12 +118,22 @@ Link fitted(const Transfers& transfers, const Link& asked) {
   return link;
 }
 
+// How often a ring moves (n - 1) / n of what a window reduces or gathers.
+double ringRounds(const WindowCost& cost) {
+  const auto moved = std::find_if(cost.transfers.begin(), cost.transfers.end(),
+                                  [](const Transfer& transfer) { return transfer.ranks > 1; });
+  return moved == cost.transfers.end() || moved->pattern == Pattern::kAllReduce ? 2 : 1;
+}
+
 void fitLinks(std::span<const Recorded> recordings, Hardware& hardware) {
   Transfers tensor, pipeline;
   for (const Recorded& recorded : recordings) {
     const auto ranks = static_cast<double>(recorded.profile.parallel.tensor);
-    for (const Window& window : recorded.profile.kinds.front().windows) {
-      const double sent = 2 * (ranks - 1) / ranks * static_cast<double>(window.bytes);
+    const std::vector<Window>& windows = recorded.profile.kinds.front().windows;
+    for (size_t w = 0; w < windows.size(); ++w) {
+      const Window& window = windows[w];
+      const double rounds = ringRounds(recorded.layer.windows[w]);
+      const double sent = rounds * (ranks - 1) / ranks * static_cast<double>(window.bytes);
       if (sent > 0 && window.transferNs > 0) tensor[sent] = window.transferNs;
     }
     const Profile& profile = recorded.profile;

@@ -1,5 +1,7 @@
 #include "core/profile/model_structure.h"
 
+#include <algorithm>
+
 #include "core/profile/layer_assembly.h"
 #include "core/profile/parameters.h"
 #include "core/profile/profile_json.h"
@@ -102,6 +104,57 @@ class Builder {
 };
 
 }  // namespace
+
+namespace {
+
+Operator* find(EndStructure& end, std::string_view id) {
+  const auto found = std::find_if(end.end.operators.begin(), end.end.operators.end(),
+                                  [&](const Operator& op) { return op.id == id; });
+  return found == end.end.operators.end() ? nullptr : &*found;
+}
+
+// Whole ends, of which each of `ranks` makes its rows.
+Result<void> splitRows(int64_t ranks, ModelStructure& structure) {
+  Operator* embed = find(structure.first, "embed");
+  Operator* norm = find(structure.last, "final_ln");
+  Operator* head = find(structure.last, "head");
+  if (embed == nullptr || norm == nullptr || head == nullptr) {
+    return fail(ErrorCode::kUnsupported,
+                "sequence parallelism needs embed, final_ln and head at the ends of the model");
+  }
+  embed->outputBytes /= ranks;
+  Operator gather;
+  gather.id = "ag_head";
+  gather.kind = OperatorKind::kCollective;
+  gather.outputBytes = gather.savedBytes = norm->outputBytes;
+  gather.savedFor = {"head"};
+  gather.inputs = {"final_ln"};
+  norm->outputBytes /= ranks;
+  norm->savedBytes = 0;
+  norm->savedFor.clear();
+  head->inputs = {gather.id};
+  const auto at = head - structure.last.end.operators.data();
+  OperatorCost cost;
+  cost.forward.transfers = {{Pattern::kAllGather, gather.outputBytes, ranks}};
+  structure.last.costs.insert(structure.last.costs.begin() + at, cost);
+  structure.last.end.operators.insert(structure.last.end.operators.begin() + at, gather);
+  return {};
+}
+
+}  // namespace
+
+Result<ModelStructure> structureWithWholeEnds(const ModelDescription& model) {
+  CARACAL_TRY(structure, structureOf(model));
+  ModelDescription whole = model;
+  whole.parallel.tensor = 1;
+  whole.parallel.pipeline = std::max(2, model.parallel.pipeline);
+  CARACAL_TRY(ends, structureOf(whole));
+  structure.first = std::move(ends.first);
+  structure.last = std::move(ends.last);
+  if (model.parallel.sequenceParallel && model.parallel.tensor > 1)
+    CARACAL_CHECK_OK(splitRows(model.parallel.tensor, structure));
+  return structure;
+}
 
 Sizes sizesOf(const ModelDescription& model) {
   const ModelShape& shape = model.shape;

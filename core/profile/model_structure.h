@@ -71,4 +71,10 @@ Sizes sizesOf(const ModelDescription& model);
 Result<ModelStructure> structureOf(const ModelDescription& model);
 Result<ModelStructure> structureOf(const ModelDescription& model, const LayerTable& table);
 
+// With the ends of the model as caracal-run holds them: every tensor-parallel rank has the whole
+// embedding and the whole head, two matrices also where one stage holds both. With sequence
+// parallelism `embed` and `final_ln` make the rank's rows, which a collective `ag_head` gathers,
+// and what it made is kept for the head.
+Result<ModelStructure> structureWithWholeEnds(const ModelDescription& model);
+
 }  // namespace caracal::profile

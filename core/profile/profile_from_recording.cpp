@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <optional>
 #include <set>
 
 #include "core/base/statistics.h"
 #include "core/profile/model_structure.h"
 #include "core/profile/profile_from_trace.h"
+#include "core/profile/recorded_meta.h"
 #include "core/profile/recorded_times.h"
 
 namespace caracal::profile {
@@ -14,43 +13,6 @@ namespace {
 
 using trace::Pass;
 using trace::Trace;
-
-template <class Number>
-Number metaNumber(const Trace& trace, const std::string& key, Number fallback) {
-  const std::string text = trace.metaOr(key, "");
-  Number value = fallback;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  return parsed.ec == std::errc{} ? value : fallback;
-}
-
-Link metaLink(const Trace& trace, const std::string& name) {
-  return {metaNumber<int64_t>(trace, "link." + name + ".latencyNs", 0),
-          metaNumber<double>(trace, "link." + name + ".bytesPerSecond", 0)};
-}
-
-// Layers per stage, "2,2" in the recording; even when it does not say. Where stages hold several
-// chunks of the model, "partition" lists those, and "layersOfStages" the stages.
-std::vector<int32_t> partitionOf(const Trace& trace, const ModelDescription& description) {
-  std::vector<int32_t> layers;
-  const std::string text = trace.metaOr("layersOfStages", trace.metaOr("partition", ""));
-  const char* next = text.data();
-  const char* const end = text.data() + text.size();
-  while (next < end) {
-    int32_t count = 0;
-    const auto parsed = std::from_chars(next, end, count);
-    if (parsed.ec != std::errc{}) break;
-    layers.push_back(count);
-    next = parsed.ptr + (parsed.ptr < end ? 1 : 0);
-  }
-  if (static_cast<int32_t>(layers.size()) == description.parallel.pipeline) return layers;
-  layers.clear();
-  const int32_t stages = description.parallel.pipeline;
-  for (int32_t s = 0; s < stages; ++s) {
-    layers.push_back(description.shape.layers / stages +
-                     (s < description.shape.layers % stages ? 1 : 0));
-  }
-  return layers;
-}
 
 // Steps from the second on when there are several: the first pays for cold caches and page faults.
 int32_t firstCountedStep(const analysis::StepModel& model) {
@@ -65,10 +27,7 @@ Result<ModelStructure> structureOfEnds(const ModelDescription& description,
                                        const RecordedTimes& times) {
   const auto head = times.operators.find({Place::kLast, "head", Pass::kForward});
   if (head == times.operators.end() || head->second.bytes < 0) return structureOf(description);
-  ModelDescription whole = description;
-  whole.parallel.tensor = 1;
-  whole.parallel.pipeline = std::max(2, description.parallel.pipeline);
-  CARACAL_TRY(structure, structureOf(whole));
+  CARACAL_TRY(structure, structureWithWholeEnds(description));
   for (const Operator& op : structure.last.end.operators) {
     if (op.id == "head" && op.outputBytes == head->second.bytes) return std::move(structure);
   }
@@ -97,6 +56,7 @@ class RecordingProfiler {
     CARACAL_CHECK_OK(timeOperators(Place::kFirst, m_profile.first.operators));
     CARACAL_CHECK_OK(timeOperators(Place::kLast, m_profile.last.operators));
     shareStaticBytes();
+    addClosingTransfers();
     shareOncePerStep(m_times.optimizerNs, &LayerKind::optimizerNs, &ModelEnd::optimizerNs);
     timeReductions();
     fillLinks();
@@ -122,7 +82,10 @@ class RecordingProfiler {
 
   Result<void> timeOperators(Place place, std::vector<Operator>& operators) const {
     for (Operator& op : operators) {
-      if (op.kind == OperatorKind::kCollective) continue;
+      if (op.kind == OperatorKind::kCollective) {
+        op.forwardNs = m_times.collectiveNs(op.id);  // of a layer: its window's, later
+        continue;
+      }
       const OperatorKey forward{place, op.id, Pass::kForward};
       const OperatorKey backward{place, op.id, Pass::kBackward};
       if (m_times.operators.count(forward) == 0 || m_times.operators.count(backward) == 0) {
@@ -216,10 +179,27 @@ class RecordingProfiler {
     if (m_lastStage > 0) m_profile.first.*ofEnd = remainderOf(0);
   }
 
+  // The update of the weights ends when what it moves has arrived.
+  void addClosingTransfers() {
+    for (auto& [stage, samples] : m_times.optimizerNs) {
+      const auto closing = m_times.closingNs.find(stage);
+      if (closing == m_times.closingNs.end()) continue;
+      const int64_t movingNs = median(closing->second);
+      for (int64_t& ns : samples) ns += movingNs;
+    }
+  }
+
+  // Whether each layer was reduced by itself, rather than several in one bucket.
+  bool reducesEachLayer() const {
+    const auto found = m_times.reductionsPerStep.find(0);
+    const int32_t ends = m_lastStage == 0 ? 2 : 1;
+    return found != m_times.reductionsPerStep.end() && found->second >= m_partition[0] + ends;
+  }
+
   // A run that reduces gradients beside backward shows each layer's own reduction.
   void timeReductions() {
     const auto& byPlace = m_times.layerReductionsNs;
-    if (byPlace.empty()) {
+    if (byPlace.empty() || !reducesEachLayer()) {
       return shareOncePerStep(m_times.reductionsNs, &LayerKind::gradientReduceNs,
                               &ModelEnd::gradientReduceNs);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "core/analysis/collectives.h"
 #include "core/analysis/lanes.h"
@@ -39,8 +40,9 @@ class Gatherer {
     forEachEvent([&](const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
       const int32_t stage = std::max(m_trace.ranks()[track.rank].stage, 0);
       if (m_trace.kind(e) == EventKind::kCompute) readOperator(e, args, stage);
-      if (m_trace.kind(e) == EventKind::kComm) readComm(track, e, args, stage);
+      if (m_trace.kind(e) == EventKind::kComm) readComm(track, e, args);
     });
+    sumByStage();
     measureSpread();
     readMemory();
     return std::move(m_times);
@@ -63,19 +65,46 @@ class Gatherer {
       for (const auto& member : match.members) m_matched.insert(member.event);
       if (match.step < m_firstStep) continue;
       const EventIndex event = match.members.front().event;
-      addCollective(event, match.bytes, match.transferNs,
-                    std::max(m_trace.ranks()[match.members.front().rankIndex].stage, 0));
+      addCollective(event, match.bytes, match.transferNs, match.members.front().rankIndex);
     }
   }
 
-  void addCollective(EventIndex event, int64_t bytes, int64_t transferNs, int32_t stage) {
+  // Of one step on one rank.
+  struct StepKey {
+    uint32_t rank = 0;
+    int32_t step = 0;
+    bool operator<(const StepKey& other) const {
+      return std::tie(rank, step) < std::tie(other.rank, other.step);
+    }
+  };
+  struct Sum {
+    int64_t ns = 0;
+    int32_t count = 0;
+    void add(int64_t transferNs) {
+      ns += transferNs;
+      ++count;
+    }
+  };
+  using SumsByStep = std::map<StepKey, Sum>;
+
+  void addCollective(EventIndex event, int64_t bytes, int64_t transferNs, uint32_t rank) {
     const std::string id(m_trace.name(event));
-    if (id != "dp.reduce") return addSample(m_times.collectives[id], transferNs, bytes);
     const auto args = m_trace.args(event);
+    const StepKey key{rank, args ? args->step : 0};
+    if (id == "tp.reduce" || id == "dp.gather") return m_closing[key].add(transferNs);
+    if (id != "dp.reduce") return addSample(m_times.collectives[id], transferNs, bytes);
+    m_reductions[key].add(transferNs);
     if (args && args->layer != kNoLayer)
       m_times.layerReductionsNs[placeOf(args->layer)].push_back(transferNs);
-    else
-      m_times.reductionsNs[stage].push_back(transferNs);
+  }
+
+  void sumByStage() {
+    const auto stageOf = [&](uint32_t rank) { return std::max(m_trace.ranks()[rank].stage, 0); };
+    for (const auto& [key, sum] : m_closing) m_times.closingNs[stageOf(key.rank)].push_back(sum.ns);
+    for (const auto& [key, sum] : m_reductions) {
+      m_times.reductionsNs[stageOf(key.rank)].push_back(sum.ns);
+      m_times.reductionsPerStep[stageOf(key.rank)] = sum.count;
+    }
   }
 
   static OperatorKey keyOf(const trace::EventArgs& args, std::string_view id) {
@@ -90,8 +119,7 @@ class Gatherer {
     addSample(m_times.operators[keyOf(args, m_trace.name(e))], m_trace.durationNs(e), args.bytes);
   }
 
-  void readComm(const trace::Track& track, EventIndex e, const trace::EventArgs& args,
-                int32_t stage) {
+  void readComm(const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
     if (analysis::laneOf(track) == analysis::Lane::kPipeline) {
       // Both sides of a transfer show the same span: one of them counts.
       if (analysis::isReceive(m_trace.name(e))) {
@@ -100,7 +128,7 @@ class Gatherer {
       }
     } else if (m_matched.count(e) == 0) {
       // One rank of the group alone is in the trace: all of its time counts as transfer.
-      addCollective(e, args.bytes, m_trace.durationNs(e), stage);
+      addCollective(e, args.bytes, m_trace.durationNs(e), track.rank);
     }
   }
 
@@ -147,6 +175,7 @@ class Gatherer {
   const Trace& m_trace;
   int32_t m_firstStep;
   std::set<EventIndex> m_matched;
+  SumsByStep m_closing, m_reductions;
   RecordedTimes m_times;
 };
 

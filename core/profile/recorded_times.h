@@ -30,12 +30,17 @@ struct Samples {
 
 struct RecordedTimes {
   std::map<OperatorKey, Samples> operators;
-  std::map<std::string, Samples> collectives;            // "fwd.attn": transfer parts
-  std::map<std::string, Samples> transfers;              // "recv.fwd", "recv.bwd"
-  std::map<int32_t, std::vector<int64_t>> optimizerNs;   // by stage
-  std::map<int32_t, std::vector<int64_t>> reductionsNs;  // by stage: data-parallel transfer parts
+  std::map<std::string, Samples> collectives;           // "fwd.attn": transfer parts
+  std::map<std::string, Samples> transfers;             // "recv.fwd", "recv.bwd"
+  std::map<int32_t, std::vector<int64_t>> optimizerNs;  // by stage
+  std::map<int32_t, std::vector<int64_t>>
+      reductionsNs;  // by stage: data-parallel transfer parts of a step
   std::map<Place, std::vector<int64_t>>
-      layerReductionsNs;                 // likewise, of runs that reduce by layer
+      layerReductionsNs;  // likewise, of runs that reduce by layer
+  // By stage: how many reductions of layers or buckets a step had on a rank.
+  std::map<int32_t, int32_t> reductionsPerStep;
+  // By stage: what the update of the weights moved (`tp.reduce`, `dp.gather`), per step and rank.
+  std::map<int32_t, std::vector<int64_t>> closingNs;
   std::map<int32_t, int64_t> peakBytes;  // by stage, over its ranks
 
   // How much longer a pass's operators take than the sum of their medians, in the median over

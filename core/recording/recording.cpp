@@ -75,7 +75,7 @@ struct RecordingWriter::Impl {
 
 Result<void> RecordingWriter::Impl::prepareAll() {
   const std::pair<Statement*, const char*> all[] = {
-      {&insertOperator, "INSERT INTO CARACAL_CPU_OP VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&insertOperator, "INSERT INTO CARACAL_CPU_OP VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {&insertRange,
        "INSERT INTO NVTX_EVENTS (start, \"end\", eventType, globalTid, textId, domainId) VALUES "
        "(?,?,?,?,?,?)"},
@@ -113,6 +113,7 @@ Result<void> RecordingWriter::Impl::write(const OperatorRow& row) {
   insertOperator.bind(10, int64_t{row.layer}).bind(11, int64_t{row.window});
   row.bytes >= 0 ? insertOperator.bind(12, row.bytes) : insertOperator.bindNull(12);
   row.transferNs >= 0 ? insertOperator.bind(13, row.transferNs) : insertOperator.bindNull(13);
+  row.askedNs >= 0 ? insertOperator.bind(14, row.askedNs) : insertOperator.bindNull(14);
   return insertOperator.run();
 }
 

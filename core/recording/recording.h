@@ -29,7 +29,7 @@ struct OperatorRow {
   trace::EventKind kind = trace::EventKind::kCompute;  // kCompute, kRecompute, kComm
   trace::Pass pass = trace::Pass::kForward;
   std::string name;  // operator id; for kComm "fwd.attn", "send.fwd", "recv.fwd", "send.bwd",
-                     // "recv.bwd", "dp.reduce"
+                     // "recv.bwd", "dp.reduce", "dp.gather", "tp.reduce"
   std::string lane;  // "compute", "tp-comm", "pp-comm", "dp-comm"
   int64_t beginNs = 0, endNs = 0;
   int64_t transferNs = -1;  // kComm: the part after the last rank entered; -1 unknown
@@ -37,6 +37,9 @@ struct OperatorRow {
           layer = -1;  // layer: global, -1 first end, -2 last end, -3 none
   int32_t window = 0;  // as trace::EventArgs::window
   int64_t bytes = -1;  // kComm: payload; kCompute: bytes of the output
+  // kComm over an emulated link, where somebody waited for the end: what the transfer should have
+  // taken; transferNs is what it took. -1: nobody saw.
+  int64_t askedNs = -1;
 };
 
 // "F:2:0": pass, micro-batch and stage; "F:2:0:1" where it is not the first chunk of the stage.

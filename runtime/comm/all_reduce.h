@@ -1,9 +1,10 @@
-// All-reduce between the ranks of one group, over one emulated link: a tensor-parallel group's
-// activations, a data-parallel group's gradients.
+// All-reduce, reduce-scatter and all-gather between the ranks of one group, over one emulated link:
+// a tensor-parallel group's activations, a data-parallel group's gradients and parameters.
 //
 // Members call in the same order (as with NCCL, the n-th call of each member is one collective).
-// The sum is taken in member order, so it is the same for every member and on every run. Transfers
-// of a group follow one another on the link.
+// Sums are taken in member order, so they are the same for every member and on every run, and a
+// reduce-scatter gives the bits of the all-reduce. Transfers of a group follow one another on the
+// link.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "core/base/result.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/part.h"
 #include "runtime/comm/wire.h"
 
 namespace caracal::comm {
@@ -46,14 +48,17 @@ class ReduceGroup {
 
   int32_t members() const { return m_group.members(); }
 
-  // Hands in a member's values, which are copied, at time `entryNs` of its clock. Does not wait for
-  // the other members. Returns the number of the collective, to collect it with.
-  uint64_t enter(int32_t member, std::span<const float> values, int64_t entryNs);
+  // Hands in a member's values, which are copied, at time `entryNs` of its clock: the whole tensor,
+  // or, to gather, the member's part. Does not wait for the other members. Returns the number of
+  // the collective, to collect it with.
+  uint64_t enter(int32_t member, std::span<const float> values, int64_t entryNs,
+                 Pattern pattern = Pattern::kAllReduce);
 
-  // Blocks until every member has entered collective `number`, then writes the sum to `sum`. The
-  // transfer itself is not waited for: that is for the member's clock to do, until Transfer::endNs.
-  // REQUIRES one call per member of this process and number.
-  Result<Transfer> collect(uint64_t number, std::span<float> sum);
+  // Blocks until every member has entered collective `number`, then writes the result: the sum, the
+  // part of it that is the member's (kReduceScatter), or the gathered tensor. The transfer itself
+  // is not waited for: that is for the member's clock to do, until Transfer::endNs. REQUIRES one
+  // call per member of this process and number, and room for just the result.
+  Result<Transfer> collect(uint64_t number, std::span<float> result, int32_t member = 0);
 
  private:
   struct Exchange {
@@ -63,10 +68,12 @@ class ReduceGroup {
     int32_t entered = 0;
     int32_t collected = 0;
     int64_t lastEntryNs = 0;
+    Pattern pattern = Pattern::kAllReduce;
     Transfer transfer;
   };
   Exchange takeSpare();
-  uint64_t deposit(int32_t member, std::span<const float> values, int64_t entryNs);
+  uint64_t deposit(int32_t member, std::span<const float> values, int64_t entryNs, Pattern pattern);
+  int64_t bytesOf(const Exchange& exchange) const;
   std::string missing(const Exchange& exchange, uint64_t number) const;
 
   Monitor& m_monitor;

@@ -11,6 +11,7 @@ namespace caracal::comm {
 namespace {
 
 constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kGlanceNs = kNsPerSecond / 10;  // at the state of the run, while waiting
 constexpr int64_t kTokenPatienceNs = 60 * kNsPerSecond;
 
 int64_t readClock(clockid_t id) {
@@ -56,20 +57,29 @@ Span RankClock::advance(int64_t durationNs) {
   return {begin, m_virtualNs};
 }
 
-void RankClock::waitUntil(int64_t ns) {
+Result<void> RankClock::sleepUntil(int64_t ns) const {
+  const int64_t deadline = m_run.monotonicOf(ns);
+  for (int64_t now = monotonicNs(); now < deadline; now = monotonicNs()) {
+    if (m_monitor != nullptr) CARACAL_CHECK_OK(m_monitor->check());
+    const int64_t next = std::min(deadline, now + kGlanceNs);
+    const timespec until{next / kNsPerSecond, next % kNsPerSecond};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+  }
+  return {};
+}
+
+Result<void> RankClock::waitUntil(int64_t ns) {
   if (isVirtual()) {
     m_virtualNs = std::max(m_virtualNs, ns);
-    return;
+    return {};
   }
-  if (m_run.wallNowNs() >= ns) return;
-  const int64_t deadline = m_run.monotonicOf(ns);
-  const timespec until{deadline / kNsPerSecond, deadline % kNsPerSecond};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
-  }
+  if (m_run.wallNowNs() >= ns) return {};
+  CARACAL_CHECK_OK(sleepUntil(ns));
   const int64_t late = m_run.wallNowNs() - ns;
   ++m_overshoot.waits;
   m_overshoot.totalNs += late;
   m_overshoot.worstNs = std::max(m_overshoot.worstNs, late);
+  return {};
 }
 
 void useExactTimers() {

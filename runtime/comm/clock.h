@@ -15,6 +15,8 @@
 #include <utility>
 
 #include "core/base/intervals.h"
+#include "core/base/result.h"
+#include "runtime/comm/monitor.h"
 
 namespace caracal::comm {
 
@@ -65,8 +67,11 @@ class RunClock {
 // The clock of one rank; used by that rank's thread alone.
 class RankClock {
  public:
-  explicit RankClock(RunClock& run) : m_run(run) {}
+  // `monitor`: of the run, whose end also ends waits; nullptr: they last as long as asked.
+  explicit RankClock(RunClock& run, const Monitor* monitor = nullptr)
+      : m_run(run), m_monitor(monitor) {}
 
+  ClockKind kind() const { return m_run.kind(); }
   int64_t nowNs() const { return isVirtual() ? m_virtualNs : m_run.wallNowNs(); }
 
   // Runs work() and returns when, on this clock, it ran.
@@ -83,8 +88,9 @@ class RankClock {
     return advance(threadCpuNs() - begin);
   }
 
-  // Waits until the clock shows at least `ns`, leaving the core to others.
-  void waitUntil(int64_t ns);
+  // Waits until the clock shows at least `ns`, leaving the core to others. Fails when the run has
+  // failed or is to end at once, a tenth of a second later at most.
+  Result<void> waitUntil(int64_t ns);
   // Moves a virtual clock forward by a duration known from elsewhere. REQUIRES kVirtual.
   Span advance(int64_t durationNs);
 
@@ -99,7 +105,10 @@ class RankClock {
   bool isVirtual() const { return m_run.kind() == ClockKind::kVirtual; }
   static int64_t threadCpuNs();
 
+  Result<void> sleepUntil(int64_t ns) const;
+
   RunClock& m_run;
+  const Monitor* m_monitor;
   int64_t m_virtualNs = 0;
   Overshoot m_overshoot;
 };

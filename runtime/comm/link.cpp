@@ -13,4 +13,9 @@ int64_t ringAllReduceBytes(int64_t bytes, int32_t members) {
   return (2 * bytes * (members - 1) + members - 1) / members;
 }
 
+int64_t ringBytes(Pattern pattern, int64_t bytes, int32_t members) {
+  if (pattern == Pattern::kAllReduce) return ringAllReduceBytes(bytes, members);
+  return (bytes * (members - 1) + members - 1) / members;
+}
+
 }  // namespace caracal::comm

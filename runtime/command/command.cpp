@@ -1,6 +1,7 @@
 #include "runtime/command/command.h"
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 #include "runtime/command/progress.h"
 #include "runtime/command/signal_watch.h"
 #include "runtime/cuda/backend_entry.h"
+#include "runtime/executor/link_check.h"
 #include "runtime/executor/meta.h"
 
 namespace caracal::command {
@@ -47,7 +49,7 @@ Result<executor::Job> loadPlannedJob(const CommandLine& line, const executor::Ba
   if (!document) return located(document.error());
   if (auto checked = checkProfile(document->plan, line.profilePath); !checked)
     return located(checked.error());
-  auto job = executor::jobFromPlan(*document, facts);
+  auto job = executor::jobFromPlan(*document, facts, line.replicas);
   if (!job) return located(job.error());
   return job;
 }
@@ -60,7 +62,7 @@ Result<executor::Job> loadModelJob(const CommandLine& line, const executor::Back
   parallel.pipeline = line.pipeline.value_or(parallel.pipeline);
   parallel.data = line.data.value_or(parallel.data);
   parallel.microBatches = line.microBatches.value_or(parallel.microBatches);
-  auto job = executor::jobFromModel(model, line.schedule, facts);
+  auto job = executor::jobFromModel(model, line.schedule, facts, line.replicas);
   if (!job) return tl::unexpected(at(job.error(), name));
   return job;
 }
@@ -126,6 +128,17 @@ Result<void> warnOfSharedCores(const executor::RunOptions& options, int32_t rank
       ranks, cores));
 }
 
+Result<void> warnOfSlowLinks(const std::vector<executor::LinkFigures>& links) {
+  for (const executor::LinkFigures& of : links) {
+    if (std::abs(of.medianRatio - 1) <= executor::kMostLinkError) continue;
+    CARACAL_CHECK_OK(announceWarning(fmt::format(
+        "half of the {} transfers of the {} link took {:.1f} % or more of the time asked for; the "
+        "machine is too busy or the link too fast for it to be emulated, so ask for a slower one",
+        of.transfers, of.link, 100 * of.medianRatio)));
+  }
+  return {};
+}
+
 // The ranks that a launcher started as processes; none when they are to be threads.
 Result<std::optional<comm::Processes>> joinLaunched(const comm::LaunchedRank& launched,
                                                     const std::map<std::string, std::string>& meta,
@@ -189,9 +202,11 @@ Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
     CARACAL_CHECK_OK(announceStart(*job, options, meta, {line.recordPath, launched.text()}));
     CARACAL_CHECK_OK(warnOfSharedCores(options, job->model.parallel.ranks()));
   }
+  executor::LinkCheck links;
   const auto observe = [&](const executor::StepReport& step,
                            const recording::StepRecords& records) -> Result<executor::Continue> {
     if (writer) CARACAL_CHECK_OK(writer->append(records));
+    links.add(records);
     CARACAL_CHECK_OK(announceStep(step, records));
     return executor::Continue::kYes;
   };
@@ -203,11 +218,14 @@ Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
       CARACAL_CHECK_OK(announceWarning(words));
   }
   if (!speaks) return summary.signal == 0 ? kOk : kSignalled + summary.signal;
+  CARACAL_CHECK_OK(warnOfSlowLinks(links.figures()));
   if (writer) {
+    for (const auto& [key, value] : executor::metaOf(links.figures()))
+      CARACAL_CHECK_OK(writer->setMeta(key, value));
     CARACAL_CHECK_OK(writer->setMeta("ended", summary.signal != 0 ? "signal" : "allSteps"));
     CARACAL_CHECK_OK(writer->close());
   }
-  CARACAL_CHECK_OK(announceEnd(options, summary));
+  CARACAL_CHECK_OK(announceEnd(options, summary, links.figures()));
   return summary.signal == 0 ? kOk : kSignalled + summary.signal;
 }
 

@@ -69,6 +69,16 @@ void addTraining(CLI::App& app, CommandLine& line) {
   app.add_option("--lr", line.learningRate, "Learning rate of AdamW")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_flag("--distributed-optimizer", line.replicas.distributedOptimizer,
+               "Data-parallel replicas keep a part of the optimizer's state each, update that part "
+               "of the weights and gather the rest (ZeRO-1); a model may ask for it too");
+  app.add_option(
+         "--bucket-bytes", line.replicas.bucketBytes,
+         "In models with overlapGradientReduce: gradients that are reduced together as soon "
+         "as they are complete; 0: each layer alone (default: Megatron-LM's, "
+         "4 bytes of max(40, dp) million parameters)")
+      ->type_name("BYTES")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--text", line.textPath,
                  "Text to train on, read as bytes; a built-in one when left out")
       ->type_name("FILE");

@@ -7,6 +7,7 @@
 
 #include "runtime/comm/clock.h"
 #include "runtime/comm/network.h"
+#include "runtime/executor/job.h"
 
 namespace caracal::command {
 
@@ -28,6 +29,7 @@ struct CommandLine {
       clock;  // empty: wall when every rank can have a core, else virtual
   comm::LinkSpeeds links;
   double linkTimeoutSeconds = 600;
+  executor::ReplicaOptions replicas;
   bool cuda = false;  // the backend; else the CPU
   int32_t cudaDevice = 0;
   int32_t linkCtas = 0;    // 0: 1 for emulated links, what NCCL chooses for its own

@@ -68,7 +68,8 @@ Json rankJson(const executor::RankSummary& rank) {
           {"staticBytes", rank.staticBytes}, {"workspaceBytes", rank.workspaceBytes}};
 }
 
-Json linksJson(const std::vector<executor::RankSummary>& ranks) {
+Json linksJson(const std::vector<executor::RankSummary>& ranks,
+               const std::vector<executor::LinkFigures>& links) {
   int64_t waits = 0;
   int64_t totalNs = 0;
   int64_t worstNs = 0;
@@ -77,8 +78,14 @@ Json linksJson(const std::vector<executor::RankSummary>& ranks) {
     totalNs += rank.overshoot.totalNs;
     worstNs = std::max(worstNs, rank.overshoot.worstNs);
   }
-  return {
+  Json json{
       {"waits", waits}, {"meanLateNs", waits > 0 ? totalNs / waits : 0}, {"worstLateNs", worstNs}};
+  for (const executor::LinkFigures& of : links) {
+    json[of.link] = {{"transfers", of.transfers},
+                     {"medianRatio", of.medianRatio},
+                     {"worstRatio", of.worstRatio}};
+  }
+  return json;
 }
 
 }  // namespace
@@ -118,7 +125,8 @@ Result<void> announceWarning(const std::string& message) {
   return writeLine({{"event", "warning"}, {"message", message}});
 }
 
-Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary) {
+Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary,
+                         const std::vector<executor::LinkFigures>& links) {
   Json ranks = Json::array();
   for (const executor::RankSummary& rank : summary.ranks) ranks.push_back(rankJson(rank));
   Json event{{"event", "end"},
@@ -132,7 +140,7 @@ Result<void> announceEnd(const executor::RunOptions& options, const executor::Ru
     event["signal"] = fmt::format("SIG{}", sigabbrev_np(summary.signal));
     event["signalledRank"] = options.processes != nullptr ? summary.signalledRank : -1;
   }
-  if (options.clock == comm::ClockKind::kWall) event["links"] = linksJson(summary.ranks);
+  if (options.clock == comm::ClockKind::kWall) event["links"] = linksJson(summary.ranks, links);
   return writeLine(event);
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/result.h"
 #include "runtime/executor/job.h"
+#include "runtime/executor/link_check.h"
 #include "runtime/executor/run.h"
 
 namespace caracal::command {
@@ -32,8 +33,10 @@ Result<void> announceWarning(const std::string& message);
 // {"event":"end", "steps", "stopped", "loss", "stepNs", "peakBytes", "ranks":[...], "links":{...}}
 // `stopped` is "allSteps" or "signal", then with "signal":"SIGTERM" and "signalledRank" (-1: ranks
 // are threads of one process). stepNs is the median, without the first step where there are
-// several. `links` says how late emulated transfers ended, on the wall clock only.
-Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary);
+// several. `links` says how late emulated transfers ended, on the wall clock only, and of each link
+// what transfers took of the time asked for.
+Result<void> announceEnd(const executor::RunOptions& options, const executor::RunSummary& summary,
+                         const std::vector<executor::LinkFigures>& links);
 
 // {"event":"error", "code", "message"} on stdout, and the words on stderr.
 void announceError(const Error& error);

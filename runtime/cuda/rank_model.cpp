@@ -100,6 +100,11 @@ Result<void> RankModelOf<T>::forward(Lane& lane, const OperatorCall& call) {
       break;
     case Op::kTpAttn:
     case Op::kTpMlp:
+    case Op::kAgAttn:
+    case Op::kRsAttn:
+    case Op::kAgMlp:
+    case Op::kRsMlp:
+    case Op::kAgHead:
       return fail(ErrorCode::kUnsupported, "collectives are not run by the model");
   }
   return {};

@@ -59,6 +59,11 @@ Result<void> RankModelOf<T>::backward(Lane& lane, const OperatorCall& call) {
       break;
     case Op::kTpAttn:
     case Op::kTpMlp:
+    case Op::kAgAttn:
+    case Op::kRsAttn:
+    case Op::kAgMlp:
+    case Op::kRsMlp:
+    case Op::kAgHead:
       return fail(ErrorCode::kUnsupported, "a forward all-reduce has no backward of its own");
   }
   return {};

@@ -18,6 +18,7 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic = "CARACALC";
 constexpr std::string_view kSchema = "caracal.checkpoint/1";
+constexpr int64_t kNumber = sizeof(float);
 constexpr size_t kNumberBytes = sizeof(uint64_t);
 
 void append(std::string& content, uint64_t number) {
@@ -127,11 +128,16 @@ Result<void> Checkpoint::restore(model::ParameterStore& parameters) const {
                       spec.name, spec.shard, spec.shards, spec.count()),
           m_path});
     }
-    size_t next = found->second.offset;
-    for (const auto& array : {parameters.weights(), parameters.moments1(), parameters.moments2()}) {
-      const std::span<float> values = partOf(array, spec);
-      std::memcpy(values.data(), m_content.data() + next, values.size_bytes());
-      next += values.size_bytes();
+    const char* stored = m_content.data() + found->second.offset;
+    const auto arrayBytes = static_cast<size_t>(spec.count()) * sizeof(float);
+    std::memcpy(partOf(parameters.weights(), spec).data(), stored, arrayBytes);
+    for (const auto& moments : {parameters.moments1(), parameters.moments2()}) {
+      stored += arrayBytes;
+      model::forEachOwned(spec, parameters.owned(),
+                          [&](int64_t begin, int64_t count, int64_t state) {
+                            std::memcpy(moments.data() + state,
+                                        stored + (begin - spec.offset) * kNumber, count * kNumber);
+                          });
     }
   }
   return {};

@@ -1,7 +1,7 @@
 // Checkpoints: weights and optimizer state after a number of steps, so that training goes on where
 // it ended. Parameters are found by name and shard, so that a run can go on under another plan,
-// schedule or partition, and with other replicas; its tensor-parallel group must have the same
-// size.
+// schedule or partition, and with other replicas, which may share the optimizer's state or not; its
+// tensor-parallel group must have the same size.
 //
 // The file: 8 bytes "CARACALC", uint64 bytes of the header, the header as JSON ("schema"
 // "caracal.checkpoint/1", "stepsDone", "seed", "parameters": [{"name", "shard", "shards",
@@ -26,7 +26,7 @@ struct Progressed {
   uint64_t seed = 1;
 };
 
-// Of one rank, each array as in model::ParameterStore.
+// Of one rank; each array holds all its parameters.
 struct StoredParameters {
   std::vector<model::ParameterSpec> specs;
   std::span<const float> weights, moments1, moments2;

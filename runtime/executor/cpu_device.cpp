@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "core/plan/program.h"
+#include "runtime/executor/replica_exchange.h"
 
 namespace caracal::executor {
 namespace {
@@ -20,7 +20,9 @@ std::span<float> floats(const Tensor& tensor) {
 
 CpuDevice::CpuDevice(const RankOptions& options, std::shared_ptr<const model::TextSource> text,
                      comm::RunClock& clock)
-    : m_options(options), m_model(options.model, std::move(text)), m_clock(clock) {}
+    : m_options(options),
+      m_model(options.model, std::move(text)),
+      m_clock(clock, options.monitor) {}
 
 Result<float*> CpuDevice::allocate(int64_t bytes) {
   const size_t rounded = (static_cast<size_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
@@ -61,20 +63,34 @@ Result<void> CpuDevice::launch(const Launch& call) {
 }
 
 CpuDevice::Pending CpuDevice::enter(comm::ReduceGroup& group, int32_t member, Label label,
-                                    std::span<const float> values) {
+                                    std::span<const float> values, comm::Pattern pattern) {
   Pending pending;
   pending.label = label;
   pending.entryNs = m_clock.nowNs();
-  pending.groupNumber = group.enter(member, values, pending.entryNs);
+  pending.groupNumber = group.enter(member, values, pending.entryNs, pattern);
   return pending;
+}
+
+// Of a gradient: this rank's rows of it to gather, else all of it.
+std::span<const float> CpuDevice::handedIn(const Collective& call) {
+  if (call.in.data != nullptr) return floats(call.in);
+  const std::span<float> branch = m_model.branchGradient();
+  const auto rows = static_cast<size_t>(m_model.rowElements());
+  return call.pattern == comm::Pattern::kAllGather ? branch.first(rows) : branch;
+}
+
+std::span<float> CpuDevice::resultOf(const Collective& call) {
+  if (call.out.data != nullptr) return floats(call.out);
+  if (call.in.data != nullptr) return m_model.gatheredInput();
+  const std::span<float> branch = m_model.branchGradient();
+  const auto rows = static_cast<size_t>(m_model.rowElements());
+  return call.pattern == comm::Pattern::kReduceScatter ? branch.first(rows) : branch;
 }
 
 Result<void> CpuDevice::startCollective(const Collective& call) {
   assert(m_options.links.tensor != nullptr && "collectives exist only in a tensor-parallel group");
-  const std::span<const float> values =
-      call.in.data != nullptr ? floats(call.in) : m_model.branchGradient();
-  m_pending.emplace(call.number,
-                    enter(*m_options.links.tensor, m_options.tensorMember, call.label, values));
+  m_pending.emplace(call.number, enter(*m_options.links.tensor, m_options.tensorMember, call.label,
+                                       handedIn(call), call.pattern));
   return {};
 }
 
@@ -83,19 +99,29 @@ Result<void> CpuDevice::waitCollective(const Collective& call) {
   assert(found != m_pending.end() && "a collective is waited for once, after its start");
   const Pending pending = found->second;
   m_pending.erase(found);
-  const std::span<float> sum =
-      call.out.data != nullptr ? floats(call.out) : m_model.branchGradient();
-  return finish(*m_options.links.tensor, pending, sum);
+  const std::span<float> result = resultOf(call);
+  const size_t whole = std::max(result.size_bytes(), handedIn(call).size_bytes());
+  return finish(*m_options.links.tensor, pending, {result, m_options.tensorMember, whole});
+}
+
+Result<CpuDevice::Seen> CpuDevice::seeEnd(const comm::Transfer& transfer, int64_t arrivalNs) {
+  CARACAL_CHECK_OK(m_clock.waitUntil(transfer.endNs));
+  const bool real = m_clock.kind() == comm::ClockKind::kWall;
+  if (!real || arrivalNs >= transfer.endNs) return Seen{transfer.endNs, -1};
+  return Seen{m_clock.nowNs(), transfer.endNs - transfer.beginNs};
 }
 
 Result<void> CpuDevice::finish(comm::ReduceGroup& group, const Pending& pending,
-                               std::span<float> sum) {
-  CARACAL_TRY(transfer, group.collect(pending.groupNumber, sum));
-  m_clock.waitUntil(transfer.endNs);
+                               const Outcome& outcome) {
+  const int64_t arrivalNs = m_clock.nowNs();
+  CARACAL_TRY(transfer, group.collect(pending.groupNumber, outcome.values, outcome.member));
+  CARACAL_TRY(seen, seeEnd(transfer, arrivalNs));
   m_timings.push_back({pending.label,
-                       {pending.entryNs, transfer.endNs},
-                       transfer.endNs - transfer.beginNs,
-                       static_cast<int64_t>(sum.size_bytes())});
+                       {pending.entryNs, seen.endNs},
+                       seen.endNs - transfer.beginNs,
+                       static_cast<int64_t>(outcome.bytes),
+                       seen.askedNs,
+                       outcome.part});
   return {};
 }
 
@@ -126,9 +152,11 @@ Result<void> CpuDevice::receive(const Exchange& call) {
   assert(channel != nullptr && "the program receives only from other positions of the pipeline");
   const std::span<float> values =
       call.tensor.data != nullptr ? floats(call.tensor) : m_model.streamGradient();
+  const int64_t arrivalNs = m_clock.nowNs();
   CARACAL_TRY(transfer, channel->receive(keyOf(call), values));
-  m_clock.waitUntil(transfer.endNs);
-  reportTransfer(call.label, transfer, values.size_bytes());
+  CARACAL_TRY(seen, seeEnd(transfer, arrivalNs));
+  reportTransfer(call.label, {transfer.beginNs, seen.endNs}, values.size_bytes());
+  m_timings.back().askedNs = seen.askedNs;
   return {};
 }
 
@@ -151,33 +179,87 @@ Result<void> CpuDevice::takeUp(const HandOver& call) {
 }
 
 Result<void> CpuDevice::reduceGradients(Label label) {
-  comm::ReduceGroup* group = m_options.links.data;
-  assert(group != nullptr && "gradients are reduced only between replicas");
-  const std::span<float> gradients = m_model.parameters().gradients();
-  return finish(*group, enter(*group, m_options.dataMember, label, gradients), gradients);
+  for (size_t bucket = 0; bucket < m_model.parameters().buckets().size(); ++bucket)
+    reduceBucket(label, bucket);
+  return waitReductions();
 }
 
+// Parts of the model that do not complete a bucket wait for the one that does.
 Result<void> CpuDevice::startReduction(Label label, int32_t layer) {
+  const std::vector<model::Bucket>& buckets = m_model.parameters().buckets();
+  for (size_t bucket = 0; bucket < buckets.size(); ++bucket) {
+    if (buckets[bucket].completedBy == layer) reduceBucket(label, bucket);
+  }
+  return {};
+}
+
+void CpuDevice::reduceBucket(Label label, size_t bucket) {
   comm::ReduceGroup* group = m_options.links.data;
   assert(group != nullptr && "gradients are reduced only between replicas");
   model::ParameterStore& parameters = m_model.parameters();
-  const std::span<float> gradients = layer == plan::kFirstEnd  ? parameters.firstEndGradients()
-                                     : layer == plan::kLastEnd ? parameters.lastEndGradients()
-                                                               : parameters.layerGradients(layer);
-  m_reductions.push_back({enter(*group, m_options.dataMember, label, gradients), gradients});
-  return {};
+  const auto pattern = sharesState() ? comm::Pattern::kReduceScatter : comm::Pattern::kAllReduce;
+  const std::vector<float> message =
+      messageOf(parameters.buckets()[bucket], parameters.gradients());
+  m_reductions.push_back({enter(*group, m_options.dataMember, label, message, pattern), bucket});
 }
 
 Result<void> CpuDevice::waitReductions() {
-  for (const Reduction& reduction : std::exchange(m_reductions, {}))
-    CARACAL_CHECK_OK(finish(*m_options.links.data, reduction.pending, reduction.gradients));
+  model::ParameterStore& parameters = m_model.parameters();
+  for (const Reduction& reduction : std::exchange(m_reductions, {})) {
+    const model::Bucket& bucket = parameters.buckets()[reduction.bucket];
+    const auto whole = static_cast<size_t>(bucket.count);
+    const auto part = comm::partOf(whole, m_options.dataMember, m_options.parallel.data);
+    std::vector<float> result(sharesState() ? part.count : whole);
+    CARACAL_CHECK_OK(finish(*m_options.links.data, reduction.pending,
+                            {result, m_options.dataMember, whole * sizeof(float)}));
+    if (sharesState())
+      spreadOwned(result, parameters, reduction.bucket, parameters.gradients());
+    else
+      spread(result, bucket, parameters.gradients());
+  }
   return {};
 }
 
+bool CpuDevice::sharesState() const {
+  return m_options.model.layers.reductions.stateShards > 1;
+}
+
 Result<void> CpuDevice::updateWeights(Label label, int32_t step) {
+  if (m_options.model.shape.sequenceParallel) CARACAL_CHECK_OK(sumRowGradients(label));
   const Span span =
       m_clock.measure([&] { m_model.parameters().update(m_options.optimizer, step + 1); });
   m_timings.push_back({label, span, -1, -1});
+  return sharesState() ? gatherWeights(label) : Result<void>{};
+}
+
+Result<void> CpuDevice::sumRowGradients(Label label) {
+  comm::ReduceGroup& group = *m_options.links.tensor;
+  std::vector<float> message = rowGradients(m_model.parameters());
+  const Pending pending = enter(group, m_options.tensorMember, label, message);
+  CARACAL_CHECK_OK(
+      finish(group, pending,
+             {message, m_options.tensorMember, std::span(message).size_bytes(), Part::kRowSums}));
+  spreadRowGradients(message, m_model.parameters());
+  return {};
+}
+
+Result<void> CpuDevice::gatherWeights(Label label) {
+  comm::ReduceGroup& group = *m_options.links.data;
+  model::ParameterStore& parameters = m_model.parameters();
+  std::vector<Pending> gathers;
+  for (size_t bucket = 0; bucket < parameters.buckets().size(); ++bucket) {
+    gathers.push_back(enter(group, m_options.dataMember, label,
+                            ownedPart(parameters, bucket, parameters.weights()),
+                            comm::Pattern::kAllGather));
+  }
+  for (size_t bucket = 0; bucket < gathers.size(); ++bucket) {
+    const model::Bucket& of = parameters.buckets()[bucket];
+    std::vector<float> whole(static_cast<size_t>(of.count));
+    CARACAL_CHECK_OK(finish(
+        group, gathers[bucket],
+        {whole, m_options.dataMember, std::span(whole).size_bytes(), Part::kParameterGather}));
+    spread(whole, of, parameters.weights());
+  }
   return {};
 }
 

@@ -42,7 +42,8 @@ class CpuDevice final : public TrainingDevice {
   int64_t nowNs() const override { return m_clock.nowNs(); }
   std::vector<Timing> takeTimings() override;
 
-  void waitUntil(int64_t ns) override { m_clock.waitUntil(ns); }
+  // What ends the wait early ends the step that follows, too.
+  void waitUntil(int64_t ns) override { static_cast<void>(m_clock.waitUntil(ns)); }
   Result<void> finishStep() override { return {}; }
   double takeLossSum() override { return m_model.takeLossSum(); }
   Result<model::ParameterStore*> fetchParameters() override { return &m_model.parameters(); }
@@ -60,17 +61,36 @@ class CpuDevice final : public TrainingDevice {
   static comm::MessageKey keyOf(const Exchange& call);
   void reportTransfer(Label label, const comm::Transfer& transfer, size_t bytes);
   Pending enter(comm::ReduceGroup& group, int32_t member, Label label,
-                std::span<const float> values);
-  // Waits until the transfer is over and reports the collective.
-  Result<void> finish(comm::ReduceGroup& group, const Pending& pending, std::span<float> sum);
+                std::span<const float> values, comm::Pattern pattern = comm::Pattern::kAllReduce);
+  // Waits until the transfer is over and reports the collective; `bytes` are those of the whole
+  // tensor.
+  struct Outcome {
+    std::span<float> values;
+    int32_t member = 0;
+    size_t bytes = 0;
+    Part part = Part::kWork;
+  };
+  Result<void> finish(comm::ReduceGroup& group, const Pending& pending, const Outcome& outcome);
+  // Waits for the end of a transfer that this rank came to ask for at `arrivalNs`.
+  struct Seen {
+    int64_t endNs = 0;
+    int64_t askedNs = -1;  // as Timing::askedNs
+  };
+  Result<Seen> seeEnd(const comm::Transfer& transfer, int64_t arrivalNs);
+  std::span<const float> handedIn(const Collective& call);
+  std::span<float> resultOf(const Collective& call);
+  void reduceBucket(Label label, size_t bucket);
+  bool sharesState() const;  // of the optimizer, with the other replicas
+  Result<void> sumRowGradients(Label label);
+  Result<void> gatherWeights(Label label);
 
   RankOptions m_options;
   model::RankModel m_model;
   comm::RankClock m_clock;
   std::unordered_map<uint32_t, Pending> m_pending;  // by Collective::number
-  struct Reduction {  // of gradients, in place, between start and wait
+  struct Reduction {                                // of gradients, between start and wait
     Pending pending;
-    std::span<float> gradients;
+    size_t bucket = 0;
   };
   std::vector<Reduction> m_reductions;
   std::map<std::pair<int32_t, int32_t>, std::vector<float>> m_asideOf;  // by chunk and micro-batch

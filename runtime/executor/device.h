@@ -14,6 +14,7 @@
 
 #include "core/base/intervals.h"
 #include "core/base/result.h"
+#include "runtime/comm/link.h"
 #include "runtime/model/operators.h"
 
 namespace caracal::executor {
@@ -59,11 +60,13 @@ struct Launch {
   Tensor out{};
 };
 
-// An all-reduce in the tensor-parallel group: of a tensor into another, or, without tensors, of the
-// gradient that the backward before it made, in place.
+// A collective of the tensor-parallel group: of a tensor into another; without tensors of the
+// gradient that the backward before it made, in place; with `in` alone into the buffer that the
+// next product's weight gradient reads its input from.
 struct Collective {
   Label label = 0;
   uint32_t number = 0;  // pairs start and wait inside the step
+  comm::Pattern pattern = comm::Pattern::kAllReduce;
   Tensor in{}, out{};
 };
 
@@ -90,11 +93,21 @@ struct Copy {
   Tensor from{}, to{};
 };
 
+// Which part of a call a timing is of: the update of the weights may move data too.
+enum class Part : uint8_t {
+  kWork,
+  kRowSums,          // gradients that tensor-parallel ranks made of their rows each, summed
+  kParameterGather,  // weights that data-parallel ranks updated a part of each, gathered
+};
+
 struct Timing {
   Label label = 0;
   Span span;                // collectives: entry to end; transfers: the transfer
-  int64_t transferNs = -1;  // collectives and transfers: the part on the link
-  int64_t bytes = -1;       // what the call made or moved
+  int64_t transferNs = -1;  // collectives and transfers: the part on the link, as it was
+  int64_t bytes = -1;       // what the call made or moved; a collective: of the whole tensor
+  // On the wall clock, of an emulated link that somebody waited for: how long it should have taken.
+  int64_t askedNs = -1;
+  Part part = Part::kWork;
   bool operator==(const Timing&) const = default;
 };
 

@@ -15,17 +15,23 @@
 namespace caracal::executor {
 namespace {
 
-constexpr double kStaticBytesPerParameter = 16;  // fp32 weight, gradient and two moments
+constexpr int64_t kBytesPerNumber = sizeof(float);
+constexpr double kWeightBytes = 2 * kBytesPerNumber;  // and gradient
+constexpr double kStateBytes = 2 * kBytesPerNumber;   // both moments; the weight is its own master
 
 // The backend's own storage decides these; a description made for another one may say otherwise.
-profile::ModelDescription asStoredHere(profile::ModelDescription model) {
-  model.staticBytesPerParameter = kStaticBytesPerParameter;
+profile::ModelDescription asStoredHere(profile::ModelDescription model,
+                                       const ReplicaOptions& replicas = {}) {
+  const bool shares = replicas.distributedOptimizer || model.distributedOptimizer;
+  model.staticBytesPerParameter = kWeightBytes + kStateBytes / (shares ? model.parallel.data : 1);
+  model.distributedOptimizer = false;  // its shares of 12 bytes are those of bf16
   model.dropoutMaskBytes = 0;
   model.overlapsWeightGradients = false;
   return model;
 }
 
-profile::ModelDescription descriptionOf(const plan::PlanDocument& document) {
+profile::ModelDescription descriptionOf(const plan::PlanDocument& document,
+                                        const ReplicaOptions& replicas) {
   profile::ModelDescription model;
   model.name = document.plan.name;
   model.shape = document.plan.model;
@@ -34,7 +40,7 @@ profile::ModelDescription descriptionOf(const plan::PlanDocument& document) {
     model.fusedAttention =
         model.fusedAttention || std::find(ids.begin(), ids.end(), "attn") != ids.end();
   }
-  return asStoredHere(model);
+  return asStoredHere(model, replicas);
 }
 
 // The document's placements in the order of this backend's operators.
@@ -105,6 +111,35 @@ Result<plan::Plan> keepAllPlan(const profile::Profile& profile, std::string_view
   return result;
 }
 
+// As Megatron-LM's DistributedDataParallelConfig: bucket_size = max(40000000, 1000000 * dp).
+int64_t defaultBucketBytes(int32_t replicas) {
+  constexpr int64_t kMillion = 1'000'000;
+  return std::max(40 * kMillion, replicas * kMillion) * kBytesPerNumber;
+}
+
+Result<void> setReplicas(const ReplicaOptions& replicas, bool describedAsDistributed, Job& job) {
+  const int32_t count = job.model.parallel.data;
+  job.bucketBytes = replicas.bucketBytes.value_or(defaultBucketBytes(count));
+  job.distributedOptimizer = count > 1 && (replicas.distributedOptimizer || describedAsDistributed);
+  if (!job.distributedOptimizer || job.backend.abilities.distributedOptimizer) return {};
+  return fail(ErrorCode::kUnsupported, "the {} backend has no distributed optimizer; leave it out",
+              job.backend.abilities.backend);
+}
+
+// Weight gradients of a pass of their own would need the rows of qkv and fc1 gathered once more.
+Result<void> checkRows(const Job& job) {
+  const profile::ParallelShape& parallel = job.model.parallel;
+  if (!parallel.sequenceParallel || parallel.tensor == 1) return {};
+  for (const plan::StageProgram& stage : job.program.stages) {
+    if (!stage.splitBackward) continue;
+    return fail(ErrorCode::kUnsupported,
+                "caracal-run has no sequence parallelism under schedules that split backward, such "
+                "as {}; take 1F1B, interleaved or gpipe, or set sequenceParallel to false",
+                job.plan.schedule);
+  }
+  return {};
+}
+
 Result<Job> finished(Job job) {
   CARACAL_TRY(schedule, plan::scheduleFromName(job.plan.schedule));
   if (schedule.kind == plan::ScheduleKind::kDualPipe) {
@@ -116,6 +151,7 @@ Result<Job> finished(Job job) {
   CARACAL_CHECK_OK(plan::validate(job.profile, job.plan));
   CARACAL_TRY(program, plan::lower(job.profile, job.plan));
   job.program = std::move(program);
+  CARACAL_CHECK_OK(checkRows(job));
   CARACAL_TRY(table, OperatorTable::of(job.profile));
   job.table = std::move(table);
   return job;
@@ -139,17 +175,11 @@ Result<profile::Profile> structureHere(const profile::ModelDescription& model) {
   structure.name = model.name;
   structure.model = model.shape;
   structure.parallel = model.parallel;
-  CARACAL_TRY(layers, profile::structureOf(model));
+  CARACAL_TRY(layers, profile::structureWithWholeEnds(model));
   structure.kinds = {layers.kinds.front().kind};
   structure.layers = layers.layers;
-  // Every rank of a stage holds the whole embedding and the whole head, and they are two matrices
-  // also when one stage holds both.
-  profile::ModelDescription ends = model;
-  ends.parallel.tensor = 1;
-  ends.parallel.pipeline = std::max(2, model.parallel.pipeline);
-  CARACAL_TRY(whole, profile::structureOf(ends));
-  structure.first = whole.first.end;
-  structure.last = whole.last.end;
+  structure.first = layers.first.end;
+  structure.last = layers.last.end;
   for (auto* operators : {&structure.kinds.front().operators, &structure.last.operators})
     splitWeightGradients(*operators);
   structure.sendBytes = structure.kinds.front().inputBytes;
@@ -157,10 +187,12 @@ Result<profile::Profile> structureHere(const profile::ModelDescription& model) {
   return structure;
 }
 
-Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& backend) {
+Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& backend,
+                        const ReplicaOptions& replicas) {
   Job job;
   job.backend = backend;
-  job.model = descriptionOf(document);
+  job.model = descriptionOf(document, replicas);
+  CARACAL_CHECK_OK(setReplicas(replicas, false, job));
   CARACAL_CHECK_OK(model::checkRunnable(job.model, backend.abilities));
   CARACAL_TRY(structure, structureHere(job.model));
   job.profile = std::move(structure);
@@ -172,10 +204,11 @@ Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& 
 }
 
 Result<Job> jobFromModel(const profile::ModelDescription& model, std::string_view schedule,
-                         const BackendFacts& backend) {
+                         const BackendFacts& backend, const ReplicaOptions& replicas) {
   Job job;
   job.backend = backend;
-  job.model = asStoredHere(model);
+  job.model = asStoredHere(model, replicas);
+  CARACAL_CHECK_OK(setReplicas(replicas, model.distributedOptimizer, job));
   CARACAL_CHECK_OK(model::checkRunnable(job.model, backend.abilities));
   CARACAL_TRY(structure, structureHere(job.model));
   job.profile = std::move(structure);
@@ -192,11 +225,17 @@ model::HeldLayers layersOf(const Job& job, int32_t stage) {
     const plan::StagePlan& plan = job.plan.stages[static_cast<size_t>(chunk.chunk)];
     for (int32_t i = 0; i < plan.layerCount(); ++i) held.layers.push_back(plan.firstLayer + i);
   }
+  model::Reductions& reductions = held.reductions;
+  reductions.bucketParameters = job.bucketBytes / kBytesPerNumber;
+  if (job.distributedOptimizer) reductions.stateShards = job.model.parallel.data;
+  for (const plan::Item& item : job.program.stages[static_cast<size_t>(stage)].items) {
+    if (item.action == plan::Action::kReduceStart) reductions.order.push_back(item.layer);
+  }
   return held;
 }
 
 FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLayers& layers) {
-  return {model::staticBytes(model::parameterSpecs(shape, layers)),
+  return {model::staticBytes(model::ParameterLayout(shape, layers), layers.reductions),
           model::Workspace::bytesFor(shape, layers.holdsLastEnd())};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,12 +27,20 @@ FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLay
 
 // What is known of a backend before it runs.
 struct BackendFacts {
-  model::Abilities abilities;
+  model::Abilities abilities{.sequenceParallel = true, .distributedOptimizer = true};
   int64_t memoryBytes = 0;  // that all ranks share; 0: this machine's
   // A device with so much memory and real links for each rank, instead of one that they share.
   bool ownsDevices = false;
   std::string deviceName;  // empty: this machine's processor
   FixedMemory (*fixedMemory)(const model::RankShape&, const model::HeldLayers&) = fixedMemoryOnCpu;
+};
+
+// How replicas share the work of reducing gradients and updating weights.
+struct ReplicaOptions {
+  bool distributedOptimizer = false;  // ZeRO-1; the model description may ask for it too
+  // Of a bucket's gradients, in models that reduce beside backward; 0: each layer alone. None:
+  // Megatron-LM's max(40, replicas) million parameters of 4 bytes.
+  std::optional<int64_t> bucketBytes;
 };
 
 struct Job {
@@ -43,12 +52,15 @@ struct Job {
   plan::Program program;
   OperatorTable table;
   BackendFacts backend;
+  bool distributedOptimizer = false;
+  int64_t bucketBytes = 0;
 };
 
-Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& backend = {});
+Result<Job> jobFromPlan(const plan::PlanDocument& document, const BackendFacts& backend = {},
+                        const ReplicaOptions& replicas = {});
 // `schedule` as in plan::makeSchedule().
 Result<Job> jobFromModel(const profile::ModelDescription& model, std::string_view schedule = "1F1B",
-                         const BackendFacts& backend = {});
+                         const BackendFacts& backend = {}, const ReplicaOptions& replicas = {});
 
 // The structure of a model as backends of ours run it: nothing kept for dropout.
 Result<profile::Profile> structureHere(const profile::ModelDescription& model);

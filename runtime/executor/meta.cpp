@@ -86,6 +86,8 @@ std::map<std::string, std::string> metaOf(const Job& job, const RunOptions& opti
   meta["dp"] = std::to_string(parallel.data);
   meta["microBatches"] = std::to_string(parallel.microBatches);
   meta["stepsAsked"] = std::to_string(options.steps);
+  meta["distributedOptimizer"] = job.distributedOptimizer ? "1" : "0";
+  if (parallel.reducesInBackward()) meta["bucketBytes"] = std::to_string(job.bucketBytes);
   meta["seed"] = std::to_string(options.seed);
   meta["text"] = textName;
   if (!job.backend.ownsDevices) {

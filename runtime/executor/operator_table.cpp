@@ -46,7 +46,53 @@ Result<std::vector<OperatorEntry>> entriesOf(const std::vector<profile::Operator
   return entries;
 }
 
+comm::Pattern patternOf(model::Op op) {
+  switch (op) {
+    case model::Op::kAgAttn:
+    case model::Op::kAgMlp:
+    case model::Op::kAgHead:
+      return comm::Pattern::kAllGather;
+    case model::Op::kRsAttn:
+    case model::Op::kRsMlp:
+      return comm::Pattern::kReduceScatter;
+    default:
+      return comm::Pattern::kAllReduce;
+  }
+}
+
 }  // namespace
+
+// With sequence parallelism `bwd.ag.*` gather the gradient of a residual's branch, `bwd.regather.*`
+// the input of qkv and fc1, `bwd.attn` and `bwd.mlp` sum its gradient and keep the rows.
+std::vector<OperatorTable::WindowEntry> OperatorTable::windowsOf(
+    const profile::LayerKind& kind) const {
+  const bool splitsRows = kind.indexOf(std::string(model::id(model::Op::kAgMlp))) >= 0;
+  std::vector<WindowEntry> entries;
+  for (const profile::Window& window : kind.windows) {
+    WindowEntry& entry = entries.emplace_back();
+    const bool again = window.id.starts_with("bwd.regather.");
+    if (again || window.id.starts_with("bwd.ag.")) {
+      entry.pattern = comm::Pattern::kAllGather;
+    } else if (splitsRows) {
+      entry.pattern = comm::Pattern::kReduceScatter;
+    }
+    if (!again) continue;
+    const model::Op reader = window.id == "bwd.regather.mlp" ? model::Op::kFc1 : model::Op::kQkv;
+    for (const OperatorEntry& op : m_layer) {
+      if (op.op == reader) entry.gatheredAgain = op.backwardReads.front();
+    }
+  }
+  return entries;
+}
+
+comm::Pattern OperatorTable::pattern(const plan::Item& item) const {
+  if (item.op >= 0) return patternOf(entry(item.layer, item.op).op);
+  return m_windows[static_cast<size_t>(item.window)].pattern;
+}
+
+int16_t OperatorTable::gatheredAgain(const plan::Item& item) const {
+  return m_windows[static_cast<size_t>(item.window)].gatheredAgain;
+}
 
 Result<OperatorTable> OperatorTable::of(const profile::Profile& profile) {
   OperatorTable table;
@@ -56,6 +102,7 @@ Result<OperatorTable> OperatorTable::of(const profile::Profile& profile) {
   table.m_first = std::move(first);
   table.m_layer = std::move(layer);
   table.m_last = std::move(last);
+  table.m_windows = table.windowsOf(profile.kinds.front());
   return table;
 }
 

@@ -8,12 +8,14 @@
 #include "core/base/result.h"
 #include "core/plan/program.h"
 #include "core/profile/profile.h"
+#include "runtime/comm/link.h"
 #include "runtime/model/operators.h"
 
 namespace caracal::executor {
 
 // Among the tensors an operator reads: the input of its layer.
 inline constexpr int16_t kLayerInput = -1;
+inline constexpr int16_t kNone = -2;
 
 struct OperatorEntry {
   model::Op op = model::Op::kLn1;
@@ -33,12 +35,24 @@ class OperatorTable {
   int16_t lastOperator(int32_t layer) const {
     return static_cast<int16_t>(operatorsOf(layer).size() - 1);
   }
+  // What the group does in a kCollectiveStart or kCollectiveWait.
+  comm::Pattern pattern(const plan::Item& item) const;
+  // The tensor that a collective of backward gathers once more, for the gradient of the weights
+  // that read it; kNone where it moves a gradient.
+  int16_t gatheredAgain(const plan::Item& item) const;
 
  private:
   const std::vector<OperatorEntry>& operatorsOf(int32_t layer) const {
     if (layer == plan::kFirstEnd) return m_first;
     return layer == plan::kLastEnd ? m_last : m_layer;
   }
+  struct WindowEntry {  // of the layer's windows, in their order
+    comm::Pattern pattern = comm::Pattern::kAllReduce;
+    int16_t gatheredAgain = kNone;
+  };
+  std::vector<WindowEntry> windowsOf(const profile::LayerKind& kind) const;
+
+  std::vector<WindowEntry> m_windows;
   std::vector<OperatorEntry> m_first, m_layer, m_last;
 };
 

@@ -1,5 +1,7 @@
 #include "runtime/executor/rank_messages.h"
 
+#include <algorithm>
+
 namespace caracal::executor {
 namespace {
 
@@ -54,12 +56,35 @@ RankOutcome outcomeFrom(const comm::Bytes& bytes) {
   return outcome;
 }
 
-comm::Bytes toBytes(const model::ParameterStore& parameters) {
-  comm::Bytes bytes;
-  append(bytes, parameters.weights());
-  append(bytes, parameters.moments1());
-  append(bytes, parameters.moments2());
-  return bytes;
+StepOutcomes outcomesFrom(const std::vector<comm::Bytes>& handedIn,
+                          const profile::ParallelShape& parallel) {
+  StepOutcomes all;
+  for (const comm::Bytes& bytes : handedIn) {
+    RankOutcome outcome = outcomeFrom(bytes);
+    all.endNs = std::max(all.endNs, outcome.endNs);
+    all.peakBytes = std::max(all.peakBytes, outcome.peakBytes);
+    if (outcome.step.position.tensor == 0) all.loss += outcome.lossSum;
+    if (outcome.signal != 0 && all.signal == 0) {
+      all.signal = outcome.signal;
+      all.signalledRank = outcome.step.position.rank;
+    }
+    all.ranks.push_back(std::move(outcome.step));
+  }
+  all.loss /= static_cast<double>(parallel.microBatches) * parallel.data;
+  return all;
+}
+
+void takeFigures(const std::vector<comm::Bytes>& handedIn, std::vector<RankSummary>& summaries) {
+  for (size_t rank = 0; rank < handedIn.size(); ++rank) {
+    const auto figures = valueOf<RankFigures>(handedIn[rank]);
+    RankSummary& summary = summaries[rank];
+    summary.position = figures.position;
+    summary.staticBytes = figures.staticBytes;
+    summary.workspaceBytes = figures.workspaceBytes;
+    summary.peakBytes = figures.peakBytes;
+    summary.reservedBytes = figures.reservedBytes;
+    summary.overshoot = figures.overshoot;
+  }
 }
 
 }  // namespace caracal::executor

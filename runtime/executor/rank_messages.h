@@ -10,6 +10,7 @@
 #include "runtime/comm/layout.h"
 #include "runtime/comm/wire.h"
 #include "runtime/executor/records.h"
+#include "runtime/executor/run.h"
 #include "runtime/executor/training_device.h"
 
 namespace caracal::executor {
@@ -25,6 +26,29 @@ struct RankOutcome {
 comm::Bytes toBytes(const RankOutcome& outcome);
 RankOutcome outcomeFrom(const comm::Bytes& bytes);
 
+// What the step came to on all ranks.
+struct StepOutcomes {
+  std::vector<RankStep> ranks;
+  int64_t endNs = 0;      // of the last rank
+  double loss = 0;        // mean over micro-batches and replicas
+  int64_t peakBytes = 0;  // of the fullest rank
+  int signal = 0;         // the first that a rank got; 0: none
+  int32_t signalledRank = -1;
+};
+// `handedIn`: an outcome of each rank.
+StepOutcomes outcomesFrom(const std::vector<comm::Bytes>& handedIn,
+                          const profile::ParallelShape& parallel);
+
+// What a rank has to say once, after its last step.
+struct RankFigures {
+  comm::Position position;
+  int64_t staticBytes = 0, workspaceBytes = 0;
+  int64_t peakBytes = 0, reservedBytes = 0;
+  comm::RankClock::Overshoot overshoot;
+};
+// `handedIn`: figures of each rank, put into the summaries of theirs.
+void takeFigures(const std::vector<comm::Bytes>& handedIn, std::vector<RankSummary>& summaries);
+
 // What is decided for all ranks at the end of a step.
 struct Decision {
   int64_t stepBeginNs = 0;  // of the next step
@@ -32,9 +56,6 @@ struct Decision {
   bool writesCheckpoint = false;
   bool stops = false;
 };
-
-// Weights and both moments of a rank, one array after the other.
-comm::Bytes toBytes(const model::ParameterStore& parameters);
 
 template <class Value>
 comm::Bytes bytesOf(const Value& value) {

@@ -81,7 +81,7 @@ class RankRecorder {
       case Action::kCollectiveWait:
         if (item.window >= 0)
           return m_profile.kindOf(item.layer).windows[static_cast<size_t>(item.window)].id;
-        return "recompute." + operatorOf(item).id;
+        return (item.window == plan::kRepeatedCollective ? "recompute." : "") + operatorOf(item).id;
       case Action::kRecvForward:
         return "recv.fwd";
       case Action::kSendForward:
@@ -125,6 +125,14 @@ class RankRecorder {
     }
   }
 
+  // What moves when weights are updated.
+  static void nameTransfer(Part part, OperatorRow& row) {
+    if (part == Part::kWork) return;
+    row.kind = trace::EventKind::kComm;
+    row.lane = part == Part::kRowSums ? "tp-comm" : "dp-comm";
+    row.name = part == Part::kRowSums ? "tp.reduce" : "dp.gather";
+  }
+
   OperatorRow rowOf(const Item& item, const Timing& timing) const {
     OperatorRow row;
     row.rank = m_rank.position.rank;
@@ -145,6 +153,8 @@ class RankRecorder {
     row.microBatch = item.microBatch;
     row.layer = item.layer;
     row.bytes = timing.bytes;
+    row.askedNs = timing.askedNs;
+    nameTransfer(timing.part, row);
     return row;
   }
 

@@ -6,24 +6,16 @@
 #include <system_error>
 #include <thread>
 
-#include "runtime/comm/float_bytes.h"
 #include "runtime/comm/step_barrier.h"
 #include "runtime/executor/cpu_device.h"
 #include "runtime/executor/rank_messages.h"
 #include "runtime/executor/records.h"
+#include "runtime/executor/replica_checkpoint.h"
 #include "runtime/executor/stage_executor.h"
 #include "runtime/kernels/gemm.h"
 
 namespace caracal::executor {
 namespace {
-
-// What a rank has to say once, after its last step.
-struct RankFigures {
-  comm::Position position;
-  int64_t staticBytes = 0, workspaceBytes = 0;
-  int64_t peakBytes = 0, reservedBytes = 0;
-  comm::RankClock::Overshoot overshoot;
-};
 
 class Run {
  public:
@@ -188,30 +180,20 @@ class Run {
   // Run for all ranks, while they stand still.
   Result<Decision> endStep(int32_t step, int64_t beginNs,
                            const std::vector<comm::Bytes>& handedIn) {
-    StepReport report;
-    report.step = step;
-    report.span = {beginNs, beginNs};
-    std::vector<RankStep> ranks;
-    for (const comm::Bytes& bytes : handedIn) {
-      RankOutcome outcome = outcomeFrom(bytes);
-      report.span.endNs = std::max(report.span.endNs, outcome.endNs);
-      report.peakBytes = std::max(report.peakBytes, outcome.peakBytes);
-      if (outcome.step.position.tensor == 0) report.loss += outcome.lossSum;
-      if (outcome.signal != 0 && m_summary.signal == 0) {
-        m_summary.signal = outcome.signal;
-        m_summary.signalledRank = outcome.step.position.rank;
-      }
-      ranks.push_back(std::move(outcome.step));
+    const StepOutcomes all = outcomesFrom(handedIn, m_job.model.parallel);
+    if (m_summary.signal == 0) {
+      m_summary.signal = all.signal;
+      m_summary.signalledRank = all.signalledRank;
     }
-    const profile::ParallelShape& parallel = m_job.model.parallel;
-    report.loss /= static_cast<double>(parallel.microBatches) * parallel.data;
+    const StepReport report{step, {beginNs, std::max(beginNs, all.endNs)}, all.loss, all.peakBytes};
     m_summary.steps.push_back(report);
     Decision decision;
     decision.stepBeginNs = report.span.endNs;
     decision.stops = m_summary.signal != 0;
     if (m_observer) {
       const StepFrame frame{step, report.span, report.loss, report.peakBytes};
-      CARACAL_TRY(go, m_observer(report, recordsOf(m_job.profile, m_job.program, frame, ranks)));
+      CARACAL_TRY(go,
+                  m_observer(report, recordsOf(m_job.profile, m_job.program, frame, all.ranks)));
       decision.stops = decision.stops || go == Continue::kNo;
     }
     decision.writesCheckpoint = checkpointIsDue(step, decision.stops);
@@ -230,36 +212,22 @@ class Run {
     return last || (m_options.checkpointEvery > 0 && done % m_options.checkpointEvery == 0);
   }
 
-  // One replica hands in its parameters, and they are written.
+  // Ranks hand in their parameters, and they are written.
   Result<Decision> meetForCheckpoint(const comm::Position& position, int32_t step,
                                      Decision decision, TrainingDevice& device) {
     comm::Bytes own;
-    if (position.data == 0) {
+    if (handsIntoCheckpoint(m_job, position)) {
       CARACAL_TRY(parameters, device.fetchParameters());
-      own = toBytes(*parameters);
+      own = checkpointPart(position, *parameters);
     }
     return meet(position.rank, std::move(own),
                 [&](const std::vector<comm::Bytes>& handedIn) -> Result<Decision> {
-                  CARACAL_CHECK_OK(writeCheckpointOf(handedIn, step));
+                  CARACAL_CHECK_OK(writeCheckpoint(m_options.checkpointPath,
+                                                   {step + 1, m_options.seed}, m_job, handedIn));
                   decision.writesCheckpoint = false;
                   decision.pauseNs = pauseSince(decision.stepBeginNs);
                   return decision;
                 });
-  }
-
-  Result<void> writeCheckpointOf(const std::vector<comm::Bytes>& handedIn, int32_t step) const {
-    std::vector<StoredParameters> replica;
-    for (int32_t rank = 0; rank < m_ranks; ++rank) {
-      const comm::Position position = comm::positionOf(m_job.model.parallel, rank);
-      if (position.data != 0) continue;
-      const auto shape = model::rankShape(m_job.model.shape, m_job.model.parallel, position.tensor);
-      const std::span values = comm::floatsOf(handedIn[static_cast<size_t>(rank)]);
-      const size_t each = values.size() / 3;
-      replica.push_back({model::parameterSpecs(shape, layersOf(m_job, position.stage)),
-                         values.subspan(0, each), values.subspan(each, each),
-                         values.subspan(2 * each)});
-    }
-    return writeCheckpoint(m_options.checkpointPath, {step + 1, m_options.seed}, replica);
   }
 
   // Where ranks are processes, the summary of rank 0 alone is whole, but for weights of others.
@@ -271,8 +239,11 @@ class Run {
                           executor.peakBytes(),
                           executor.reservedBytes(),
                           device.overshoot()};
-    CARACAL_CHECK_OK(meet(position.rank, bytesOf(own),
-                          [&](const auto& handedIn) { return takeFigures(handedIn); }));
+    CARACAL_CHECK_OK(
+        meet(position.rank, bytesOf(own), [&](const auto& handedIn) -> Result<Decision> {
+          takeFigures(handedIn, m_summary.ranks);
+          return Decision{};
+        }));
     if (!m_options.returnsWeights) return {};
     RankSummary& summary = m_summary.ranks[static_cast<size_t>(position.rank)];
     CARACAL_TRY(parameters, device.fetchParameters());
@@ -280,20 +251,6 @@ class Run {
     const std::span<const float> weights = parameters->weights();
     summary.weights.assign(weights.begin(), weights.end());
     return {};
-  }
-
-  Result<Decision> takeFigures(const std::vector<comm::Bytes>& handedIn) {
-    for (size_t rank = 0; rank < handedIn.size(); ++rank) {
-      const auto figures = valueOf<RankFigures>(handedIn[rank]);
-      RankSummary& summary = m_summary.ranks[rank];
-      summary.position = figures.position;
-      summary.staticBytes = figures.staticBytes;
-      summary.workspaceBytes = figures.workspaceBytes;
-      summary.peakBytes = figures.peakBytes;
-      summary.reservedBytes = figures.reservedBytes;
-      summary.overshoot = figures.overshoot;
-    }
-    return Decision{};
   }
 
   const Job& m_job;

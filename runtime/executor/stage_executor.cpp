@@ -180,8 +180,14 @@ Result<void> StageExecutor::runWeightGradient(const Item& item, Label label, int
 }
 
 Result<Collective> StageExecutor::collectiveOf(const Item& item, Label label) const {
-  Collective call{label, item.collective, {}, {}};
-  if (item.op < 0) return call;  // of a gradient
+  Collective call{label, item.collective, m_table.pattern(item), {}, {}};
+  if (item.op < 0) {
+    const int16_t gathered = m_table.gatheredAgain(item);
+    if (gathered == kNone) return call;  // of a gradient
+    CARACAL_TRY(in, m_tensors.find({item.layer, gathered, item.microBatch}));
+    call.in = in;
+    return call;
+  }
   const OperatorEntry& entry = m_table.entry(item.layer, item.op);
   CARACAL_TRY(in, m_tensors.find({item.layer, entry.inputs.front(), item.microBatch}));
   CARACAL_TRY(out, m_tensors.find(output(item)));

@@ -1,5 +1,5 @@
-// Token plus position embedding. tokens (batch, sequence); table (vocabulary, hidden);
-// positions (sequence, hidden); y, dy (batch * sequence, hidden).
+// Token plus position embedding. tokens: all or some consecutive ones of (batch * sequence); table
+// (vocabulary, hidden); positions (sequence, hidden); y, dy (tokens, hidden).
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@ namespace caracal::kernels {
 
 struct EmbeddingShape {
   int64_t sequence = 0, hidden = 0;
+  int64_t firstToken = 0;  // of (batch * sequence): what is given begins there
 };
 
 void embeddingForward(EmbeddingShape shape, std::span<const uint8_t> tokens, const float* table,

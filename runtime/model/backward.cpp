@@ -28,7 +28,7 @@ void RankModel::backward(const OperatorCall& call) {
     case Op::kHead: {
       const LinearGradient g = linearGradient(call);
       kernels::linearBackwardInput(g.shape, g.dy, g.weight.weight, g.dx);
-      return kernels::linearBackwardWeight(g.shape, call.in[0], g.dy, g.weight.gradient,
+      return kernels::linearBackwardWeight(g.shape, productInput(call), g.dy, g.weight.gradient,
                                            g.biasGradient);
     }
     case Op::kScores:
@@ -49,16 +49,23 @@ void RankModel::backward(const OperatorCall& call) {
     case Op::kAttn:
     case Op::kTpAttn:
     case Op::kTpMlp:
+    case Op::kAgAttn:
+    case Op::kRsAttn:
+    case Op::kAgMlp:
+    case Op::kRsMlp:
+    case Op::kAgHead:
       break;
   }
   assert(false &&
-         "a forward all-reduce has no backward, and fused attention is not run on the CPU");
+         "a forward collective has no backward here, and fused attention is not run on the CPU");
 }
 
 void RankModel::embedBackward(const OperatorCall& call) {
   float* gradient = m_workspace.stream.data();
   kernels::dropout(dropoutSite(call), hiddenElements(), gradient, gradient);
-  kernels::embeddingBackward({m_shape.sequence, m_shape.hidden}, tokensOf(call).inputs, gradient,
+  const TokenBatch tokens = tokensOf(call);
+  kernels::embeddingBackward({m_shape.sequence, m_shape.hidden, m_shape.firstRow()},
+                             rowsOf(tokens.inputs), gradient,
                              m_parameters.at(FirstParameter::kTokens).gradient,
                              m_parameters.at(FirstParameter::kPositions).gradient);
 }
@@ -69,9 +76,15 @@ void RankModel::normBackward(const OperatorCall& call) {
       m_parameters.at(call.layer, first ? LayerParameter::kLn1Gamma : LayerParameter::kLn2Gamma);
   const auto beta =
       m_parameters.at(call.layer, first ? LayerParameter::kLn1Beta : LayerParameter::kLn2Beta);
-  kernels::layerNormBackward({m_shape.tokens(), m_shape.hidden}, call.in[0], gamma.weight,
+  kernels::layerNormBackward({m_shape.rows(), m_shape.hidden}, call.in[0], gamma.weight,
                              m_workspace.branch.data(), m_workspace.stream.data(), gamma.gradient,
                              beta.gradient);
+}
+
+// The rows that qkv and fc1 read were split; they have been gathered again.
+const float* RankModel::productInput(const OperatorCall& call) const {
+  const bool split = m_shape.sequenceParallel && (call.op == Op::kQkv || call.op == Op::kFc1);
+  return split ? m_workspace.gathered.data() : call.in[0];
 }
 
 RankModel::LinearGradient RankModel::linearGradient(const OperatorCall& call) {
@@ -104,7 +117,8 @@ void RankModel::inputGradient(const OperatorCall& call) {
 
 void RankModel::weightGradient(const OperatorCall& call) {
   const LinearGradient g = linearGradient(call);
-  kernels::linearBackwardWeight(g.shape, call.in[0], call.out, g.weight.gradient, g.biasGradient);
+  kernels::linearBackwardWeight(g.shape, productInput(call), call.out, g.weight.gradient,
+                                g.biasGradient);
 }
 
 void RankModel::attentionBackward(const OperatorCall& call) {
@@ -127,17 +141,19 @@ void RankModel::residualBackward(const OperatorCall& call) {
   const float* branch = m_workspace.branch.data();
   kernels::dropout(dropoutSite(call), hiddenElements(), m_workspace.stream.data(),
                    m_workspace.branch.data());
-  for (int64_t t = 0; t < m_shape.tokens(); ++t) {
+  for (int64_t t = 0; t < m_shape.rows(); ++t) {
     for (int64_t i = 0; i < m_shape.hidden; ++i) bias.gradient[i] += branch[t * m_shape.hidden + i];
   }
 }
 
-// in: the output of the last layer, which stays until here.
+// in: the output of the last layer, which stays until here. The head's gradient is whole on every
+// rank.
 void RankModel::finalNormBackward(const OperatorCall& call) {
   const auto gamma = m_parameters.at(LastParameter::kGamma);
   std::fill(m_workspace.stream.begin(), m_workspace.stream.end(), 0.0F);
-  kernels::layerNormBackward({m_shape.tokens(), m_shape.hidden}, call.in[0], gamma.weight,
-                             m_workspace.branch.data(), m_workspace.stream.data(), gamma.gradient,
+  const float* rows = m_workspace.branch.data() + m_shape.firstRow() * m_shape.hidden;
+  kernels::layerNormBackward({m_shape.rows(), m_shape.hidden}, call.in[0], gamma.weight, rows,
+                             m_workspace.stream.data(), gamma.gradient,
                              m_parameters.at(LastParameter::kBeta).gradient);
 }
 

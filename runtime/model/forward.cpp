@@ -45,6 +45,11 @@ void RankModel::forward(const OperatorCall& call) {
     case Op::kAttn:
     case Op::kTpAttn:
     case Op::kTpMlp:
+    case Op::kAgAttn:
+    case Op::kRsAttn:
+    case Op::kAgMlp:
+    case Op::kRsMlp:
+    case Op::kAgHead:
       break;
   }
   assert(false && "collectives are not run by the model, and fused attention not on the CPU");
@@ -52,8 +57,8 @@ void RankModel::forward(const OperatorCall& call) {
 
 void RankModel::embedForward(const OperatorCall& call) {
   const TokenBatch tokens = tokensOf(call);
-  kernels::embeddingForward({m_shape.sequence, m_shape.hidden}, tokens.inputs,
-                            m_parameters.at(FirstParameter::kTokens).weight,
+  kernels::embeddingForward({m_shape.sequence, m_shape.hidden, m_shape.firstRow()},
+                            rowsOf(tokens.inputs), m_parameters.at(FirstParameter::kTokens).weight,
                             m_parameters.at(FirstParameter::kPositions).weight, call.out);
   kernels::dropout(dropoutSite(call), hiddenElements(), call.out, call.out);
 }
@@ -64,8 +69,8 @@ void RankModel::normForward(const OperatorCall& call) {
       m_parameters.at(call.layer, first ? LayerParameter::kLn1Gamma : LayerParameter::kLn2Gamma);
   const auto beta =
       m_parameters.at(call.layer, first ? LayerParameter::kLn1Beta : LayerParameter::kLn2Beta);
-  kernels::layerNormForward({m_shape.tokens(), m_shape.hidden}, call.in[0], gamma.weight,
-                            beta.weight, call.out);
+  kernels::layerNormForward({m_shape.rows(), m_shape.hidden}, call.in[0], gamma.weight, beta.weight,
+                            call.out);
 }
 
 void RankModel::linearForward(const OperatorCall& call) {
@@ -93,7 +98,7 @@ void RankModel::residualForward(const OperatorCall& call) {
 }
 
 void RankModel::finalNormForward(const OperatorCall& call) {
-  kernels::layerNormForward({m_shape.tokens(), m_shape.hidden}, call.in[0],
+  kernels::layerNormForward({m_shape.rows(), m_shape.hidden}, call.in[0],
                             m_parameters.at(LastParameter::kGamma).weight,
                             m_parameters.at(LastParameter::kBeta).weight, call.out);
 }

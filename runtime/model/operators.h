@@ -12,6 +12,7 @@ namespace caracal::model {
 enum class Op : uint8_t {
   kEmbed,
   kLn1,
+  kAgAttn,  // with sequence parallelism: gathers the rows of ln1
   kQkv,
   kScores,
   kSoftmax,
@@ -20,14 +21,18 @@ enum class Op : uint8_t {
   kAttn,  // scores to context in one; only where fused attention is
   kProj,
   kTpAttn,
+  kRsAttn,  // with sequence parallelism: sums, and keeps this rank's rows
   kResidual1,
   kLn2,
+  kAgMlp,
   kFc1,
   kAct,
   kFc2,
   kTpMlp,
+  kRsMlp,
   kResidual2,
   kFinalLn,
+  kAgHead,
   kHead,
   kLoss,
 };

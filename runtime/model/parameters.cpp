@@ -16,7 +16,6 @@ constexpr uint32_t kLastEndPlace = 8;  // layers start at kPlacesPerLayer
 constexpr size_t kFirstEndSpecs = 2;
 constexpr size_t kLayerSpecs = 12;
 constexpr size_t kLastEndSpecs = 3;
-constexpr int64_t kArraysPerParameter = 4;
 constexpr uint64_t kInitialValues = 0x1D1A5EEDULL;  // keeps these numbers apart from dropout's
 
 // Standard normal number `index` of a parameter (Box and Muller, 1958).
@@ -122,14 +121,11 @@ std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, const HeldLaye
   for (ParameterSpec& spec : specs) {
     spec.offset = offset;
     offset += spec.count();
+    spec.summedOverRows = shape.sequenceParallel && spec.shards == 1;
   }
+  // The head reads all rows, gathered.
+  if (layers.holdsLastEnd()) specs.back().summedOverRows = false;
   return specs;
-}
-
-int64_t staticBytes(const std::vector<ParameterSpec>& specs) {
-  int64_t count = 0;
-  for (const ParameterSpec& spec : specs) count += spec.count();
-  return kArraysPerParameter * count * static_cast<int64_t>(sizeof(float));
 }
 
 size_t HeldLayers::indexOf(int32_t layer) const {
@@ -176,13 +172,17 @@ ParameterLayout::Range ParameterLayout::lastEnd() const {
   return range(m_specs.size() - kLastEndSpecs, kLastEndSpecs);
 }
 
-ParameterStore::ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed)
-    : m_layout(shape, layers) {
+ParameterStore::ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed,
+                               int32_t replica)
+    : m_layout(shape, layers),
+      m_buckets(bucketsOf(m_layout, layers.reductions)),
+      m_owned(ownedRanges(m_buckets, replica, layers.reductions.stateShards)) {
   const auto total = static_cast<size_t>(m_layout.count());
   m_weights.resize(total);
   m_gradients.resize(total);
-  m_moment1.resize(total);
-  m_moment2.resize(total);
+  const auto state = static_cast<size_t>(stateCount(m_buckets, layers.reductions.stateShards));
+  m_moment1.resize(state);
+  m_moment2.resize(state);
   for (const ParameterSpec& spec : specs()) initialise(spec, seed);
 }
 
@@ -211,29 +211,20 @@ ParameterStore::View ParameterStore::at(LastParameter which) {
   return view(m_layout.at(which));
 }
 
-std::span<float> ParameterStore::gradientsOf(ParameterLayout::Range range) {
-  return gradients().subspan(static_cast<size_t>(range.begin), static_cast<size_t>(range.count));
-}
-
-std::span<float> ParameterStore::layerGradients(int32_t layer) {
-  return gradientsOf(m_layout.layer(layer));
-}
-
-std::span<float> ParameterStore::firstEndGradients() {
-  return gradientsOf(m_layout.firstEnd());
-}
-
-std::span<float> ParameterStore::lastEndGradients() {
-  return gradientsOf(m_layout.lastEnd());
+int64_t ParameterStore::bytes() const {
+  const size_t numbers =
+      m_weights.size() + m_gradients.size() + m_moment1.size() + m_moment2.size();
+  return static_cast<int64_t>(numbers * sizeof(float));
 }
 
 void ParameterStore::update(const kernels::AdamwOptions& options, int32_t update) {
   for (const ParameterSpec& spec : specs()) {
     kernels::AdamwOptions own = options;
     if (!spec.decays) own.weightDecay = 0;
-    kernels::adamw(own, update, spec.count(), m_gradients.data() + spec.offset,
-                   m_weights.data() + spec.offset, m_moment1.data() + spec.offset,
-                   m_moment2.data() + spec.offset);
+    forEachOwned(spec, m_owned, [&](int64_t begin, int64_t count, int64_t state) {
+      kernels::adamw(own, update, count, m_gradients.data() + begin, m_weights.data() + begin,
+                     m_moment1.data() + state, m_moment2.data() + state);
+    });
   }
   std::fill(m_gradients.begin(), m_gradients.end(), 0.0F);
 }

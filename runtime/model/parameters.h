@@ -5,6 +5,7 @@
 // every split of the model over ranks starts from the same weights.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -44,7 +45,10 @@ struct ParameterSpec {
   float deviation = 0;  // of the initial values; 0: all are `constant`
   float constant = 0;
   bool decays = false;  // weight decay applies to matrices only
-  int64_t offset = 0;   // into the arrays of the store
+  // With sequence parallelism: this rank's gradient is a sum over its own rows, and that of the
+  // parameter the sum over the tensor-parallel group.
+  bool summedOverRows = false;
+  int64_t offset = 0;  // into the arrays of the store
 
   int64_t count() const { return outer * (split / shards) * inner; }
   int64_t globalCount() const { return outer * split * inner; }
@@ -52,10 +56,23 @@ struct ParameterSpec {
   int64_t globalIndex(int64_t local) const;
 };
 
+// How data-parallel replicas reduce the gradients of a rank, and share the optimizer's work.
+struct Reductions {
+  // Parts of the model (layers, plan::kFirstEnd, plan::kLastEnd) in the order in which backward
+  // completes their gradients; empty: all are reduced at the end of the step.
+  std::vector<int32_t> order;
+  // Parts are joined until a bucket has as many parameters, and reduced together; 0: each alone.
+  int64_t bucketParameters = 0;
+  // Replicas that keep the optimizer's state of a part of every bucket each, and update that
+  // (ZeRO-1: Rajbhandari et al., arXiv 1910.02054); 1: each keeps and updates all.
+  int32_t stateShards = 1;
+};
+
 // Which layers a rank holds, rising: those of all its chunks.
 struct HeldLayers {
   std::vector<int32_t> layers;
   int32_t ofModel = 0;  // layers in the whole model
+  Reductions reductions{};
   bool holdsFirstEnd() const { return layers.front() == 0; }
   bool holdsLastEnd() const { return layers.back() + 1 == ofModel; }
   size_t indexOf(int32_t layer) const;  // REQUIRES a layer of this rank
@@ -63,8 +80,6 @@ struct HeldLayers {
 
 // The parameters of a rank, in the order of its arrays.
 std::vector<ParameterSpec> parameterSpecs(const RankShape& shape, const HeldLayers& layers);
-// Weights, gradients and both moments of them.
-int64_t staticBytes(const std::vector<ParameterSpec>& specs);
 
 // Where each parameter of a rank is in arrays that hold all of them.
 class ParameterLayout {
@@ -95,9 +110,45 @@ class ParameterLayout {
   std::vector<ParameterSpec> m_specs;
 };
 
+// Parameters whose gradients are reduced together.
+struct Bucket {
+  std::vector<ParameterLayout::Range> ranges;  // rising; what is reduced is one behind the other
+  int64_t count = 0;
+  int32_t completedBy = 0;  // the part of the model whose gradients complete it
+};
+// All parameters of a rank, in the order in which buckets are complete. The last one may be small.
+std::vector<Bucket> bucketsOf(const ParameterLayout& layout, const Reductions& reductions);
+
+// Parameters whose moments a rank keeps.
+struct OwnedRange {
+  int64_t begin = 0, count = 0;  // in arrays that hold all parameters
+  int64_t state = 0;             // where they begin in arrays of moments
+};
+// Those of a replica: its part of each bucket (comm::partOf()).
+std::vector<OwnedRange> ownedRanges(const std::vector<Bucket>& buckets, int32_t replica,
+                                    int32_t stateShards);
+
+// visit(begin, count, state), as in OwnedRange, for what is owned of a parameter.
+template <class Visit>
+void forEachOwned(const ParameterSpec& spec, const std::vector<OwnedRange>& owned, Visit&& visit) {
+  for (const OwnedRange& range : owned) {
+    const int64_t begin = std::max(spec.offset, range.begin);
+    const int64_t end = std::min(spec.offset + spec.count(), range.begin + range.count);
+    if (begin < end) visit(begin, end - begin, range.state + begin - range.begin);
+  }
+}
+
+// Numbers in each array of moments: as many for every replica.
+int64_t stateCount(const std::vector<Bucket>& buckets, int32_t stateShards);
+// Weights and gradients of all parameters, both moments of the rank's part of them; equal for all
+// replicas.
+int64_t staticBytes(const ParameterLayout& layout, const Reductions& reductions);
+
 class ParameterStore {
  public:
-  ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed);
+  // `replica`: whose part of the moments this is.
+  ParameterStore(const RankShape& shape, const HeldLayers& layers, uint64_t seed,
+                 int32_t replica = 0);
 
   struct View {
     float* weight = nullptr;
@@ -111,27 +162,26 @@ class ParameterStore {
   std::span<const float> weights() const { return m_weights; }
   std::span<float> weights() { return m_weights; }
   std::span<float> gradients() { return m_gradients; }
-  // Of AdamW.
+  const std::vector<Bucket>& buckets() const { return m_buckets; }
+  const std::vector<OwnedRange>& owned() const { return m_owned; }
+  // Of AdamW, for what owned() lists.
   std::span<const float> moments1() const { return m_moment1; }
   std::span<float> moments1() { return m_moment1; }
   std::span<const float> moments2() const { return m_moment2; }
   std::span<float> moments2() { return m_moment2; }
-  // Of one part of the model. REQUIRES a part of this rank.
-  std::span<float> layerGradients(int32_t layer);
-  std::span<float> firstEndGradients();
-  std::span<float> lastEndGradients();
-  int64_t bytes() const { return staticBytes(specs()); }
+  int64_t bytes() const;
 
-  // One AdamW update with the gradients gathered since the last one, which become zero. `update`
-  // from 1.
+  // One AdamW update of what owned() lists, with the gradients gathered since the last one; all
+  // gradients become zero. `update` from 1.
   void update(const kernels::AdamwOptions& options, int32_t update);
 
  private:
   void initialise(const ParameterSpec& spec, uint64_t seed);
   View view(const ParameterSpec& spec);
-  std::span<float> gradientsOf(ParameterLayout::Range range);
 
   ParameterLayout m_layout;
+  std::vector<Bucket> m_buckets;
+  std::vector<OwnedRange> m_owned;
   std::vector<float> m_weights, m_gradients, m_moment1, m_moment2;
 };
 

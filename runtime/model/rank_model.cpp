@@ -57,7 +57,7 @@ RankModel::RankModel(const ModelOptions& options, std::shared_ptr<const TextSour
     : m_options(options),
       m_shape(options.shape),
       m_text(std::move(text)),
-      m_parameters(options.shape, options.layers, options.seed),
+      m_parameters(options.shape, options.layers, options.seed, options.dataIndex),
       m_workspace(options.shape, options.layers.holdsLastEnd()) {}
 
 int64_t RankModel::outputBytes(Op op) const {
@@ -66,6 +66,14 @@ int64_t RankModel::outputBytes(Op op) const {
     return elements * static_cast<int64_t>(sizeof(float));
   };
   switch (op) {
+    case Op::kAgAttn:
+    case Op::kProj:
+    case Op::kTpAttn:
+    case Op::kAgMlp:
+    case Op::kFc2:
+    case Op::kTpMlp:
+    case Op::kAgHead:
+      return bytes(tokens * m_shape.hidden);
     case Op::kQkv:
       return bytes(tokens * 3 * m_shape.localHidden());
     case Op::kScores:
@@ -81,7 +89,7 @@ int64_t RankModel::outputBytes(Op op) const {
     case Op::kLoss:
       return bytes(tokens * m_shape.vocabulary);
     default:
-      return bytes(tokens * m_shape.hidden);
+      return bytes(rowElements());
   }
 }
 
@@ -90,11 +98,16 @@ double RankModel::takeLossSum() {
 }
 
 kernels::ElementRange RankModel::hiddenElements() const {
-  return {0, m_shape.tokens() * m_shape.hidden};
+  return {m_shape.firstRow() * m_shape.hidden, rowElements()};
 }
 
 TokenBatch RankModel::tokensOf(const OperatorCall& call) const {
   return m_text->batch(batchRequest(m_options, call));
+}
+
+std::span<const uint8_t> RankModel::rowsOf(const std::vector<uint8_t>& tokens) const {
+  return std::span(tokens).subspan(static_cast<size_t>(m_shape.firstRow()),
+                                   static_cast<size_t>(m_shape.rows()));
 }
 
 void RankModel::attentionDropout(const OperatorCall& call, const float* x, float* y) const {

@@ -54,7 +54,7 @@ class RankModel {
   // Bytes of the tensor that `op` makes, including what it keeps for its own backward.
   int64_t outputBytes(Op op) const;
 
-  // Not for kTpAttn and kTpMlp, which are collectives, not arithmetic.
+  // Not for collectives (kTpAttn, kAgMlp, ...), which are not arithmetic.
   void forward(const OperatorCall& call);
   void backward(const OperatorCall& call);
   // The two parts of the backward of a matrix product; one after the other they are backward().
@@ -63,11 +63,16 @@ class RankModel {
   void inputGradient(const OperatorCall& call);
   void weightGradient(const OperatorCall& call);
 
-  // (tokens, hidden): arrives from the next stage before a layer's backward, goes to the stage
+  // (rows, hidden): arrives from the next stage before a layer's backward, goes to the stage
   // before after it.
   std::span<float> streamGradient() { return m_workspace.stream; }
-  // (tokens, hidden): what the tensor-parallel group sums after the backward of fc1 and of qkv.
+  // (tokens, hidden): what the tensor-parallel group sums after the backward of fc1 and of qkv, and
+  // with sequence parallelism gathers after that of the residuals. This rank's rows of it, then,
+  // are the first.
   std::span<float> branchGradient() { return m_workspace.branch; }
+  // (tokens, hidden): where the rows that qkv or fc1 read are gathered for their backward.
+  std::span<float> gatheredInput() { return m_workspace.gathered; }
+  int64_t rowElements() const { return m_shape.rows() * m_shape.hidden; }
 
   ParameterStore& parameters() { return m_parameters; }
   const ParameterStore& parameters() const { return m_parameters; }
@@ -83,6 +88,8 @@ class RankModel {
   }
   kernels::ElementRange hiddenElements() const;
   TokenBatch tokensOf(const OperatorCall& call) const;
+  // Those of this rank's rows.
+  std::span<const uint8_t> rowsOf(const std::vector<uint8_t>& tokens) const;
 
   void embedForward(const OperatorCall& call);
   void normForward(const OperatorCall& call);
@@ -104,6 +111,7 @@ class RankModel {
     float* dx = nullptr;
   };
   LinearGradient linearGradient(const OperatorCall& call);
+  const float* productInput(const OperatorCall& call) const;
   void residualBackward(const OperatorCall& call);
   void finalNormBackward(const OperatorCall& call);
   void lossBackward(const OperatorCall& call);

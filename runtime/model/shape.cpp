@@ -17,6 +17,7 @@ RankShape rankShape(const profile::ModelShape& model, const profile::ParallelSha
   shape.elementBytes = model.bytesPerElement;
   shape.fusedAttention = fusedAttention;
   shape.microBatches = parallel.microBatches;
+  shape.sequenceParallel = parallel.sequenceParallel && parallel.tensor > 1;
   return shape;
 }
 
@@ -40,7 +41,7 @@ Result<void> checkRunnable(const profile::ModelDescription& description,
                 "the {} backend has no context parallelism; set contextParallel to 1",
                 abilities.backend);
   }
-  if (description.parallel.sequenceParallel) {
+  if (description.parallel.sequenceParallel && !abilities.sequenceParallel) {
     return fail(ErrorCode::kUnsupported,
                 "the {} backend has no sequence parallelism; set sequenceParallel to false",
                 abilities.backend);

@@ -3,6 +3,11 @@
 // The layers are split over the tensor-parallel group as in Megatron-LM (Shoeybi et al., arXiv
 // 1909.08053): attention by heads, the MLP by columns. The ends of the model (embedding, final
 // norm, head, loss) are held whole by every rank of their stage: a byte vocabulary is small.
+//
+// With sequence parallelism (Korthikanti et al., arXiv 2205.05198) norms, residuals and dropouts
+// work on rows: each rank of the group has an equal share of the micro-batch's tokens (batch *
+// sequence, in that order), consecutive and in rank order. A micro-batch of one sequence is split
+// as Megatron-LM does it.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +26,12 @@ struct RankShape {
   int64_t elementBytes = 4;  // of an activation
   bool fusedAttention = false;
   int32_t microBatches = 1;  // per step and replica
+  bool sequenceParallel = false;
 
   int64_t tokens() const { return batch * sequence; }  // of a micro-batch
+  // Of the residual stream on this rank.
+  int64_t rows() const { return sequenceParallel ? tokens() / tensorSize : tokens(); }
+  int64_t firstRow() const { return sequenceParallel ? tensorIndex * rows() : 0; }
   int64_t headWidth() const { return hidden / heads; }
   int64_t localHeads() const { return heads / tensorSize; }
   int64_t localHidden() const { return hidden / tensorSize; }
@@ -36,6 +45,8 @@ struct Abilities {
   std::string_view backend = "CPU";
   bool bf16 = false;            // beside fp32
   bool fusedAttention = false;  // beside unfused
+  bool sequenceParallel = false;
+  bool distributedOptimizer = false;
 };
 
 // Whether a backend can train the model, in words if not: dense attention, a vocabulary that holds

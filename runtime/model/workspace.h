@@ -13,8 +13,10 @@ namespace caracal::model {
 struct Workspace {
   Workspace(const RankShape& shape, bool holdsHead);
 
-  std::vector<float> stream;         // (tokens, hidden): gradient of the residual stream
+  std::vector<float> stream;         // (rows, hidden): gradient of the residual stream
   std::vector<float> branch;         // (tokens, hidden): of what enters or leaves attention or MLP
+  std::vector<float> gathered;       // (tokens, hidden): a product's input again, for the gradient
+                                     // of its weights; with sequence parallelism only
   std::vector<float> ffn;            // (tokens, ffn / t)
   std::vector<float> context;        // (tokens, hidden / t)
   std::vector<float> qkv;            // (tokens, 3 hidden / t)

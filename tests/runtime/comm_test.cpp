@@ -2,13 +2,11 @@
 
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <thread>
 #include <vector>
 
 #include "runtime/comm/all_reduce.h"
 #include "runtime/comm/channel.h"
-#include "runtime/comm/clock.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/network.h"
 #include "runtime/comm/step_barrier.h"
@@ -24,6 +22,9 @@ TEST(Link, takesLatencyPlusBytesOverBandwidth) {
   EXPECT_EQ(ringAllReduceBytes(1000, 2), 1000);
   EXPECT_EQ(ringAllReduceBytes(1000, 4), 1500);
   EXPECT_EQ(ringAllReduceBytes(1000, 1), 0);
+  EXPECT_EQ(ringBytes(Pattern::kAllReduce, 1000, 4), 1500);
+  EXPECT_EQ(ringBytes(Pattern::kAllGather, 1000, 4), 750);
+  EXPECT_EQ(ringBytes(Pattern::kReduceScatter, 1001, 4), 751);
 }
 
 TEST(ReduceGroup, sumsInMemberOrderForEverybody) {
@@ -61,6 +62,31 @@ TEST(ReduceGroup, transferStartsWithTheLastMemberAndFollowsThePreviousOne) {
   const Transfer second = transferAfter(15 * kMs, 15 * kMs);
   EXPECT_EQ(second.beginNs, 16 * kMs);
   EXPECT_EQ(second.endNs, 18 * kMs);
+}
+
+TEST(ReduceGroup, scattersTheSumAndGathersPartsThatDoNotDivide) {
+  Monitor monitor;
+  ReduceGroup group(monitor, {"data-parallel", {0, 1, 2}}, {0, 4e9});
+  const std::array<std::vector<float>, 3> values{
+      {{1, 2, 3, 4, 5}, {10, 20, 30, 40, 50}, {100, 200, 300, 400, 500}}};
+  uint64_t number = 0;
+  for (int32_t member = 0; member < 3; ++member)
+    number = group.enter(member, values[static_cast<size_t>(member)], 0, Pattern::kReduceScatter);
+  const std::array<std::vector<float>, 3> expected{{{111, 222}, {333, 444}, {555}}};
+  for (int32_t member = 0; member < 3; ++member) {
+    std::vector<float> part(partOf(5, member, 3).count);
+    const auto transfer = group.collect(number, part, member);
+    ASSERT_TRUE(transfer);
+    EXPECT_EQ(part, expected[static_cast<size_t>(member)]);
+    EXPECT_EQ(transfer->endNs - transfer->beginNs, 4) << "2/3 of 20 bytes, rounded up, at 4 GB/s";
+  }
+  for (int32_t member = 0; member < 3; ++member)
+    number = group.enter(member, expected[static_cast<size_t>(member)], 0, Pattern::kAllGather);
+  for (int32_t member = 0; member < 3; ++member) {
+    std::vector<float> whole(5);
+    ASSERT_TRUE(group.collect(number, whole, member));
+    EXPECT_EQ(whole, (std::vector<float>{111, 222, 333, 444, 555}));
+  }
 }
 
 TEST(ReduceGroup, aFailedRunWakesThoseWhoWait) {
@@ -171,84 +197,6 @@ TEST(Monitor, aStopRequestEndsWaitsAndWork) {
   EXPECT_EQ(message.error().code, ErrorCode::kCancelled);
   EXPECT_NE(message.error().message.find("Terminated"), std::string::npos);
   EXPECT_FALSE(monitor.check());
-}
-
-// Two stages, two micro-batches, a link of 3 ms; forward 10 ms on both, backward 20 ms on both:
-//   stage 0:  F0 0-10  F1 10-20          B0 46-66  B1 76-96
-//   stage 1:  F0 13-23 B0 23-43  F1 43-53 B1 53-73
-// The gradient of micro-batch 0 arrives at 43 + 3, that of 1 at 73 + 3.
-TEST(VirtualClock, playsASmallScheduleAsByHand) {
-  Monitor monitor;
-  RunClock run(ClockKind::kVirtual);
-  Channel activations(monitor, {0, 1}, {3 * kMs, 0});
-  Channel gradients(monitor, {1, 0}, {3 * kMs, 0});
-  std::vector<Span> first;
-  std::vector<Span> second;
-  const auto receive = [](Channel& channel, int m, RankClock& clock) {
-    std::array<float, 1> value{};
-    clock.waitUntil(channel.receive({false, 0, m}, value)->endNs);
-  };
-  const std::array<float, 1> message{1};
-  {
-    std::jthread stage0([&] {
-      RankClock clock(run);
-      for (int m = 0; m < 2; ++m) {
-        first.push_back(clock.advance(10 * kMs));
-        activations.send({false, 0, m}, message, clock.nowNs());
-      }
-      for (int m = 0; m < 2; ++m) {
-        receive(gradients, m, clock);
-        first.push_back(clock.advance(20 * kMs));
-      }
-    });
-    std::jthread stage1([&] {
-      RankClock clock(run);
-      for (int m = 0; m < 2; ++m) {
-        receive(activations, m, clock);
-        second.push_back(clock.advance(10 * kMs));
-        second.push_back(clock.advance(20 * kMs));
-        gradients.send({false, 0, m}, message, clock.nowNs());
-      }
-    });
-  }
-  const auto ms = [](int64_t begin, int64_t end) { return Span{begin * kMs, end * kMs}; };
-  EXPECT_EQ(first, (std::vector{ms(0, 10), ms(10, 20), ms(46, 66), ms(76, 96)}));
-  EXPECT_EQ(second, (std::vector{ms(13, 23), ms(23, 43), ms(43, 53), ms(53, 73)}));
-}
-
-TEST(VirtualClock, measuresTheProcessorTimeOfTheWorkAlone) {
-  RunClock run(ClockKind::kVirtual);
-  RankClock clock(run);
-  const Span sleeping =
-      clock.measure([] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); });
-  EXPECT_LT(sleeping.lengthNs(), 25 * kMs);
-  double sum = 0;
-  const Span working = clock.measure([&sum] {
-    for (int i = 1; i < 3'000'000; ++i) sum = sum + 1.0 / i;
-  });
-  EXPECT_GT(sum, 1.0);
-  EXPECT_GT(working.lengthNs(), kMs / 10);
-  EXPECT_EQ(working.beginNs, sleeping.endNs);
-}
-
-TEST(WallClock, waitsAtLeastUntilTheDeadlineAndCountsHowLate) {
-  RunClock run(ClockKind::kWall);
-  RankClock clock(run);
-  const int64_t deadline = clock.nowNs() + 5 * kMs;
-  clock.waitUntil(deadline);
-  EXPECT_GE(clock.nowNs(), deadline);
-  EXPECT_EQ(clock.overshoot().waits, 1);
-  EXPECT_GE(clock.overshoot().worstNs, 0);
-  clock.waitUntil(deadline - kMs);  // already past: no wait
-  EXPECT_EQ(clock.overshoot().waits, 1);
-}
-
-TEST(WallClock, standsStillDuringExcludedTime) {
-  RunClock run(ClockKind::kWall);
-  const int64_t before = run.wallNowNs();
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  run.excludeNs(run.wallNowNs() - before);
-  EXPECT_LT(run.wallNowNs() - before, 20 * kMs);
 }
 
 TEST(Layout, tensorRanksAreNeighboursAndStagesOutermost) {

@@ -51,6 +51,29 @@ void expectEndsWith(const Folder& folder, Process& run, const std::string& words
   expectReadableUpToTheLastStep(folder, run);
 }
 
+// Gathers, reduce-scatters and a shared optimizer's state over sockets.
+TEST(RanksAsProcesses, shareRowsAndTheOptimizersStateAsThreadsDo) {
+  const Folder folder;
+  const std::string model = folder.write(
+      "m.json", R"({"layers": 4, "hidden": 32, "heads": 4, "sequence": 16, "vocabulary": 256,
+  "microBatchSize": 2, "bytesPerElement": 4, "dropout": 0.1, "tp": 2, "dp": 2, "microBatches": 2,
+  "sequenceParallel": true, "overlapGradientReduce": true})");
+  const auto contentAfter = [&](const std::vector<std::string>& launcher) {
+    const std::string checkpoint = folder.file("run.ckpt");
+    Process run(folder,
+                {"--model", model, "--steps", "3", "--clock", "virtual", "--checkpoint", checkpoint,
+                 "--distributed-optimizer", "--bucket-bytes", "100000"},
+                launcher);
+    EXPECT_EQ(run.wait(), 0) << run.err();
+    std::ostringstream content;
+    content << std::ifstream(checkpoint).rdbuf();
+    return content.str();
+  };
+  const std::string expected = contentAfter({});
+  EXPECT_GT(expected.size(), 1000U);
+  EXPECT_TRUE(contentAfter(kMpirun) == expected);
+}
+
 TEST(RanksAsProcesses, trainToTheSameBitsAsThreadsOnEitherClock) {
   const Folder folder;
   const std::string model = folder.write("m.json", kModel);

@@ -42,7 +42,9 @@ CollectiveKind collectiveNamed(std::string_view name) {
   if (startsWith(name, "send.")) return CollectiveKind::kSend;
   if (startsWith(name, "recv.")) return CollectiveKind::kRecv;
   if (name.find("rs_") != std::string_view::npos) return CollectiveKind::kReduceScatter;
-  if (name.find("ag_") != std::string_view::npos) return CollectiveKind::kAllGather;
+  for (const std::string_view part : {"ag_", ".ag.", "gather"}) {
+    if (name.find(part) != std::string_view::npos) return CollectiveKind::kAllGather;
+  }
   return CollectiveKind::kAllReduce;
 }
 
