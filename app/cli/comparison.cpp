@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/analysis/figure_pairs.h"
@@ -100,6 +101,31 @@ std::string errorTableText(const runs::Measurement& measurement) {
   for (const std::string& caution : cautionsOf({predicted, measured}))
     text += "mind: " + caution + '\n';
   return text;
+}
+
+std::string linkText(const std::vector<runs::LinkTimes>& links) {
+  constexpr double kMostError = 0.05;
+  std::string text;
+  for (const runs::LinkTimes& of : links) {
+    text += fmt::format(
+        "{} link: {} transfers took {:.1f} % of the time asked for in the median, {:.1f} % at "
+        "worst\n",
+        of.link, of.transfers, 100 * of.medianRatio, 100 * of.worstRatio);
+    if (std::abs(of.medianRatio - 1) > kMostError)
+      text += fmt::format("mind: the {} link did not keep to its time\n", of.link);
+  }
+  return text;
+}
+
+ordered_json linksJson(const std::vector<runs::LinkTimes>& links) {
+  ordered_json rows = ordered_json::array();
+  for (const runs::LinkTimes& of : links) {
+    rows.push_back({{"link", of.link},
+                    {"transfers", of.transfers},
+                    {"medianRatio", of.medianRatio},
+                    {"worstRatio", of.worstRatio}});
+  }
+  return rows;
 }
 
 ordered_json passesJson(const std::vector<analysis::PassDifference>& passes) {

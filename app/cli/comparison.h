@@ -25,6 +25,10 @@ std::string comparisonText(const std::vector<analysis::RunSummary>& runs);
 
 // Predicted beside measured, with the prediction's error in percent of the measured.
 std::string errorTableText(const runs::Measurement& measurement);
+// One line a link: what half of its transfers took of the time asked for, and a caution where that
+// is off by more than 5 %. Empty where there are none.
+std::string linkText(const std::vector<runs::LinkTimes>& links);
+nlohmann::ordered_json linksJson(const std::vector<runs::LinkTimes>& links);
 // One object a pass: medians of both runs, times from the beginning of the pipeline window.
 nlohmann::ordered_json passesJson(const std::vector<analysis::PassDifference>& passes);
 

@@ -11,6 +11,7 @@
 #include "app/cli/prediction.h"
 #include "app/cli/verbs.h"
 #include "app/runs/measurement.h"
+#include "app/runs/slice.h"
 #include "core/planner/budget_text.h"
 #include "core/profile/link_text.h"
 #include "core/profile/profile_json.h"
@@ -30,6 +31,8 @@ struct Options {
   std::string backend;
   int steps = 5;
   std::string tensorLink, pipelineLink, dataLink;  // empty: the profile's
+  bool distributedOptimizer = false;
+  std::optional<std::string> slice;  // as runs::sliceShapeFromText()
   bool json = false;
 };
 
@@ -43,35 +46,52 @@ Result<runs::MeasureJob> jobOf(const Options& options) {
   CARACAL_TRY(tensor, linkOf(options.tensorLink));
   CARACAL_TRY(pipeline, linkOf(options.pipelineLink));
   CARACAL_TRY(data, linkOf(options.dataLink));
-  return runs::MeasureJob{options.profile, options.plan,  options.output,
-                          options.clock,   options.steps, tensor,
-                          pipeline,        data,          options.backend};
+  return runs::MeasureJob{
+      options.profile, options.plan, options.output, options.clock,   options.steps,
+      tensor,          pipeline,     data,           options.backend, options.distributedOptimizer};
 }
 
-Result<ExitCode> measurePlan(const Options& options, Console& console) {
-  CARACAL_TRY(prediction, runs::predict(options.profile, options.plan,
-                                        {sim::TraceDetail::kOperators}, console.stop));
-  CARACAL_TRY(replay, planner::replayError(prediction.profile, console.stop));
-  CARACAL_TRY(job, jobOf(options));
-  ProgressLine line(console);
-  CARACAL_TRY(measurement, runs::measure(job, prediction, watchOf(console, line)));
+// `cuts`: what a slice lacks of the plan; `replay`: of the run that the profile was made of.
+void printMeasurement(const Options& options, const runs::Measurement& measurement,
+                      const std::vector<std::string>& cuts,
+                      const std::optional<planner::ReplayError>& replay, Console& console) {
   const double errorPct = runs::predictionErrorPct(measurement);
   if (options.json) {
     ordered_json document{{"schema", "caracal.measure/1"},
                           {"recording", options.output},
                           {"predictionErrorPct", errorPct},
                           {"replay", replayJson(replay)},
-                          {"note", measurement.note}};
+                          {"note", measurement.note},
+                          {"slice", cuts},
+                          {"links", linksJson(measurement.links)}};
     document.update(comparisonJson({measurement.predicted, measurement.measured}));
     document["passes"] = passesJson(measurement.passes);
     printJson(console, document);
-  } else {
-    console.out << errorTableText(measurement);
-    if (!measurement.note.empty()) console.out << "mind: " << measurement.note << '\n';
-    console.out << fmt::format("the prediction is off by {:+.1f} % of the measured step\n",
-                               errorPct)
-                << replayText(replay) << "recorded in " << options.output << '\n';
+    return;
   }
+  for (const std::string& cut : cuts) console.out << "slice: " << cut << '\n';
+  if (!cuts.empty())
+    console.out << "these figures, predicted and measured, are the slice's, not the plan's\n";
+  console.out << errorTableText(measurement) << linkText(measurement.links);
+  if (!measurement.note.empty()) console.out << "mind: " << measurement.note << '\n';
+  console.out << fmt::format("the prediction is off by {:+.1f} % of the measured step\n", errorPct)
+              << replayText(replay) << "recorded in " << options.output << '\n';
+}
+
+Result<ExitCode> measurePlan(const Options& options, Console& console) {
+  CARACAL_TRY(prediction, runs::predict(options.profile, options.plan,
+                                        {sim::TraceDetail::kOperators}, console.stop));
+  CARACAL_TRY(job, jobOf(options));
+  ProgressLine line(console);
+  if (options.slice || runs::needsSlice(prediction, options.backend)) {
+    CARACAL_TRY(shape, runs::sliceShapeFromText(options.slice.value_or("")));
+    CARACAL_TRY(sliced, runs::measureSlice(job, shape, watchOf(console, line)));
+    printMeasurement(options, sliced.measurement, sliced.slice.cuts, std::nullopt, console);
+    return ExitCode::kOk;
+  }
+  CARACAL_TRY(replay, planner::replayError(prediction.profile, console.stop));
+  CARACAL_TRY(measurement, runs::measure(job, prediction, watchOf(console, line)));
+  printMeasurement(options, measurement, {}, replay, console);
   return ExitCode::kOk;
 }
 
@@ -138,6 +158,18 @@ VerbRun declareMeasure(CLI::App& command) {
           options->pipelineLink);
   addLink("--link-data", "link between data-parallel replicas, instead of the profile's",
           options->dataLink);
+  command
+      .add_option(
+          "--slice", options->slice,
+          "measure a scaled slice of the plan: fewer stages, layers and ranks, profiled and "
+          "predicted on this machine first (by itself where the plan is too large for it)")
+      ->type_name("[stages=N,layers=N,tensor=N,microbatches=N]")
+      ->expected(0, 1)
+      ->needs(plan);
+  command
+      .add_flag("--distributed-optimizer", options->distributedOptimizer,
+                "replicas share the optimizer's state, as in the run that the profile is from")
+      ->needs(plan);
   command.add_option("--steps", options->steps, "training steps")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -19,11 +19,20 @@ using runs::Measurement;
 using runs::predictionErrorPct;
 
 // Of the recomputation in windows, the part that ran while compute would have waited; 0 to 1.
+std::optional<double> hiddenShare(const RunSummary& run, int64_t windowRecomputeNs) {
+  if (windowRecomputeNs == 0) return std::nullopt;
+  const auto hidden = static_cast<double>(sumOver(run, &StageRun::recomputeHiddenNs));
+  return std::min(1.0, hidden / static_cast<double>(windowRecomputeNs));
+}
 std::optional<double> hiddenShare(const Measurement& measurement) {
-  if (measurement.windowRecomputeNs == 0) return std::nullopt;
-  const auto hidden =
-      static_cast<double>(sumOver(measurement.measured, &StageRun::recomputeHiddenNs));
-  return std::min(1.0, hidden / static_cast<double>(measurement.windowRecomputeNs));
+  return hiddenShare(measurement.measured, measurement.windowRecomputeNs);
+}
+std::optional<double> predictedHiddenShare(const Measurement& measurement) {
+  return hiddenShare(measurement.predicted, measurement.predictedWindowRecomputeNs);
+}
+
+std::string shareText(const std::optional<double>& share) {
+  return share ? formatPercent(100 * *share) : "";
 }
 
 const Measurement* measurementOf(const std::vector<MeasuredPolicy>& policies,
@@ -47,8 +56,8 @@ std::string ratioText(std::optional<double> ratio) {
 std::string measuredPoliciesText(const std::vector<MeasuredPolicy>& policies) {
   const Measurement* full = measurementOf(policies, "full");
   TextTable table{
-      {"policy", "predicted", "measured", "error", "in windows", "hidden", "on the critical path",
-       "peak predicted", "measured", "over full predicted", "measured"},
+      {"policy", "predicted", "measured", "error", "in windows", "hidden predicted", "measured",
+       "on the critical path", "peak predicted", "measured", "over full predicted", "measured"},
       {}};
   for (const MeasuredPolicy& row : policies) {
     if (!row.measurement) {
@@ -60,12 +69,12 @@ std::string measuredPoliciesText(const std::vector<MeasuredPolicy>& policies) {
     const RunSummary& predicted = row.measurement->predicted;
     const RunSummary& measured = row.measurement->measured;
     const int64_t windowNs = row.measurement->windowRecomputeNs;
-    const auto hidden = hiddenShare(*row.measurement);
     table.rows.push_back(
         {row.fits ? row.policy : row.policy + " (over budget)", formatDuration(predicted.stepNs),
          formatDuration(measured.stepNs),
          fmt::format("{:+.1f} %", predictionErrorPct(*row.measurement)), formatDuration(windowNs),
-         hidden ? formatPercent(100 * *hidden) : "",
+         shareText(predictedHiddenShare(*row.measurement)),
+         shareText(hiddenShare(*row.measurement)),
          formatDuration(sumOver(measured, &StageRun::recomputeExposedNs)),
          formatBytes(largestPeak(predicted)), formatBytes(largestPeak(measured)),
          ratioText(speedUp(full == nullptr ? nullptr : &full->predicted, predicted)),
@@ -92,6 +101,7 @@ ordered_json measuredPoliciesJson(const std::vector<MeasuredPolicy>& policies) {
       const RunSummary& predicted = row.measurement->predicted;
       const RunSummary& measured = row.measurement->measured;
       const auto hidden = hiddenShare(*row.measurement);
+      const auto hiddenPredicted = predictedHiddenShare(*row.measurement);
       json.update({{"tag", trace::name(measured.tag)},
                    {"clock", measured.clock},
                    {"hardware", measured.hardware},
@@ -101,6 +111,8 @@ ordered_json measuredPoliciesJson(const std::vector<MeasuredPolicy>& policies) {
                    {"predictionErrorPct", predictionErrorPct(*row.measurement)},
                    {"windowRecomputeNs", row.measurement->windowRecomputeNs},
                    {"hiddenShare", hidden ? ordered_json(*hidden) : ordered_json(nullptr)},
+                   {"predictedHiddenShare",
+                    hiddenPredicted ? ordered_json(*hiddenPredicted) : ordered_json(nullptr)},
                    {"exposedRecomputeNs", sumOver(measured, &StageRun::recomputeExposedNs)},
                    {"predictedPeakBytes", largestPeak(predicted)},
                    {"measuredPeakBytes", largestPeak(measured)}});

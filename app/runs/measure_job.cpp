@@ -10,6 +10,7 @@ std::vector<std::string> runArguments(const MeasureJob& job, const profile::Prof
   std::vector<std::string> arguments{"--plan",    job.plan,     "--profile",
                                      job.profile, "--steps",    std::to_string(job.steps),
                                      "--record",  job.recording};
+  if (job.distributedOptimizer) arguments.emplace_back("--distributed-optimizer");
   if (!job.clock.empty()) arguments.insert(arguments.end(), {"--clock", job.clock});
   if (!job.backend.empty()) arguments.insert(arguments.end(), {"--backend", job.backend});
   const auto addLink = [&](const char* name, const std::optional<profile::Link>& asked,

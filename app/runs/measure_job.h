@@ -21,6 +21,7 @@ struct MeasureJob {
   // None: the profile's link, so that prediction and run speak of one machine.
   std::optional<profile::Link> tensorLink, pipelineLink, dataLink;
   std::string backend = {};  // "cpu", "cuda"; empty: the program's choice
+  bool distributedOptimizer = false;  // of the run that the profile is from, and of this one
 };
 
 // The arguments of caracal-run. `profile` is what job.profile holds.

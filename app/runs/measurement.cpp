@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include "core/import/importer.h"
@@ -24,6 +25,10 @@ std::optional<Link> recordedLink(const trace::Trace& recording, const std::strin
   if (latency.empty() || rate.empty()) return std::nullopt;
   const auto link = profile::parseLink(latency + "ns," + rate + "B/s");
   return link ? std::optional<Link>(*link) : std::nullopt;
+}
+
+double metaNumber(const trace::Trace& recording, const std::string& key) {
+  return std::strtod(recording.metaOr(key, "0").c_str(), nullptr);
 }
 
 // Why the profile's own prediction does not speak of this run; empty: it does.
@@ -58,9 +63,9 @@ Result<Prediction> predictedFromRun(const Prediction& prediction, const trace::T
   return Prediction{profile, plan, result};
 }
 
-// Of the first rank of every tensor-parallel group, which stands for its stage, in a mean step
-// without the first, which warms up.
-int64_t windowRecomputeNsOf(const trace::Trace& trace) {
+// Of the first rank of every tensor-parallel group, which stands for its stage, in a mean step from
+// `firstStep` on.
+int64_t windowRecomputeNsOf(const trace::Trace& trace, int32_t firstStep) {
   int64_t totalNs = 0;
   std::set<int32_t> steps;
   for (const trace::Track& track : trace.tracks()) {
@@ -68,7 +73,7 @@ int64_t windowRecomputeNsOf(const trace::Trace& trace) {
     for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
       if (!trace::isScheduleWork(trace.kind(e))) continue;
       const auto args = trace.args(e);
-      if (!args || args->step < 1) continue;
+      if (!args || args->step < firstStep) continue;
       steps.insert(args->step);
       if (trace.kind(e) == trace::EventKind::kRecompute && args->window > 0)
         totalNs += trace.durationNs(e);
@@ -79,11 +84,24 @@ int64_t windowRecomputeNsOf(const trace::Trace& trace) {
 
 }  // namespace
 
+std::vector<LinkTimes> linkTimesOf(const trace::Trace& recording) {
+  std::vector<LinkTimes> times;
+  for (const char* link : {"tensor", "pipeline", "data"}) {
+    const std::string of = std::string(".") + link;
+    const auto transfers = static_cast<int64_t>(metaNumber(recording, "linkTransfers" + of));
+    if (transfers == 0) continue;
+    times.push_back({link, transfers, metaNumber(recording, "linkMedianRatio" + of),
+                     metaNumber(recording, "linkWorstRatio" + of)});
+  }
+  return times;
+}
+
 Result<Measurement> setBesidePrediction(const Prediction& prediction, const trace::Trace& recording,
                                         const StepModel& steps, std::stop_token stop) {
   Measurement measurement;
   measurement.measured = analysis::summarizeRun(recording, steps);
-  measurement.windowRecomputeNs = windowRecomputeNsOf(recording);
+  measurement.windowRecomputeNs = windowRecomputeNsOf(recording, 1);  // the first warms up
+  measurement.links = linkTimesOf(recording);
   const std::string why = whyNotAlike(prediction.profile, recording);
   Prediction alike = prediction;
   if (!why.empty()) {
@@ -97,6 +115,7 @@ Result<Measurement> setBesidePrediction(const Prediction& prediction, const trac
   measurement.predicted.planHash = plan::hashOf(prediction.plan);
   measurement.passes =
       analysis::passDifferences(*alike.result.trace, predictedSteps, recording, steps);
+  measurement.predictedWindowRecomputeNs = windowRecomputeNsOf(*alike.result.trace, 0);
   measurement.predictedTrace = alike.result.trace;
   return measurement;
 }

@@ -14,6 +14,16 @@
 
 namespace caracal::runs {
 
+// How well an emulated link of the run kept to the time asked of it; ratios are achieved over
+// asked.
+struct LinkTimes {
+  std::string link;  // "tensor", "pipeline", "data"
+  int64_t transfers = 0;
+  double medianRatio = 1, worstRatio = 1;
+};
+// Of links that had transfers whose end somebody saw on the wall clock.
+std::vector<LinkTimes> linkTimesOf(const trace::Trace& recording);
+
 // Measured and predicted on the same hardware and links; `note` says how the prediction came to be
 // when it is not the plan's own.
 struct Measurement {
@@ -21,7 +31,9 @@ struct Measurement {
   analysis::RunSummary measured;
   // Measured time of recomputations that the plan put into windows, per step, summed over stages.
   int64_t windowRecomputeNs = 0;
+  int64_t predictedWindowRecomputeNs = 0;  // likewise predicted
   std::string note;
+  std::vector<LinkTimes> links;
   std::vector<analysis::PassDifference> passes;  // pass by pass
   std::shared_ptr<const trace::Trace> predictedTrace;
 };

@@ -137,6 +137,82 @@ TEST(Loop, everyPredictionCarriesTheReplayErrorOfTheRunBehindIt) {
               HasSubstr("replay error"));
 }
 
+// Rows split over tensor ranks, and replicas that share the optimizer's state: recorded, profiled,
+// planned, predicted and run.
+TEST(Loop, closesWithSequenceParallelismAndADistributedOptimizer) {
+  const TemporaryFolder folder;
+  const std::string baseline = folder.path("baseline.sqlite"),
+                    profile = folder.path("profile.json"), plan = folder.path("heu.json");
+  const std::string model = folder.write(
+      "rows.json",
+      R"({"schema": "caracal.model/1", "name": "Rows", "layers": 2, "hidden": 64, "heads": 4,
+  "sequence": 32, "vocabulary": 256, "bytesPerElement": 4, "dropout": 0.1, "tp": 2, "dp": 2,
+  "sequenceParallel": true, "overlapGradientReduce": true, "microBatches": 2})");
+  const auto code =
+      runs::runProgram({kRunProgram,
+                        {"--model", model, "--steps", "3", "--clock", "virtual", "--record",
+                         baseline, "--distributed-optimizer", "--bucket-bytes", "150000"},
+                        {}},
+                       [](std::string_view) {}, {});
+  ASSERT_TRUE(code) << code.error().text();
+  ASSERT_EQ(*code, 0);
+  ASSERT_EQ(runCaracal({"profile", baseline, "-o", profile}).exitCode, 0);
+  runCaracalJson(
+      {"plan", "--profile", profile, "--policy", "full", "--budget", "1TiB", "-o", plan});
+  const json measured = runCaracalJson({"measure", "--profile", profile, "--plan", plan, "--clock",
+                                        "virtual", "--distributed-optimizer", "--steps", "3", "-o",
+                                        folder.path("measured.sqlite")});
+  const json &predicted = measured.at("runs").at(0), &real = measured.at("runs").at(1);
+  const auto peakOf = [](const json& run) {
+    return run.at("stages").at(0).at("peakBytes").get<int64_t>();
+  };
+  EXPECT_GE(peakOf(predicted), peakOf(real));
+  EXPECT_LE(peakOf(predicted), peakOf(real) + peakOf(real) / 50);
+  EXPECT_GT(real.at("stages").at(0).at("exposedRecomputeNs").get<int64_t>(), 0);
+  EXPECT_TRUE(measured.at("slice").empty());
+}
+
+// A plan for four stages of bf16, measured as a slice of two.
+TEST(Loop, aPlanForOtherHardwareIsMeasuredAsASlice) {
+  const TemporaryFolder folder;
+  const std::string model = folder.write(
+      "large.json",
+      R"({"schema": "caracal.model/1", "name": "Large", "layers": 16, "hidden": 64, "heads": 4,
+  "sequence": 32, "vocabulary": 256, "tp": 4, "pp": 4, "dp": 8, "microBatches": 16,
+  "gpu": "a100-80gb"})");
+  const std::string profile = folder.path("profile.json"), plan = folder.path("full.json");
+  ASSERT_EQ(runCaracal({"profile", "--model", model, "-o", profile}).exitCode, 0);
+  runCaracalJson(
+      {"plan", "--profile", profile, "--policy", "full", "--budget", "1TiB", "-o", plan});
+  const std::vector<std::string> command{"measure",
+                                         "--profile",
+                                         profile,
+                                         "--plan",
+                                         plan,
+                                         "--clock",
+                                         "virtual",
+                                         "--steps",
+                                         "3",
+                                         "-o",
+                                         folder.path("m.sqlite")};
+  const json measured = runCaracalJson(command);
+  const auto cuts = measured.at("slice").get<std::vector<std::string>>();
+  EXPECT_THAT(cuts, testing::ElementsAre(
+                        "4 stages became 2 (the plan's 0, 3)",
+                        "16 layers became 4 (the plan's 0, 1, 12, 13)",
+                        "4 tensor-parallel ranks became 2, each with more heads and columns",
+                        "8 data-parallel replicas became 1", "16 micro-batches became 4",
+                        "activations of 2 bytes an element became fp32"));
+  EXPECT_EQ(measured.at("note"), "") << "profiled here, so nothing had to be predicted again";
+  EXPECT_EQ(measured.at("runs").at(0).at("hardware"), measured.at("runs").at(1).at("hardware"));
+  EXPECT_EQ(measured.at("runs").at(1).at("stages").size(), 2U);
+  const json again = runCaracalJson({"measure", "--profile", profile, "--plan", plan, "--clock",
+                                     "virtual", "--steps", "3", "-o", folder.path("n.sqlite"),
+                                     "--slice", "stages=3,layers=1,microbatches=3"});
+  EXPECT_EQ(again.at("runs").at(1).at("stages").size(), 3U);
+  EXPECT_THAT(again.at("slice").at(1), HasSubstr("16 layers became 3 (the plan's 0, 4, 12)"));
+}
+
 TEST(Loop, severalPoliciesAreMeasuredSideBySide) {
   const TemporaryFolder folder;
   const std::string baseline = folder.path("baseline.sqlite"),
