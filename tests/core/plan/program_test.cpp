@@ -35,24 +35,6 @@ TEST(Program, stagesRunOneForwardOneBackward) {
   EXPECT_EQ(program.stages[2].inFlight, 1);
 }
 
-TEST(Program, aRepeatedTensorIsComputedAgainButNeverMadeAgain) {
-  const auto profile = makeProfile(tinyLayer(), 2, 1, 2);
-  const std::string text =
-      "ln1=retained attn=repeated residual1=retained fc1=retained act=retained";
-  const Plan plan = makePlanOf(profile, {placements(profile.kinds[0], text)});
-  const Program program = lowered(profile, plan);
-  const ProfileGraphs graphs(profile);
-  const StageShape shape{profile, graphs, plan.stages[0], 0, 1};
-  const auto attn = static_cast<int16_t>(profile.kinds[0].indexOf("attn"));
-  int made = 0, again = 0;
-  for (const Item& item : program.stages[0].items) {
-    forEachMade(shape, item, [&](const TensorRef& t) { made += t.layer == 0 && t.op == attn; });
-    again += item.action == Action::kRecompute && item.layer == 0 && item.op == attn;
-  }
-  EXPECT_EQ(made, 2);  // once for each micro-batch
-  EXPECT_EQ(again, 2);
-}
-
 TEST(Program, fewerMicroBatchesThanStagesAreAllWarmUp) {
   const auto profile = makeProfile(tinyLayer(), 4, 4, 2);
   const Program program = lowered(profile, makePlanOf(profile, {keepAll(profile.kinds[0])}));
