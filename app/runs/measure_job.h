@@ -20,7 +20,7 @@ struct MeasureJob {
   int steps = 5;
   // None: the profile's link, so that prediction and run speak of one machine.
   std::optional<profile::Link> tensorLink, pipelineLink, dataLink;
-  std::string backend = {};  // "cpu", "cuda"; empty: the program's choice
+  std::string backend = {};           // "cpu", "cuda"; empty: the program's choice
   bool distributedOptimizer = false;  // of the run that the profile is from, and of this one
 };
 

@@ -3,6 +3,7 @@
 // streams; calls wait for other ranks' calls at most, never for a GPU.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "runtime/comm/channel.h"
@@ -103,6 +104,17 @@ class MessagePool {
 inline void copyOn(Queue& queue, void* to, const void* from, int64_t bytes) {
   queue.note("cudaMemcpyAsync", cudaMemcpyAsync(to, from, static_cast<size_t>(bytes),
                                                 cudaMemcpyDeviceToDevice, queue.stream));
+}
+
+// Copies a message that travels to where the receiver's lane wants it, and keeps its memory.
+inline TransferEvents deliver(Message message, Queue& compute, RankModel::Buffer to,
+                              EventPool& events, MessagePool& spares) {
+  waitFor(compute, message.events.end);
+  copyOn(compute, to.data, message.data.data(), to.bytes);
+  message.free = events.record(compute);
+  TransferEvents travelled = std::exchange(message.events, {});
+  spares.giveBack(std::move(message));
+  return travelled;
 }
 
 }  // namespace caracal::cuda

@@ -70,13 +70,7 @@ Result<TransferEvents> NcclReceiver::receive(const comm::MessageKey& key, Queue&
                                              RankModel::Buffer to) {
   while (!m_arriving.contains(key)) CARACAL_CHECK_OK(takeNext());
   auto node = m_arriving.extract(key);
-  Message& message = node.mapped();
-  waitFor(compute, message.events.end);
-  copyOn(compute, to.data, message.data.data(), to.bytes);
-  message.free = m_context.events->record(compute);
-  TransferEvents events = std::exchange(message.events, {});
-  m_pool.giveBack(std::move(message));
-  return events;
+  return deliver(std::move(node.mapped()), compute, to, *m_context.events, m_pool);
 }
 
 }  // namespace caracal::cuda

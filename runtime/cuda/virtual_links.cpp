@@ -124,13 +124,7 @@ Result<TransferEvents> VirtualChannel::receive(const comm::MessageKey& key, Queu
       lock, [&] { return m_messages.contains(key); },
       [&] { return fmt::format("a message that rank {} did not send", m_fromRank); }));
   auto node = m_messages.extract(key);
-  Message& message = node.mapped();
-  waitFor(compute, message.events.end);
-  copyOn(compute, to.data, message.data.data(), to.bytes);
-  message.free = m_context.events->record(compute);
-  TransferEvents events = std::exchange(message.events, {});
-  m_spares.giveBack(std::move(message));
-  return events;
+  return deliver(std::move(node.mapped()), compute, to, *m_context.events, m_spares);
 }
 
 }  // namespace caracal::cuda
