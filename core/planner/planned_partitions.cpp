@@ -1,5 +1,6 @@
 #include "core/planner/planned_partitions.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/plan/chunk_shapes.h"
@@ -71,8 +72,14 @@ Result<Partitions> stagewiseSearch(const PlanningTask& task, const std::vector<i
   } else {
     const std::vector<int32_t> dp = minimaxPartition(solver, progress);
     const std::vector<int32_t> greedy = greedyPartition(solver, even, progress);
-    for (const PartitionValue& value : searchPartitions(solver, {dp, greedy, even}, progress))
+    const Partitions starts{dp, greedy, even};
+    for (const PartitionValue& value : searchPartitions(solver, starts, progress))
       partitions.push_back(value.layersOfStage);
+    // A policy may make more of a start than of what was valued higher stage by stage.
+    for (const std::vector<int32_t>& start : starts) {
+      if (std::find(partitions.begin(), partitions.end(), start) == partitions.end())
+        partitions.push_back(start);
+    }
   }
   if (task.stop.stop_requested()) partitions.push_back(even);  // what was found may be unfinished
   return partitions;

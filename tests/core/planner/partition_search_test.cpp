@@ -86,7 +86,8 @@ TEST(MinimaxPartition, givesEqualStagesEqualLayers) {
 TEST(SearchedPartition, isNoSlowerThanTheOnesItStartsFrom) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     const auto profile = randomProfile(seed);
-    for (const char* policy : {"none", "full", "block:1", "uniform:1", "checkmate", "knapsack"}) {
+    for (const char* policy :
+         {"none", "full", "block:1", "uniform:1", "checkmate", "knapsack", "heu", "heu+"}) {
       SCOPED_TRACE(fmt::format("seed {}, policy {}", seed, policy));
       const auto found = makePlan(profile, {policy, 0, PartitionMode::kSearch});
       ASSERT_TRUE(found.has_value()) << found.error().text();
