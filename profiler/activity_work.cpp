@@ -40,6 +40,16 @@ void copyPlace(Out& out, const In& in) {
   out.correlation = in.correlationId;
 }
 
+// All but times and devices, of a copy within a device or between two.
+template <class In>
+void copyWhat(recorder::CopyRecord& out, const In& in) {
+  copyPlace(out, in);
+  out.bytes = in.bytes;
+  out.copyKind = in.copyKind, out.srcKind = in.srcKind, out.dstKind = in.dstKind;
+  out.graphId = in.graphId;
+  out.graphNodeId = in.graphNodeId;
+}
+
 }  // namespace
 
 void ActivityDecoder::addKernel(const CUpti_Activity* record, size_t bytes, RecordBuffer& out) {
@@ -66,29 +76,21 @@ void ActivityDecoder::addCopy(const CUpti_Activity* record, size_t bytes, Record
   CUpti_ActivityMemcpy6 in;
   if (!take(record, bytes, kCopyBytes, in) || !hasTime(in.start, in.end)) return;
   auto& copy = out.add<recorder::CopyRecord>(RecordKind::kCopy);
-  copyPlace(copy, in);
+  copyWhat(copy, in);
   copy.startNs = shifted(in.start);
   copy.endNs = shifted(in.end);
-  copy.bytes = in.bytes;
-  copy.copyKind = in.copyKind, copy.srcKind = in.srcKind, copy.dstKind = in.dstKind;
   copy.srcDevice = copy.dstDevice = recorder::kNoDevice;
-  copy.graphId = in.graphId;
-  copy.graphNodeId = in.graphNodeId;
 }
 
 void ActivityDecoder::addPeerCopy(const CUpti_Activity* record, size_t bytes, RecordBuffer& out) {
   CUpti_ActivityMemcpyPtoP4 in;
   if (!take(record, bytes, kPeerCopyBytes, in) || !hasTime(in.start, in.end)) return;
   auto& copy = out.add<recorder::CopyRecord>(RecordKind::kCopy);
-  copyPlace(copy, in);
+  copyWhat(copy, in);
   copy.startNs = shifted(in.start);
   copy.endNs = shifted(in.end);
-  copy.bytes = in.bytes;
-  copy.copyKind = in.copyKind, copy.srcKind = in.srcKind, copy.dstKind = in.dstKind;
   copy.srcDevice = in.srcDeviceId;
   copy.dstDevice = in.dstDeviceId;
-  copy.graphId = in.graphId;
-  copy.graphNodeId = in.graphNodeId;
 }
 
 void ActivityDecoder::addSet(const CUpti_Activity* record, size_t bytes, RecordBuffer& out) {

@@ -1,7 +1,6 @@
 #include "core/export/megatron_projection.h"
 
 #include <algorithm>
-#include <array>
 
 #include "core/plan/plain_policies.h"
 
@@ -9,20 +8,13 @@ namespace caracal::exporter {
 namespace {
 
 using plan::LayerPolicy;
-using plan::Placement;
-using plan::PlacementKind;
 using plan::Plan;
 using profile::LayerKind;
 using profile::Profile;
 
-// Unfused: with fused attention its checkpoint saves nothing that this profile could show.
-constexpr std::array<std::string_view, 3> kAttentionCore{"scores", "softmax", "attn_dropout"};
-
+// With fused attention a checkpointed core saves nothing that this profile could show.
 bool hasAttentionCore(const Profile& profile) {
-  return std::all_of(profile.kinds.begin(), profile.kinds.end(), [](const LayerKind& kind) {
-    return std::all_of(kAttentionCore.begin(), kAttentionCore.end(),
-                       [&](std::string_view id) { return kind.indexOf(std::string(id)) >= 0; });
-  });
+  return std::all_of(profile.kinds.begin(), profile.kinds.end(), &plan::hasAttentionCore);
 }
 
 LayerPolicy keepAll(const LayerKind& kind) {

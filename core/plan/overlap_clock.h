@@ -9,6 +9,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/plan/slowdown.h"
+
 namespace caracal::plan {
 
 // kappa and rho as parts per million, so that times stay integers.
@@ -39,11 +41,11 @@ class OverlapClock {
       m_elapsedNs += aloneNs;
       return;
     }
-    const int64_t besideNs = times(aloneNs, m_contention->kappaPpm);
-    const int64_t collectiveNs = times(m_remainingNs, m_contention->rhoPpm);
+    const int64_t besideNs = slowedNs(aloneNs, m_contention->kappaPpm);
+    const int64_t collectiveNs = slowedNs(m_remainingNs, m_contention->rhoPpm);
     if (besideNs < collectiveNs) {
       m_elapsedNs += besideNs;
-      m_remainingNs -= dividedBy(besideNs, m_contention->rhoPpm);
+      m_remainingNs -= doneNs(besideNs, m_contention->rhoPpm);
       if (m_remainingNs > 0) return;
       m_endNs = m_elapsedNs;
       m_remainingNs = 0;
@@ -51,7 +53,7 @@ class OverlapClock {
     }
     m_endNs = m_elapsedNs + collectiveNs;
     m_remainingNs = 0;
-    const int64_t left = aloneNs - dividedBy(collectiveNs, m_contention->kappaPpm);
+    const int64_t left = aloneNs - doneNs(collectiveNs, m_contention->kappaPpm);
     m_elapsedNs = m_endNs + (left > 0 ? left : 0);
   }
 
@@ -71,14 +73,6 @@ class OverlapClock {
   }
 
  private:
-  static constexpr int64_t kMillion = 1'000'000;
-  static int64_t times(int64_t ns, int64_t ppm) {
-    return ppm == kMillion ? ns : (ns * ppm + kMillion / 2) / kMillion;
-  }
-  static int64_t dividedBy(int64_t ns, int64_t ppm) {
-    return ppm == kMillion ? ns : (ns * kMillion + ppm / 2) / ppm;
-  }
-
   int64_t m_elapsedNs = 0;
   int64_t m_remainingNs;  // of the collective, were it to run alone from now on
   int64_t m_endNs;        // of the collective, once it has ended

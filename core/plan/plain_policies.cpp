@@ -38,6 +38,11 @@ std::vector<Placement> fullPlacements(const LayerKind& kind) {
   return std::vector<Placement>(kind.operators.size(), Placement{PlacementKind::kOnDemand});
 }
 
+bool hasAttentionCore(const LayerKind& kind) {
+  return std::all_of(kInsideCore.begin(), kInsideCore.end(),
+                     [&](std::string_view op) { return kind.indexOf(std::string(op)) >= 0; });
+}
+
 std::vector<Placement> withoutAttentionCore(const LayerKind& kind) {
   std::vector<Placement> placements = keepAllPlacements(kind);
   for (const std::string_view op : kInsideCore)

@@ -14,6 +14,9 @@ std::vector<Placement> keepAllPlacements(const profile::LayerKind& kind);
 // The whole forward runs again from the layer's input, collectives included.
 std::vector<Placement> fullPlacements(const profile::LayerKind& kind);
 
+// Whether the attention core is operators of its own: not so with fused attention.
+bool hasAttentionCore(const profile::LayerKind& kind);
+
 // Scores, softmax and their dropout are rebuilt on demand; the core's result is retained. With
 // fused attention, which has no such tensors, the result itself is rebuilt.
 std::vector<Placement> withoutAttentionCore(const profile::LayerKind& kind);

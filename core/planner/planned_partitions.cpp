@@ -65,6 +65,10 @@ Result<Partitions> stagewiseSearch(const PlanningTask& task, const std::vector<i
                                    const Progress& progress) {
   StageSolver solver(task.profile, task.request.policy, task.budgetBytes, task.stop);
   Partitions partitions;
+  const auto add = [&](const std::vector<int32_t>& layersOfStage) {
+    if (std::find(partitions.begin(), partitions.end(), layersOfStage) == partitions.end())
+      partitions.push_back(layersOfStage);
+  };
   if (task.request.partition == PartitionMode::kGreedy) {
     partitions = {greedyPartition(solver, even, progress)};
   } else if (task.request.partition == PartitionMode::kDp) {
@@ -74,14 +78,11 @@ Result<Partitions> stagewiseSearch(const PlanningTask& task, const std::vector<i
     const std::vector<int32_t> greedy = greedyPartition(solver, even, progress);
     const Partitions starts{dp, greedy, even};
     for (const PartitionValue& value : searchPartitions(solver, starts, progress))
-      partitions.push_back(value.layersOfStage);
+      add(value.layersOfStage);
     // A policy may make more of a start than of what was valued higher stage by stage.
-    for (const std::vector<int32_t>& start : starts) {
-      if (std::find(partitions.begin(), partitions.end(), start) == partitions.end())
-        partitions.push_back(start);
-    }
+    std::for_each(starts.begin(), starts.end(), add);
   }
-  if (task.stop.stop_requested()) partitions.push_back(even);  // what was found may be unfinished
+  if (task.stop.stop_requested()) add(even);  // what was found may be unfinished
   return partitions;
 }
 

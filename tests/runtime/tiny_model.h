@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/plan/plain_policies.h"
 #include "runtime/executor/job.h"
 #include "runtime/executor/run.h"
 
@@ -57,12 +58,8 @@ inline plan::PlanDocument planDocument(
   document.plan.parallel = model.parallel;
   const profile::LayerKind kind = executor::structureHere(model)->kinds.front();
   std::vector<std::string> ids;
-  plan::LayerPolicy usual;
-  for (const profile::Operator& op : kind.operators) {
-    ids.push_back(op.id);
-    usual.placements.push_back(
-        {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
-  }
+  for (const profile::Operator& op : kind.operators) ids.push_back(op.id);
+  const plan::LayerPolicy usual{plan::keepAllPlacements(kind)};
   const int32_t perStage = model.shape.layers / model.parallel.pipeline;
   for (int32_t s = 0; s < model.parallel.pipeline; ++s) {
     plan::StagePlan& stage = document.plan.stages.emplace_back();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/plan/layer_graph.h"
+#include "core/plan/plain_policies.h"
 #include "core/plan/plan.h"
 #include "core/plan/schedule.h"
 #include "core/profile/profile.h"
@@ -118,17 +119,12 @@ inline plan::Plan makePlanOf(const Profile& profile,
   return plan;
 }
 
-// What every needed tensor is without recomputation.
 inline std::vector<Placement> keepAll(const LayerKind& kind) {
-  std::vector<Placement> placements;
-  for (const Operator& op : kind.operators) {
-    placements.push_back({op.needed() ? PlacementKind::kRetained : PlacementKind::kDiscarded});
-  }
-  return placements;
+  return plan::keepAllPlacements(kind);
 }
 
 inline std::vector<Placement> recomputeAll(const LayerKind& kind) {
-  return std::vector<Placement>(kind.operators.size(), Placement{PlacementKind::kOnDemand});
+  return plan::fullPlacements(kind);
 }
 
 // "ln1=fwd.attn attn=retained act=onDemand", the rest discarded.

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "core/plan/plain_policies.h"
 #include "core/profile/model_description.h"
 #include "core/profile/profile_json.h"
 #include "core/sim/simulator.h"
@@ -31,11 +32,7 @@ inline plan::Plan keepAll(const Profile& profile, const std::vector<int32_t>& pa
     plan::StagePlan& stage = plan.stages.emplace_back();
     stage.firstLayer = next;
     for (int32_t l = 0; l < layers; ++l) {
-      plan::LayerPolicy& policy = stage.layers.emplace_back();
-      for (const Operator& op : profile.kindOf(next + l).operators) {
-        policy.placements.push_back(
-            {op.needed() ? plan::PlacementKind::kRetained : plan::PlacementKind::kDiscarded});
-      }
+      stage.layers.push_back({plan::keepAllPlacements(profile.kindOf(next + l))});
     }
     next += layers;
   }
