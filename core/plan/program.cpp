@@ -114,17 +114,12 @@ Result<void> checkChunks(const Schedule& schedule, const Plan& plan) {
               plan.schedule, schedule.devices, schedule.chunks, plan.stages.size());
 }
 
-namespace {
-
-// At least this many: every operator's forward and backward.
 int64_t leastItems(const profile::Profile& profile) {
   int64_t operators = 0;
   for (const uint32_t kind : profile.layers)
     operators += static_cast<int64_t>(profile.kinds[kind].operators.size());
   return 2 * operators * profile.parallel.microBatches;
 }
-
-}  // namespace
 
 Result<Program> lower(const profile::Profile& profile, const Plan& plan) {
   CARACAL_TRY(schedule, makeSchedule(plan.schedule, profile.parallel.pipeline,

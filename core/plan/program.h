@@ -178,4 +178,7 @@ StageProgram emptyProgram(const Schedule& schedule, int32_t device);
 // than any real job's.
 Result<Program> lower(const profile::Profile& profile, const Plan& plan);
 
+// A step has at least this many items: every operator's forward and backward.
+int64_t leastItems(const profile::Profile& profile);
+
 }  // namespace caracal::plan

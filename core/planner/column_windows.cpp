@@ -20,10 +20,6 @@ Slot latest(ColumnFate fate) {
   return fate == ColumnFate::kEarly ? Slot::kPipe : Slot::kOnDemandAttn;
 }
 
-int64_t beyond(int64_t ns, int64_t capacityNs) {
-  return std::max<int64_t>(0, ns - capacityNs);
-}
-
 }  // namespace
 
 ColumnWindows::ColumnWindows(const StageModel& model, int32_t kind, LayerRole role,
@@ -46,12 +42,12 @@ bool ColumnWindows::mayBeEarly() const {
 }
 
 int64_t ColumnWindows::leastEarlyNs(int64_t workNs) const {
-  const int64_t over = beyond(workNs, m_fwdAttnNs + m_fwdMlpNs);
+  const int64_t over = beyondNs(workNs, m_fwdAttnNs + m_fwdMlpNs);
   return std::min(m_prices.pipe, m_prices.forward) * over + m_prices.pipeTail * workNs;
 }
 
 int64_t ColumnWindows::leastLateNs(int64_t workNs, int64_t collectivesNs) const {
-  return m_prices.backward * (beyond(workNs, m_prevAttnNs + m_bwdMlpNs) + collectivesNs);
+  return m_prices.backward * (beyondNs(workNs, m_prevAttnNs + m_bwdMlpNs) + collectivesNs);
 }
 
 const ColumnWindows::Places& ColumnWindows::placesFor(ColumnFate fate,
@@ -78,11 +74,11 @@ int64_t ColumnWindows::leastCost(ColumnFate fate) const {
     const PlacedWork::Room room = m_placed.forwardRoom();
     const int64_t perNs = m_hasPipe ? std::min(m_prices.pipe, m_prices.forward) : m_prices.forward;
     return m_prices.forward * room.overflowNs + m_prices.pipe * ns(Slot::kPipe) +
-           perNs * beyond(m_rest.operatorsNs + m_rest.collectivesNs, room.freeNs);
+           perNs * beyondNs(m_rest.operatorsNs + m_rest.collectivesNs, room.freeNs);
   }
   const PlacedWork::Room room = m_top ? m_placed.ownRoom() : m_placed.backwardRoom();
   return m_prices.backward * (demandNs() + room.overflowNs + m_rest.collectivesNs +
-                              beyond(m_rest.operatorsNs, room.freeNs));
+                              beyondNs(m_rest.operatorsNs, room.freeNs));
 }
 
 int64_t ColumnWindows::exactCost(ColumnFate fate) {

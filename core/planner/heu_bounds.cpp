@@ -11,16 +11,11 @@ using plan::Slot;
 using plan::WindowId;
 
 int64_t overflowNs(const SlotLoad& a, const SlotLoad& b, int64_t capacityNs) {
-  return std::max<int64_t>(0, a.operatorNs + b.operatorNs - capacityNs) + a.collectiveNs +
-         b.collectiveNs;
+  return beyondNs(a.operatorNs + b.operatorNs, capacityNs) + a.collectiveNs + b.collectiveNs;
 }
 
 int64_t freeNs(const SlotLoad& a, const SlotLoad& b, int64_t capacityNs) {
   return std::max<int64_t>(0, capacityNs - a.operatorNs - b.operatorNs);
-}
-
-int64_t total(const SlotLoad& load) {
-  return load.operatorNs + load.collectiveNs;
 }
 
 const SlotLoad& at(const KindLoad& load, Slot slot) {
@@ -147,16 +142,18 @@ int64_t HeuProblem::leastTimeNs(const std::vector<KindLoad>& loads, int64_t more
     const SlotLoad& prevMlp = below != nullptr ? at(*below, Slot::kPrevBwdMlp) : kNone;
     const SlotLoad& prevAttn = below != nullptr ? at(*below, Slot::kPrevBwdAttn) : kNone;
     const SlotLoad& ownMlp = at(own, Slot::kOwnBwdMlp);
-    int64_t onDemand = total(at(own, Slot::kOnDemandMlp)) + total(at(own, Slot::kOnDemandAttn));
+    int64_t onDemand =
+        at(own, Slot::kOnDemandMlp).totalNs() + at(own, Slot::kOnDemandAttn).totalNs();
     if (layer.above == kNoKind)
-      onDemand += total(at(own, Slot::kPrevBwdMlp)) + total(at(own, Slot::kPrevBwdAttn));
+      onDemand += at(own, Slot::kPrevBwdMlp).totalNs() + at(own, Slot::kPrevBwdAttn).totalNs();
     backward += layer.count * (onDemand + overflowNs(ownMlp, prevMlp, bwdMlpNs) +
                                overflowNs(prevAttn, kNone, bwdAttnNs));
     backwardFree += layer.count * freeNs(ownMlp, prevMlp, bwdMlpNs);
     if (below != nullptr) backwardFree += layer.count * freeNs(prevAttn, kNone, bwdAttnNs);
 
-    pipe += layer.count * total(at(own, Slot::kPipe));
-    pipeTail += layer.count * (total(at(own, Slot::kPipe)) + total(fwdAttn) + total(fwdMlp));
+    pipe += layer.count * at(own, Slot::kPipe).totalNs();
+    pipeTail +=
+        layer.count * (at(own, Slot::kPipe).totalNs() + fwdAttn.totalNs() + fwdMlp.totalNs());
   }
   const int64_t moreTail = std::max<int64_t>(0, moreNs - backwardFree);
   const int64_t moreSteady = std::max<int64_t>(0, moreTail - forwardFree);

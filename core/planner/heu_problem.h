@@ -2,6 +2,7 @@
 // bounds on both for partial assignments. Used by heu_search.cpp alone.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -39,8 +40,15 @@ struct Variable {
 struct SlotLoad {
   int64_t operatorNs = 0;
   int64_t collectiveNs = 0;
+
+  int64_t totalNs() const { return operatorNs + collectiveNs; }
 };
 using KindLoad = std::array<SlotLoad, static_cast<size_t>(plan::Slot::kNone)>;
+
+// What no window of this capacity hides of work beside its collective.
+inline int64_t beyondNs(int64_t ns, int64_t capacityNs) {
+  return std::max<int64_t>(0, ns - capacityNs);
+}
 
 class HeuProblem {
  public:

@@ -10,14 +10,6 @@ namespace {
 using plan::Slot;
 using plan::WindowId;
 
-int64_t beyond(int64_t ns, int64_t capacityNs) {
-  return std::max<int64_t>(0, ns - capacityNs);
-}
-
-int64_t total(const SlotLoad& load) {
-  return load.operatorNs + load.collectiveNs;
-}
-
 }  // namespace
 
 PlacedWork::PlacedWork(const StageModel& model, int32_t kind)
@@ -68,7 +60,7 @@ int64_t PlacedWork::overflowNs(Slot slot) {
   const Hosts& of = hosts(slot);
   const SlotLoad& work = load(slot);
   if (of.capacitiesNs.empty()) return 0;
-  if (isPlain(work, of)) return beyond(work.operatorNs, of.sumNs);
+  if (isPlain(work, of)) return beyondNs(work.operatorNs, of.sumNs);
   return lookUp(m_known[static_cast<size_t>(slot)], at(slot).set,
                 [&] { return plan::splitOverflowNs(workIn(slot), of.capacitiesNs, m_contention); });
 }
@@ -88,10 +80,10 @@ int64_t PlacedWork::backwardOverflowNs() {
 // Beside the collectives up to bwd.mlp, which a layer and the one below it share.
 int64_t PlacedWork::besideBwdMlp() {
   const InSlot &own = at(Slot::kOwnBwdMlp), &below = at(Slot::kPrevBwdMlp);
-  if (total(own.load) == 0) return below.overflowNs;
+  if (own.load.totalNs() == 0) return below.overflowNs;
   const Hosts& of = hosts(Slot::kPrevBwdMlp);
   if (isPlain(own.load, of) && isPlain(below.load, of))
-    return beyond(own.load.operatorNs + below.load.operatorNs, of.sumNs);
+    return beyondNs(own.load.operatorNs + below.load.operatorNs, of.sumNs);
   return lookUp(m_knownPairs, Pair{below.set, own.set}, [&] { return sharedOverflowNs(); });
 }
 
@@ -118,8 +110,8 @@ PlacedWork::Room PlacedWork::roomBeside(Slot slot) const {
   const InSlot& in = at(slot);
   const int64_t capacityNs = hosts(slot).sumNs;
   const int64_t overflowNs =
-      m_contended ? beyond(in.load.operatorNs, capacityNs) + in.load.collectiveNs : in.overflowNs;
-  return {overflowNs, capacityNs - (total(in.load) - overflowNs)};
+      m_contended ? beyondNs(in.load.operatorNs, capacityNs) + in.load.collectiveNs : in.overflowNs;
+  return {overflowNs, capacityNs - (in.load.totalNs() - overflowNs)};
 }
 
 PlacedWork::Room PlacedWork::forwardRoom() const {
@@ -135,13 +127,15 @@ PlacedWork::Room PlacedWork::ownRoom() const {
 PlacedWork::Room PlacedWork::backwardRoom() const {
   const SlotLoad &own = load(Slot::kOwnBwdMlp), &below = load(Slot::kPrevBwdMlp);
   const int64_t capacityNs = hosts(Slot::kPrevBwdMlp).sumNs;
-  const int64_t pooledNs =
-      beyond(own.operatorNs + below.operatorNs, capacityNs) + own.collectiveNs + below.collectiveNs;
+  const int64_t pooledNs = beyondNs(own.operatorNs + below.operatorNs, capacityNs) +
+                           own.collectiveNs + below.collectiveNs;
   const int64_t apartNs = roomBeside(Slot::kPrevBwdMlp).overflowNs +
-                          beyond(own.operatorNs, hosts(Slot::kOwnBwdMlp).sumNs) + own.collectiveNs;
+                          beyondNs(own.operatorNs, hosts(Slot::kOwnBwdMlp).sumNs) +
+                          own.collectiveNs;
   const int64_t mlpNs = std::max(pooledNs, apartNs);
   const Room attn = roomBeside(Slot::kPrevBwdAttn);
-  return {mlpNs + attn.overflowNs, capacityNs - (total(own) + total(below) - mlpNs) + attn.freeNs};
+  return {mlpNs + attn.overflowNs,
+          capacityNs - (own.totalNs() + below.totalNs() - mlpNs) + attn.freeNs};
 }
 
 }  // namespace caracal::planner

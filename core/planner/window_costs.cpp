@@ -16,14 +16,6 @@ bool isOf(Work work, Fate fate) {
   return work == Work::kEarly ? fate == Fate::kEarly : fate >= Fate::kLate;
 }
 
-int64_t total(const SlotLoad& load) {
-  return load.operatorNs + load.collectiveNs;
-}
-
-int64_t beyond(int64_t ns, int64_t capacityNs) {
-  return std::max<int64_t>(0, ns - capacityNs);
-}
-
 }  // namespace
 
 WindowCosts::WindowCosts(const HeuProblem& problem, const StageModel& model, const StageGaps& gaps,
@@ -170,32 +162,32 @@ void WindowCosts::place(size_t member, Slot slot, int64_t& limitNs, std::vector<
 // Lower bounds, contention aside; what is not assigned yet takes whatever is free.
 int64_t WindowCosts::leastEarlyCost() {
   const PlacedWork::Room room = m_placed.forwardRoom();
-  const int64_t pipeNs = total(load(Slot::kPipe)) + beyond(m_restNs, room.freeNs);
+  const int64_t pipeNs = load(Slot::kPipe).totalNs() + beyondNs(m_restNs, room.freeNs);
   return m_model.steadyCount() * m_layers * room.overflowNs +
          m_gaps.steady.exposedNs(m_layers * pipeNs);
 }
 
 int64_t WindowCosts::leastLateCost() {
-  const int64_t demandNs = total(load(Slot::kOnDemandMlp)) + total(load(Slot::kOnDemandAttn));
-  const int64_t prevNs = total(load(Slot::kPrevBwdMlp)) + total(load(Slot::kPrevBwdAttn));
+  const int64_t demandNs = load(Slot::kOnDemandMlp).totalNs() + load(Slot::kOnDemandAttn).totalNs();
+  const int64_t prevNs = load(Slot::kPrevBwdMlp).totalNs() + load(Slot::kPrevBwdAttn).totalNs();
   const PlacedWork::Room own = m_placed.ownRoom();
-  const int64_t top = own.overflowNs + prevNs + beyond(m_restNs, own.freeNs);
+  const int64_t top = own.overflowNs + prevNs + beyondNs(m_restNs, own.freeNs);
   int64_t perStage = m_layers * demandNs + top;
   if (m_layers > 1) {
     const PlacedWork::Room room = m_placed.backwardRoom();
-    perStage += (m_layers - 1) * (room.overflowNs + beyond(m_restNs, room.freeNs));
+    perStage += (m_layers - 1) * (room.overflowNs + beyondNs(m_restNs, room.freeNs));
   }
   return m_model.microBatches() * perStage;
 }
 
 int64_t WindowCosts::earlyCost() {
   return m_model.steadyCount() * m_layers * m_placed.forwardOverflowNs() +
-         m_gaps.steady.exposedNs(m_layers * total(load(Slot::kPipe)));
+         m_gaps.steady.exposedNs(m_layers * load(Slot::kPipe).totalNs());
 }
 
 int64_t WindowCosts::lateCost() {
-  const int64_t demandNs = total(load(Slot::kOnDemandMlp)) + total(load(Slot::kOnDemandAttn));
-  const int64_t prevNs = total(load(Slot::kPrevBwdMlp)) + total(load(Slot::kPrevBwdAttn));
+  const int64_t demandNs = load(Slot::kOnDemandMlp).totalNs() + load(Slot::kOnDemandAttn).totalNs();
+  const int64_t prevNs = load(Slot::kPrevBwdMlp).totalNs() + load(Slot::kPrevBwdAttn).totalNs();
   // The top layer has no prev.* windows; every layer hosts the one below, the bottom layer only
   // itself.
   const int64_t ends = prevNs + m_placed.ownOverflowNs();

@@ -1,17 +1,12 @@
 #include "app/ui/plan/evaluation.h"
 
+#include "core/plan/program.h"
+
 namespace caracal::ui {
 namespace {
 
 // Items of a step that are simulated and traced well under a tenth of a second.
 constexpr int64_t kMostTracedItems = 60'000;
-
-int64_t itemsOf(const profile::Profile& profile) {
-  int64_t operators = 0;
-  for (const uint32_t kind : profile.layers)
-    operators += static_cast<int64_t>(profile.kinds[kind].operators.size());
-  return 2 * operators * profile.parallel.microBatches;
-}
 
 }  // namespace
 
@@ -27,8 +22,8 @@ Result<Evaluation> evaluatePlan(const profile::Profile& profile, const plan::Pla
     return evaluation;
   }
   sim::SimOptions options;
-  options.detail = itemsOf(profile) <= kMostTracedItems ? sim::TraceDetail::kOperators
-                                                        : sim::TraceDetail::kPasses;
+  options.detail = plan::leastItems(profile) <= kMostTracedItems ? sim::TraceDetail::kOperators
+                                                                 : sim::TraceDetail::kPasses;
   auto result = sim::simulate(profile, plan, options, stop);
   if (!result) {
     if (result.error().code == ErrorCode::kCancelled) return tl::unexpected(result.error());
