@@ -190,14 +190,21 @@ void PassLowering::backwardLayer(int32_t layer, int32_t microBatch) {
   reduceGradients(layer);
 }
 
+bool PassLowering::runsWithWeights(int32_t layer, int8_t window) const {
+  return m_split && window >= 0 &&
+         m_shape.gathersForWeights(
+             m_shape.profile.kindOf(layer).windows[static_cast<size_t>(window)]);
+}
+
 void PassLowering::backwardCollective(int32_t layer, int8_t window, int32_t microBatch) {
-  const uint32_t collective = startCollective(layer, -1, microBatch, window);
+  const bool elsewhere = runsWithWeights(layer, window);
+  const uint32_t collective = elsewhere ? 0 : startCollective(layer, -1, microBatch, window);
   recompute(layer, microBatch, Slot::kOwnBwdMlp, window);
   if (layer > m_shape.firstLayer()) {
     for (const Slot slot : {Slot::kPrevBwdMlp, Slot::kPrevBwdAttn})
       recompute(layer - 1, microBatch, slot, window);
   }
-  waitCollective(layer, -1, microBatch, window, collective);
+  if (!elsewhere) waitCollective(layer, -1, microBatch, window, collective);
 }
 
 void PassLowering::weightGradients(int32_t microBatch, Reduce reduce) {
@@ -213,9 +220,23 @@ void PassLowering::weightGradients(int32_t microBatch, Reduce reduce) {
 
 void PassLowering::weightsOf(int32_t layer, int32_t microBatch) {
   const LayerGraph& graph = m_shape.graph(layer);
+  int16_t next = -1;  // with weights: runs beside the next gather
+  const auto runNext = [&] {
+    if (next >= 0) add(Action::kWeightGradient, layer, next, microBatch);
+    next = -1;
+  };
   for (int16_t op = graph.last(); op >= 0; --op) {
-    if (graph.operators[op].weights) add(Action::kWeightGradient, layer, op, microBatch);
+    if (graph.operators[op].weights) {
+      runNext();
+      next = op;
+    }
+    const int8_t window = graph.operators[op].backwardWindow;
+    if (!runsWithWeights(layer, window)) continue;
+    const uint32_t collective = startCollective(layer, -1, microBatch, window);
+    runNext();
+    waitCollective(layer, -1, microBatch, window, collective);
   }
+  runNext();
   reduceGradients(layer);
 }
 

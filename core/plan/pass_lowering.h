@@ -53,7 +53,9 @@ class PassLowering {
   void fillForwardWindow(int32_t layer, int8_t window);
   void backwardEnd(int32_t end, int32_t microBatch);
   void backwardLayer(int32_t layer, int32_t microBatch);
+  // Behind an operator's backward: the collective, and what is recomputed beside it.
   void backwardCollective(int32_t layer, int8_t window, int32_t microBatch);
+  bool runsWithWeights(int32_t layer, int8_t window) const;
   void weightsOf(int32_t layer, int32_t microBatch);
   void reduceGradients(int32_t layer);
 

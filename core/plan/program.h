@@ -26,7 +26,9 @@
 //
 // Schedules with weight-gradient passes split backward: kBackward then makes the input gradient
 // only (Item::split), and a pass of its own runs kWeightGradient of every operator that has
-// weights, from the top.
+// weights, from the top. With sequence parallelism that pass also gathers the rows that a product
+// read (windows `bwd.regather.*`), beside the weight gradient before the product's; what a plan
+// places beside these gathers runs where they would be in backward, exposed.
 //
 // In a job that reduces gradients in backward, the last pass of a chunk that makes weight gradients
 // has a kReduceStart behind each layer and end of the model. Reductions run one after the other on

@@ -54,9 +54,16 @@ struct StageShape {
     if (microBatchesHosted >= 0) return microBatchesHosted;
     return inFlight() > 1 ? profile.parallel.microBatches - inFlight() + 1 : 0;
   }
-  // How long a collective of a layer leaves compute free. In a split backward all of its transfer:
-  // the weight gradient that overlaps it otherwise runs elsewhere.
+  // Whether only weight gradients read what a collective gathers: in a split backward it runs in
+  // their pass. With context-parallel ranks it moves gradients of keys and values as well.
+  bool gathersForWeights(const profile::Window& window) const {
+    return splitBackward && profile.parallel.context == 1 && window.gathersAgain();
+  }
+  // How long a collective of a layer leaves compute free. In a split backward all of its transfer,
+  // for the weight gradient that overlaps it otherwise runs elsewhere, or, where the collective
+  // does too, nothing.
   int64_t windowNs(const profile::Window& window) const {
+    if (gathersForWeights(window)) return 0;
     return splitBackward && window.ofBackward() ? window.transferNs : window.capacityNs();
   }
 

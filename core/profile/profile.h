@@ -64,6 +64,8 @@ struct Window {
   int64_t bytes = 0;
   bool operator==(const Window&) const = default;
   bool ofBackward() const { return id.starts_with("bwd."); }
+  // Gathers rows that a product read once more (sequence parallelism).
+  bool gathersAgain() const { return id.starts_with("bwd.regather."); }
   int64_t capacityNs() const { return transferNs > overlappedNs ? transferNs - overlappedNs : 0; }
 };
 

@@ -126,20 +126,6 @@ Result<void> setReplicas(const ReplicaOptions& replicas, bool describedAsDistrib
               job.backend.abilities.backend);
 }
 
-// Weight gradients of a pass of their own would need the rows of qkv and fc1 gathered once more.
-Result<void> checkRows(const Job& job) {
-  const profile::ParallelShape& parallel = job.model.parallel;
-  if (!parallel.sequenceParallel || parallel.tensor == 1) return {};
-  for (const plan::StageProgram& stage : job.program.stages) {
-    if (!stage.splitBackward) continue;
-    return fail(ErrorCode::kUnsupported,
-                "caracal-run has no sequence parallelism under schedules that split backward, such "
-                "as {}; take 1F1B, interleaved or gpipe, or set sequenceParallel to false",
-                job.plan.schedule);
-  }
-  return {};
-}
-
 Result<Job> finished(Job job) {
   CARACAL_TRY(schedule, plan::scheduleFromName(job.plan.schedule));
   if (schedule.kind == plan::ScheduleKind::kDualPipe) {
@@ -151,7 +137,6 @@ Result<Job> finished(Job job) {
   CARACAL_CHECK_OK(plan::validate(job.profile, job.plan));
   CARACAL_TRY(program, plan::lower(job.profile, job.plan));
   job.program = std::move(program);
-  CARACAL_CHECK_OK(checkRows(job));
   CARACAL_TRY(table, OperatorTable::of(job.profile));
   job.table = std::move(table);
   return job;

@@ -119,7 +119,9 @@ TEST(SequenceParallelMemory, isLessForWhatFollowsRows) {
   EXPECT_EQ(predictedMemory(*split, 0).staticBytes, predictedMemory(*whole, 0).staticBytes);
 }
 
-TEST(SequenceParallelPolicies, everyPolicyGivesTheBitsOfKeepingAll) {
+class SequenceParallelPolicies : public testing::TestWithParam<std::string> {};
+
+TEST_P(SequenceParallelPolicies, giveTheBitsOfKeepingAll) {
   test::Sizes sizes;
   sizes.tensor = 2;
   sizes.pipeline = 2;
@@ -137,8 +139,10 @@ TEST(SequenceParallelPolicies, everyPolicyGivesTheBitsOfKeepingAll) {
       "scores=window:own.bwd.mlp softmax=window:own.bwd.mlp attn_dropout=onDemand ln1=onDemand",
       "ln1=offload act=offload"};
   for (const std::string& placements : policies) {
-    const auto job = jobFromPlan(
-        test::planDocument(model, [&](int32_t, int32_t) { return LayerText{placements}; }));
+    plan::PlanDocument document =
+        test::planDocument(model, [&](int32_t, int32_t) { return LayerText{placements}; });
+    document.plan.schedule = GetParam();
+    const auto job = jobFromPlan(document);
     ASSERT_TRUE(job) << placements << ": " << job.error().text();
     const RunSummary planned = trained(*job, test::quickOptions());
     EXPECT_EQ(test::lossesOf(planned), test::lossesOf(keepAll)) << placements;
@@ -146,18 +150,47 @@ TEST(SequenceParallelPolicies, everyPolicyGivesTheBitsOfKeepingAll) {
   }
 }
 
-TEST(SequenceParallelSchedules, chunksGiveTheBitsOfWholeStages) {
+INSTANTIATE_TEST_SUITE_P(Schedules, SequenceParallelPolicies, testing::Values("1F1B", "zb-h1"),
+                         [](const auto& tested) {
+                           return std::string(tested.param == "1F1B" ? "1F1B" : "zbH1");
+                         });
+
+// Where backward is split, the rows that qkv and fc1 read are gathered for the weights' own pass.
+TEST(SequenceParallelSchedules, giveTheBitsOfWholeStages) {
   test::Sizes sizes;
   sizes.tensor = 2;
   sizes.layers = 8;
   const RunSummary one = trained(splitRows(sizes), test::quickOptions());
   sizes.pipeline = 2;
-  const RunSummary chunks = trained(splitRows(sizes), test::quickOptions(), "interleaved:2");
-  EXPECT_EQ(test::lossesOf(chunks), test::lossesOf(one));
-  EXPECT_EQ(test::weightsOf(chunks), test::weightsOf(one));
-  const auto refused = jobFromModel(splitRows(sizes), "zb-h1");
-  ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("split backward"), std::string::npos);
+  for (const std::string schedule :
+       {"interleaved:2", "zb-h1", "zb-h2", "zb-v", "v-half", "v-min"}) {
+    const RunSummary split = trained(splitRows(sizes), test::quickOptions(), schedule);
+    EXPECT_EQ(test::lossesOf(split), test::lossesOf(one)) << schedule;
+    EXPECT_EQ(test::weightsOf(split), test::weightsOf(one)) << schedule;
+  }
+}
+
+TEST(SequenceParallelSchedules, gatherOnceForTheGradientsOfWeights) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  for (const std::string schedule : {"1F1B", "zb-h1"}) {
+    const auto job = jobFromModel(splitRows(sizes), schedule);
+    ASSERT_TRUE(job) << job.error().text();
+    const auto pass = schedule == "1F1B" ? trace::Pass::kBackward : trace::Pass::kWeight;
+    int64_t gathers = 0, elsewhere = 0;
+    const auto count = [&](const StepReport&, const recording::StepRecords& records) {
+      for (const recording::OperatorRow& row : records.operators) {
+        if (!row.name.starts_with("bwd.regather.")) continue;
+        ++(row.pass == pass ? gathers : elsewhere);
+      }
+      return Result<Continue>(Continue::kYes);
+    };
+    ASSERT_TRUE(test::train(*job, test::quickOptions(1), count));
+    // Two of each layer and micro-batch, on both tensor-parallel ranks.
+    EXPECT_EQ(gathers, int64_t{2} * sizes.layers * sizes.microBatches * sizes.tensor) << schedule;
+    EXPECT_EQ(elsewhere, 0) << schedule;
+  }
 }
 
 }  // namespace

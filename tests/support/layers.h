@@ -222,6 +222,18 @@ inline void addGathers(Random& random, int mostGathers, LayerKind& kind) {
   }
 }
 
+// Gathers, ahead of some blocks' weight gradients, of what a randomLayer() read once more.
+inline void addRegathers(Random& random, LayerKind& kind) {
+  for (const std::string block : {"attn", "mlp"}) {
+    const auto& sum = kind.operators[static_cast<size_t>(kind.indexOf("tp_" + block))];
+    const std::string after = sum.inputs.front();
+    const bool taken = std::any_of(kind.windows.begin(), kind.windows.end(),
+                                   [&](const auto& window) { return window.after == after; });
+    if (!taken)
+      kind.windows.push_back(makeWindow("bwd.regather." + block, after, pick(random, 1, 40)));
+  }
+}
+
 // Legal placements at random: needed tensors are retained or recomputed, inputs of recomputations
 // are there in time.
 inline std::vector<Placement> randomPlacements(Random& random, const LayerKind& kind) {

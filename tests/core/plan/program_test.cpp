@@ -155,6 +155,26 @@ TEST(Program, aSplitBackwardLeavesWeightGradientsToAPassOfTheirOwn) {
             "*head(residual2,dhead) *fc1(dfc1,residual1)");
 }
 
+TEST(Program, whatOnlyWeightGradientsReadIsGatheredInTheirPass) {
+  profile::LayerKind kind = tinyLayer();
+  profile::Operator& act = kind.operators[static_cast<size_t>(kind.indexOf("act"))];
+  act.kind = profile::OperatorKind::kGemm;  // so that it has a weight gradient to run beside
+  kind.windows.push_back(test::makeWindow("bwd.regather.mlp", "act", 10));
+  auto profile = makeProfile(kind, 2, 2, 1);
+  const auto plan = makePlanOf(profile, {keepAll(profile.kinds[0])});
+  EXPECT_EQ(drawPass(profile, lowered(profile, plan).stages[1], "B0"),
+            "~loss ~head ~residual2 ~act [bwd.regather.mlp ] ~fc1 [bwd.mlp ] ~residual1 ~attn ~ln1 "
+            "[bwd.attn ] send");
+  const auto split = makePlanOf(profile, {keepAll(profile.kinds[0])}, "zb-h1");
+  EXPECT_EQ(drawPass(profile, lowered(profile, split).stages[1], "B0"),
+            "~loss ~head ~residual2 ~act ~fc1 [bwd.mlp ] ~residual1 ~attn ~ln1 [bwd.attn ] send");
+  EXPECT_EQ(drawPass(profile, lowered(profile, split).stages[1], "W0"),
+            "*head [bwd.regather.mlp *act ] *fc1");
+  // Context-parallel ranks also send gradients of keys and values there.
+  profile.parallel.context = 2;
+  EXPECT_EQ(drawPass(profile, lowered(profile, split).stages[1], "W0"), "*head *act *fc1");
+}
+
 TEST(Program, chunksOnOneDeviceHandTensorsOverWithoutTransfers) {
   const auto profile = makeProfile(tinyLayer(), 4, 2, 1);
   const Program program =

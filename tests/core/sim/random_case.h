@@ -36,6 +36,7 @@ inline Case randomCase(uint64_t seed) {
   for (profile::LayerKind& kind : result.profile.kinds) {
     kind.gradientReduceNs = test::pick(random, 0, 150);
     if (seed % 2 == 0) test::addGathers(random, 2, kind);
+    if (seed % 3 == 0) test::addRegathers(random, kind);
   }
   for (uint32_t& kind : result.profile.layers)
     kind = static_cast<uint32_t>(test::pick(random, 0, 1));
