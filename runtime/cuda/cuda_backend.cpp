@@ -73,7 +73,7 @@ Result<std::unique_ptr<executor::TrainingDevice>> CudaBackend::makeDevice(
 executor::BackendFacts cudaFacts(const CudaBackendOptions& options) {
   executor::BackendFacts facts;
   facts.ownsDevices = options.separateProcesses;
-  facts.abilities = {"CUDA", true, true};
+  facts.abilities = {.backend = "CUDA", .bf16 = true, .fusedAttention = true};
   facts.fixedMemory = fixedMemory;
   return facts;
 }

@@ -160,6 +160,7 @@ Result<void> CudaDevice::takeUp(const HandOver& call) {
 }
 
 Result<void> CudaDevice::updateWeights(Label label, int32_t step) {
+  if (m_options.model.shape.sequenceParallel) CARACAL_CHECK_OK(sumRowGradients(label));
   Lane& lane = turnTo(m_compute);
   Timed timed;
   timed.what = "the update of the weights";
@@ -223,7 +224,7 @@ Result<void> CudaDevice::finishStep() {
       CARACAL_TRY(transferBegin, timeOf(timed.transferBegin));
       transferNs = end - transferBegin;
     }
-    m_timings.push_back({timed.label, {begin, end}, transferNs, timed.bytes});
+    m_timings.push_back({timed.label, {begin, end}, transferNs, timed.bytes, -1, timed.part});
     lastEndNs = std::max(lastEndNs, end);
   }
   m_timed.clear();

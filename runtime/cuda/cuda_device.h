@@ -90,6 +90,7 @@ class CudaDevice final : public executor::TrainingDevice {
     Event begin, end;
     Event transferBegin;  // none: the call moved nothing over a link
     int64_t bytes = -1;
+    executor::Part part = executor::Part::kWork;
   };
   struct Pending {  // a collective between start and wait
     std::string what;
@@ -97,6 +98,7 @@ class CudaDevice final : public executor::TrainingDevice {
     Event entry;
     uint64_t groupNumber = 0;
     int64_t bytes = 0;
+    executor::Part part = executor::Part::kWork;
   };
 
   CudaDevice(const executor::RankOptions& options, comm::RunClock& clock, Connection connection,
@@ -119,6 +121,8 @@ class CudaDevice final : public executor::TrainingDevice {
   Result<Pending> enter(DeviceGroup& group, int32_t member, const std::string& what,
                         executor::Label label, const DeviceGroup::Share& share);
   Result<void> finish(DeviceGroup& group, const Pending& pending);
+  DeviceGroup::Share shareOf(const executor::Collective& call);
+  Result<void> sumRowGradients(executor::Label label);
   RankModel::Buffer bufferOf(const executor::Exchange& call);
   void note(const executor::Exchange& call, const char* what, const TransferEvents& events,
             int64_t bytes);
@@ -143,6 +147,7 @@ class CudaDevice final : public executor::TrainingDevice {
 
   std::unordered_map<uint32_t, Pending> m_pending;  // by Collective::number
   std::vector<Pending> m_reductions;
+  DeviceArray<uint8_t> m_rowGradients;  // with sequence parallelism: as one message
   std::map<std::pair<int32_t, int32_t>, DeviceArray<uint8_t>> m_asideOf;  // chunk, micro-batch
 
   Event m_base;  // of the step

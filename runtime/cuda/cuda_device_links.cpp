@@ -37,7 +37,7 @@ Result<CudaDevice::Pending> CudaDevice::enter(DeviceGroup& group, int32_t member
   Pending pending;
   pending.what = what;
   pending.label = label;
-  pending.bytes = share.in.bytes;
+  pending.bytes = share.wholeBytes();
   pending.entry = m_events.record(computeQueue());
   DeviceGroup::Share own = share;
   own.ready = pending.entry;
@@ -49,23 +49,37 @@ Result<CudaDevice::Pending> CudaDevice::enter(DeviceGroup& group, int32_t member
 Result<void> CudaDevice::finish(DeviceGroup& group, const Pending& pending) {
   CARACAL_TRY(events, group.collect(pending.groupNumber));
   waitFor(computeQueue(), events.end);
-  m_timed.push_back(
-      {pending.what, pending.label, pending.entry, events.end, events.begin, pending.bytes});
+  m_timed.push_back({pending.what, pending.label, pending.entry, events.end, events.begin,
+                     pending.bytes, pending.part});
   return check(m_compute.queue);
+}
+
+// Of a gradient in place: a gather starts from this rank's rows of it, a reduce-scatter ends there.
+DeviceGroup::Share CudaDevice::shareOf(const Collective& call) {
+  const auto bufferOf = [](const executor::Tensor& tensor) {
+    return RankModel::Buffer{tensor.data, tensor.bytes};
+  };
+  DeviceGroup::Share share;
+  share.pattern = call.pattern;
+  share.number = activations();
+  if (call.in.data == nullptr) {
+    share.in = share.out = m_model->branchGradient();
+    if (call.pattern == comm::Pattern::kAllGather) share.in = m_model->branchRows();
+    if (call.pattern == comm::Pattern::kReduceScatter) share.out = m_model->branchRows();
+    return share;
+  }
+  share.in = bufferOf(call.in);
+  share.out = call.out.data != nullptr ? bufferOf(call.out) : m_model->gatheredInput();
+  return share;
 }
 
 Result<void> CudaDevice::startCollective(const Collective& call) {
   assert(m_links.tensor != nullptr && "collectives exist only in a tensor-parallel group");
   for (const executor::Tensor& tensor : {call.in, call.out})
     m_copies.awaitUseOf(tensor, computeQueue());
-  const RankModel::Buffer gradient = m_model->branchGradient();
-  DeviceGroup::Share share;
-  share.in = call.in.data != nullptr ? RankModel::Buffer{call.in.data, call.in.bytes} : gradient;
-  share.out =
-      call.out.data != nullptr ? RankModel::Buffer{call.out.data, call.out.bytes} : gradient;
-  share.number = activations();
   CARACAL_TRY(pending, enter(*m_links.tensor, m_options.tensorMember,
-                             "a tensor-parallel all-reduce", call.label, share));
+                             fmt::format("a tensor-parallel {}", nameOf(call.pattern)), call.label,
+                             shareOf(call)));
   m_pending.emplace(call.number, std::move(pending));
   return {};
 }
@@ -114,7 +128,7 @@ Result<void> CudaDevice::startReduction(Label label, int32_t layer) {
   const RankModel::Buffer part =
       layer == kWholeModel ? m_model->gradients() : m_model->gradientsOf(layer);
   CARACAL_TRY(pending, enter(*m_links.data, m_options.dataMember, "a sum of gradients", label,
-                             {part, part, {}, Number::kFp32}));
+                             {part, part, {}, Number::kFp32, comm::Pattern::kAllReduce}));
   m_reductions.push_back(std::move(pending));
   return {};
 }
@@ -123,6 +137,36 @@ Result<void> CudaDevice::waitReductions() {
   for (const Pending& pending : std::exchange(m_reductions, {}))
     CARACAL_CHECK_OK(finish(*m_links.data, pending));
   return {};
+}
+
+// As one message, put together beside the pool.
+Result<void> CudaDevice::sumRowGradients(Label label) {
+  const std::vector<RankModel::Buffer> parts = m_model->rowGradients();
+  int64_t bytes = 0;
+  for (const RankModel::Buffer& part : parts) bytes += part.bytes;
+  if (m_rowGradients.count() == 0) {
+    CARACAL_TRY(made, DeviceArray<uint8_t>::make(bytes));
+    m_rowGradients = std::move(made);
+  }
+  Queue& queue = computeQueue();
+  uint8_t* next = m_rowGradients.data();
+  for (const RankModel::Buffer& part : parts) {
+    copyOn(queue, next, part.data, part.bytes);
+    next += part.bytes;
+  }
+  const RankModel::Buffer message{m_rowGradients.data(), bytes};
+  DeviceGroup::Share share;
+  share.in = share.out = message;
+  CARACAL_TRY(pending, enter(*m_links.tensor, m_options.tensorMember,
+                             "a sum of gradients over rows", label, share));
+  pending.part = executor::Part::kRowSums;
+  CARACAL_CHECK_OK(finish(*m_links.tensor, pending));
+  next = m_rowGradients.data();
+  for (const RankModel::Buffer& part : parts) {
+    copyOn(queue, part.data, next, part.bytes);
+    next += part.bytes;
+  }
+  return check(queue);
 }
 
 }  // namespace caracal::cuda

@@ -3,11 +3,13 @@
 // streams; calls wait for other ranks' calls at most, never for a GPU.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "runtime/comm/channel.h"
 #include "runtime/comm/layout.h"
+#include "runtime/comm/link.h"
 #include "runtime/cuda/check.h"
 #include "runtime/cuda/rank_model.h"
 
@@ -18,19 +20,29 @@ struct TransferEvents {
   Event begin, end;
 };
 
-// All-reduce between the members of a group; see comm::ReduceGroup.
+// As errors call a collective.
+constexpr const char* nameOf(comm::Pattern pattern) {
+  if (pattern == comm::Pattern::kAllGather) return "all-gather";
+  return pattern == comm::Pattern::kReduceScatter ? "reduce-scatter" : "all-reduce";
+}
+
+// All-reduce, reduce-scatter and all-gather between the members of a group; see comm::ReduceGroup.
+// Parts of members are equal and have member order.
 class DeviceGroup {
  public:
   virtual ~DeviceGroup() = default;
 
   struct Share {
-    RankModel::Buffer in, out;  // may be the same
-    Event ready;                // behind what made `in`, and before which `out` was free
+    // The same, or the one this member's part of the other.
+    RankModel::Buffer in, out;
+    Event ready;  // behind what made `in`, and before which `out` was free
     Number number = Number::kFp32;
+    comm::Pattern pattern = comm::Pattern::kAllReduce;
+    int64_t wholeBytes() const { return std::max(in.bytes, out.bytes); }
   };
   // Returns the number to collect it with; does not block.
   virtual Result<uint64_t> enter(int32_t member, const Share& share) = 0;
-  // Whoever waits for the returned end finds the sum. Once per member and number.
+  // Whoever waits for the returned end finds the result. Once per member and number.
   virtual Result<TransferEvents> collect(uint64_t number) = 0;
 
  protected:

@@ -49,6 +49,10 @@ struct Api {
   Status (*commGetAsyncError)(Handle*, Status*) = nullptr;
   Status (*allReduce)(const void*, void*, size_t, DataType, Reduction, Handle*,
                       cudaStream_t) = nullptr;
+  // Counts are of a rank's part.
+  Status (*allGather)(const void*, void*, size_t, DataType, Handle*, cudaStream_t) = nullptr;
+  Status (*reduceScatter)(const void*, void*, size_t, DataType, Reduction, Handle*,
+                          cudaStream_t) = nullptr;
   Status (*send)(const void*, size_t, DataType, int peer, Handle*, cudaStream_t) = nullptr;
   Status (*recv)(void*, size_t, DataType, int peer, Handle*, cudaStream_t) = nullptr;
   Status (*groupStart)() = nullptr;

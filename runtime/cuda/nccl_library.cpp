@@ -36,6 +36,8 @@ struct Library {
     find(api.commAbort, "ncclCommAbort");
     find(api.commGetAsyncError, "ncclCommGetAsyncError");
     find(api.allReduce, "ncclAllReduce");
+    find(api.allGather, "ncclAllGather");
+    find(api.reduceScatter, "ncclReduceScatter");
     find(api.send, "ncclSend");
     find(api.recv, "ncclRecv");
     find(api.groupStart, "ncclGroupStart");

@@ -15,15 +15,32 @@ Result<NcclLane> NcclLane::make(const NcclContext& context,
   return lane;
 }
 
-Result<uint64_t> NcclGroup::enter(int32_t /*member*/, const Share& share) {
+namespace {
+
+// NCCL counts a rank's part, or, for an all-reduce, what is the same, everything.
+nccl::Status put(const DeviceGroup::Share& share, const nccl::Api& api, nccl::Handle* handle,
+                 cudaStream_t stream) {
   const bool bf16 = share.number == Number::kBf16;
-  const auto count = static_cast<size_t>(share.in.bytes / (bf16 ? 2 : 4));
+  const auto type = bf16 ? DataType::kBfloat16 : DataType::kFloat32;
+  const auto count =
+      static_cast<size_t>(std::min(share.in.bytes, share.out.bytes) / (bf16 ? 2 : 4));
+  const void* in = share.in.data;
+  void* out = share.out.data;
+  if (share.pattern == comm::Pattern::kAllGather)
+    return api.allGather(in, out, count, type, handle, stream);
+  const auto sum = nccl::Reduction::kSum;
+  if (share.pattern == comm::Pattern::kReduceScatter)
+    return api.reduceScatter(in, out, count, type, sum, handle, stream);
+  return api.allReduce(in, out, count, type, sum, handle, stream);
+}
+
+}  // namespace
+
+Result<uint64_t> NcclGroup::enter(int32_t /*member*/, const Share& share) {
   CARACAL_TRY(events,
-              m_lane.run("all-reduce", share.ready,
+              m_lane.run(nameOf(share.pattern), share.ready,
                          [&](const nccl::Api& api, nccl::Handle* handle, cudaStream_t stream) {
-                           return api.allReduce(share.in.data, share.out.data, count,
-                                                bf16 ? DataType::kBfloat16 : DataType::kFloat32,
-                                                nccl::Reduction::kSum, handle, stream);
+                           return put(share, api, handle, stream);
                          }));
   m_entered.emplace(m_next, std::move(events));
   return m_next++;

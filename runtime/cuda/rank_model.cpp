@@ -18,6 +18,14 @@ int64_t outputBytes(const model::RankShape& shape, Op op) {
   const int64_t e = shape.elementBytes;
   constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
   switch (op) {
+    case Op::kAgAttn:
+    case Op::kProj:
+    case Op::kTpAttn:
+    case Op::kAgMlp:
+    case Op::kFc2:
+    case Op::kTpMlp:
+    case Op::kAgHead:
+      return e * tokens * shape.hidden;
     case Op::kQkv:
       return e * tokens * 3 * shape.localHidden();
     case Op::kScores:
@@ -36,7 +44,7 @@ int64_t outputBytes(const model::RankShape& shape, Op op) {
     case Op::kLoss:
       return kFloat * tokens * shape.vocabulary;
     default:
-      return e * tokens * shape.hidden;
+      return e * shape.rows() * shape.hidden;
   }
 }
 
@@ -131,11 +139,11 @@ typename RankModelOf<T>::DeviceTokens RankModelOf<T>::tokensOf(Lane& lane,
 template <class T>
 void RankModelOf<T>::embedForward(Lane& lane, const OperatorCall& call) {
   const auto& layout = m_parameters.layout();
-  embeddingForward(lane.queue, {m_shape.sequence, m_shape.hidden}, m_shape.tokens(),
-                   tokensOf(lane, call).inputs,
+  embeddingForward(lane.queue, {m_shape.sequence, m_shape.hidden, m_shape.firstRow()},
+                   m_shape.rows(), tokensOf(lane, call).inputs + m_shape.firstRow(),
                    m_parameters.weight(layout.at(model::FirstParameter::kTokens)),
                    m_parameters.weight(layout.at(model::FirstParameter::kPositions)), out(call));
-  dropout(lane.queue, siteOf(call), {{0, m_shape.tokens() * m_shape.hidden}}, out(call), out(call));
+  dropout(lane.queue, siteOf(call), {hiddenRange()}, out(call), out(call));
 }
 
 template <class T>
@@ -185,8 +193,8 @@ template <class T>
 void RankModelOf<T>::residualForward(Lane& lane, const OperatorCall& call) {
   const auto bias =
       call.op == Op::kResidual1 ? LayerParameter::kProjBias : LayerParameter::kFc2Bias;
-  biasDropoutAdd(lane.queue, siteOf(call), {0, m_shape.tokens() * m_shape.hidden}, m_shape.hidden,
-                 in(call, 0), m_parameters.weight(spec(call, bias)), in(call, 1), out(call));
+  biasDropoutAdd(lane.queue, siteOf(call), hiddenRange(), m_shape.hidden, in(call, 0),
+                 m_parameters.weight(spec(call, bias)), in(call, 1), out(call));
 }
 
 template <class T>

@@ -7,8 +7,8 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <utility>
+#include <vector>
 
 #include "runtime/cuda/gemm.h"
 #include "runtime/executor/job.h"
@@ -36,10 +36,15 @@ class RankModel {
   };
   virtual Buffer streamGradient() = 0;
   virtual Buffer branchGradient() = 0;
+  virtual Buffer branchRows() = 0;  // this rank's rows of the branch's gradient, at their own place
+  virtual Buffer gatheredInput() = 0;
 
   // Fp32, of all parameters or of a part of the model (a layer, plan::kFirstEnd or plan::kLastEnd).
   virtual Buffer gradients() = 0;
   virtual Buffer gradientsOf(int32_t part) = 0;
+  // Of parameters whose gradients each tensor-parallel rank has summed over its own rows
+  // (ParameterSpec::summedOverRows); what touches is one.
+  virtual std::vector<Buffer> rowGradients() = 0;
   virtual void update(Lane& lane, const kernels::AdamwOptions& options, int32_t update) = 0;
   // Copies between the GPU and `host`, weights and moments; blocks.
   virtual Result<void> download(Lane& lane, model::ParameterStore& host) = 0;

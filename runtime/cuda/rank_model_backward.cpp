@@ -1,6 +1,7 @@
 // Gradients travel as on the CPU (runtime/model/backward.cpp): a layer gets `stream`, each residual
 // leaves it there and puts the dropped-out copy for its branch into `branch`, and the norm at the
-// branch's beginning adds its result to `stream`.
+// branch's beginning adds its result to `stream`. With sequence parallelism a rank's rows of
+// `branch` are at their own place, from which they are gathered and to which sums are scattered.
 #include "core/plan/program.h"
 #include "runtime/cuda/kernels/cross_entropy.h"
 #include "runtime/cuda/kernels/dropout.h"
@@ -35,7 +36,7 @@ Result<void> RankModelOf<T>::backward(Lane& lane, const OperatorCall& call) {
     case Op::kHead: {
       const LinearGradient g = linearGradient(call);
       CARACAL_CHECK_OK(multiplyInputGradient(lane, g));
-      return addWeightGradient(lane, g, in(call, 0), g.dy);
+      return addWeightGradient(lane, g, productInput(call), g.dy);
     }
     case Op::kScores:
     case Op::kSoftmax:
@@ -73,9 +74,9 @@ template <class T>
 void RankModelOf<T>::embedBackward(Lane& lane, const OperatorCall& call) {
   const auto& layout = m_parameters.layout();
   T* gradient = m_workspace.stream.data();
-  dropout(lane.queue, siteOf(call), {{0, m_shape.tokens() * m_shape.hidden}}, gradient, gradient);
-  embeddingBackward(lane.queue, {m_shape.sequence, m_shape.hidden}, m_shape.tokens(),
-                    tokensOf(lane, call).inputs, gradient,
+  dropout(lane.queue, siteOf(call), {hiddenRange()}, gradient, gradient);
+  embeddingBackward(lane.queue, {m_shape.sequence, m_shape.hidden, m_shape.firstRow()},
+                    m_shape.rows(), tokensOf(lane, call).inputs + m_shape.firstRow(), gradient,
                     m_parameters.gradient(layout.at(model::FirstParameter::kTokens)),
                     m_parameters.gradient(layout.at(model::FirstParameter::kPositions)));
 }
@@ -86,12 +87,13 @@ void RankModelOf<T>::normBackward(Lane& lane, const OperatorCall& call) {
   const auto& gamma = spec(call, first ? LayerParameter::kLn1Gamma : LayerParameter::kLn2Gamma);
   const auto& beta = spec(call, first ? LayerParameter::kLn1Beta : LayerParameter::kLn2Beta);
   layerNormBackward(lane.queue, hiddenRows(), in(call, 0), m_parameters.weight(gamma),
-                    m_workspace.branch.data(), m_workspace.scratch.data(),
+                    ownRows(m_workspace.branch), m_workspace.scratch.data(),
                     m_workspace.stream.data(), m_parameters.gradient(gamma),
                     m_parameters.gradient(beta));
 }
 
-// in: the output of the last layer, which stays until here.
+// in: the output of the last layer, which stays until here. The head's gradient is whole on every
+// rank.
 template <class T>
 void RankModelOf<T>::finalNormBackward(Lane& lane, const OperatorCall& call) {
   const auto& gamma = m_parameters.layout().at(LastParameter::kGamma);
@@ -99,7 +101,7 @@ void RankModelOf<T>::finalNormBackward(Lane& lane, const OperatorCall& call) {
       "cudaMemsetAsync",
       cudaMemsetAsync(m_workspace.stream.data(), 0, m_workspace.stream.bytes(), lane.queue.stream));
   layerNormBackward(lane.queue, hiddenRows(), in(call, 0), m_parameters.weight(gamma),
-                    m_workspace.branch.data(), m_workspace.scratch.data(),
+                    ownRows(m_workspace.branch), m_workspace.scratch.data(),
                     m_workspace.stream.data(), m_parameters.gradient(gamma),
                     m_parameters.gradient(m_parameters.layout().at(LastParameter::kBeta)));
 }
@@ -127,6 +129,13 @@ typename RankModelOf<T>::LinearGradient RankModelOf<T>::linearGradient(const Ope
   if (call.op == Op::kProj) g.dx = m_workspace.context.data();
   if (call.op == Op::kFc2) g.dx = m_workspace.ffn.data();
   return g;
+}
+
+// The rows that qkv and fc1 read were split; they have been gathered again.
+template <class T>
+const T* RankModelOf<T>::productInput(const OperatorCall& call) const {
+  const bool split = m_shape.sequenceParallel && (call.op == Op::kQkv || call.op == Op::kFc1);
+  return split ? m_workspace.gathered.data() : in(call, 0);
 }
 
 // dx = dy w.
@@ -176,7 +185,7 @@ Result<void> RankModelOf<T>::inputGradient(Lane& lane, const OperatorCall& call)
 
 template <class T>
 Result<void> RankModelOf<T>::weightGradient(Lane& lane, const OperatorCall& call) {
-  return addWeightGradient(lane, linearGradient(call), in(call, 0), out(call));
+  return addWeightGradient(lane, linearGradient(call), productInput(call), out(call));
 }
 
 template <class T>
@@ -184,8 +193,8 @@ void RankModelOf<T>::residualBackward(Lane& lane, const OperatorCall& call) {
   const auto bias =
       call.op == Op::kResidual1 ? LayerParameter::kProjBias : LayerParameter::kFc2Bias;
   const T* stream = m_workspace.stream.data();
-  T* branch = m_workspace.branch.data();
-  dropout(lane.queue, siteOf(call), {{0, m_shape.tokens() * m_shape.hidden}}, stream, branch);
+  T* branch = ownRows(m_workspace.branch);
+  dropout(lane.queue, siteOf(call), {hiddenRange()}, stream, branch);
   addColumnSums(lane.queue, hiddenRows(), static_cast<const T*>(branch), m_workspace.scratch.data(),
                 m_parameters.gradient(spec(call, bias)));
 }
@@ -212,6 +221,19 @@ RankModel::Buffer RankModelOf<T>::gradientsOf(int32_t part) {
                                               : layout.layer(part);
   return {m_parameters.gradient(layout.specs().front()) + range.begin,
           range.count * static_cast<int64_t>(sizeof(float))};
+}
+
+template <class T>
+std::vector<RankModel::Buffer> RankModelOf<T>::rowGradients() {
+  std::vector<Buffer> buffers;
+  int64_t end = -1;  // of the last one, in parameters
+  for (const model::ParameterSpec& spec : m_parameters.layout().specs()) {
+    if (!spec.summedOverRows) continue;
+    if (spec.offset != end) buffers.push_back({m_parameters.gradient(spec), 0});
+    buffers.back().bytes += spec.count() * static_cast<int64_t>(sizeof(float));
+    end = spec.offset + spec.count();
+  }
+  return buffers;
 }
 
 template class RankModelOf<float>;

@@ -27,8 +27,13 @@ class RankModelOf final : public RankModel {
 
   Buffer streamGradient() override { return bufferOf(m_workspace.stream); }
   Buffer branchGradient() override { return bufferOf(m_workspace.branch); }
+  Buffer branchRows() override {
+    return {ownRows(m_workspace.branch), hiddenRange().count * static_cast<int64_t>(sizeof(T))};
+  }
+  Buffer gatheredInput() override { return bufferOf(m_workspace.gathered); }
   Buffer gradients() override;
   Buffer gradientsOf(int32_t part) override;
+  std::vector<Buffer> rowGradients() override;
   void update(Lane& lane, const kernels::AdamwOptions& options, int32_t update) override {
     m_parameters.update(lane.queue, options, update);
   }
@@ -62,7 +67,12 @@ class RankModelOf final : public RankModel {
                                    model::LayerParameter which) const {
     return m_parameters.layout().at(call.layer, which);
   }
-  RowShape hiddenRows() const { return {m_shape.tokens(), m_shape.hidden}; }
+  // Of the residual stream on this rank.
+  RowShape hiddenRows() const { return {m_shape.rows(), m_shape.hidden}; }
+  kernels::ElementRange hiddenRange() const {
+    return {m_shape.firstRow() * m_shape.hidden, m_shape.rows() * m_shape.hidden};
+  }
+  T* ownRows(DeviceArray<T>& whole) const { return whole.data() + hiddenRange().first; }
   RowShape ffnRows() const { return {m_shape.tokens(), m_shape.localFfn()}; }
 
   void embedForward(Lane& lane, const model::OperatorCall& call);
@@ -91,6 +101,7 @@ class RankModelOf final : public RankModel {
     T* dx = nullptr;
   };
   LinearGradient linearGradient(const model::OperatorCall& call);
+  const T* productInput(const model::OperatorCall& call) const;
   Result<void> multiplyInputGradient(Lane& lane, const LinearGradient& g);
   Result<void> addWeightGradient(Lane& lane, const LinearGradient& g, const T* x, const T* dy);
 

@@ -8,14 +8,23 @@ namespace caracal::cuda {
 namespace {
 
 template <class T>
-void sumShares(Queue& queue, const std::vector<VirtualGroup::Share>& shares, int32_t ctas) {
+void combine(Queue& queue, const std::vector<VirtualGroup::Share>& shares, int32_t ctas) {
   Members<T> members;
   members.count = static_cast<int32_t>(shares.size());
   for (size_t m = 0; m < shares.size(); ++m) {
     members.in[m] = static_cast<const T*>(shares[m].in.data);
     members.out[m] = static_cast<T*>(shares[m].out.data);
   }
-  sumMembers(queue, members, shares.front().in.bytes / static_cast<int64_t>(sizeof(T)), ctas);
+  const VirtualGroup::Share& first = shares.front();
+  const auto count = [](RankModel::Buffer buffer) {
+    return buffer.bytes / static_cast<int64_t>(sizeof(T));
+  };
+  if (first.pattern == comm::Pattern::kAllGather)
+    gatherMembers(queue, members, count(first.in), ctas);
+  else if (first.pattern == comm::Pattern::kReduceScatter)
+    scatterSums(queue, members, count(first.out), ctas);
+  else
+    sumMembers(queue, members, count(first.in), ctas);
 }
 
 }  // namespace
@@ -54,15 +63,16 @@ std::string VirtualGroup::missing(const Exchange& exchange) const {
                      fmt::join(ranks, ", "));
 }
 
-Result<TransferEvents> VirtualGroup::reduce(const std::vector<Share>& shares) {
+Result<TransferEvents> VirtualGroup::transfer(const std::vector<Share>& shares) {
   std::vector<Event> ready;
   for (const Share& share : shares) ready.push_back(share.ready);
-  const int64_t bytes = comm::ringAllReduceBytes(shares.front().in.bytes, m_group.members());
+  const Share& first = shares.front();
+  const int64_t bytes = comm::ringBytes(first.pattern, first.wholeBytes(), m_group.members());
   return m_stream->transfer(ready, bytes, [&](Queue& queue) {
-    if (shares.front().number == Number::kBf16) {
-      sumShares<__nv_bfloat16>(queue, shares, m_context.ctas);
+    if (first.number == Number::kBf16) {
+      combine<__nv_bfloat16>(queue, shares, m_context.ctas);
     } else {
-      sumShares<float>(queue, shares, m_context.ctas);
+      combine<float>(queue, shares, m_context.ctas);
     }
   });
 }
@@ -74,7 +84,7 @@ Result<uint64_t> VirtualGroup::enter(int32_t member, const Share& share) {
   exchange.shares.resize(m_group.ranks.size());
   exchange.shares[static_cast<size_t>(member)] = share;
   if (++exchange.entered < m_group.members()) return number;
-  CARACAL_TRY(events, reduce(exchange.shares));
+  CARACAL_TRY(events, transfer(exchange.shares));
   exchange.events = events;
   m_context.monitor->notify();
   return number;

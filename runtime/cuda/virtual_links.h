@@ -76,7 +76,7 @@ class VirtualGroup final : public DeviceGroup {
   VirtualGroup(const LinkContext& context, const comm::Group& group)
       : m_context(context), m_group(group), m_nextOfMember(static_cast<size_t>(group.members())) {}
   std::string missing(const Exchange& exchange) const;
-  Result<TransferEvents> reduce(const std::vector<Share>& shares);
+  Result<TransferEvents> transfer(const std::vector<Share>& shares);
 
   LinkContext m_context;
   comm::Group m_group;

@@ -14,7 +14,9 @@ namespace caracal::cuda {
 // Numbers in each buffer.
 struct WorkspaceCounts {
   WorkspaceCounts(const model::RankShape& shape, bool holdsHead)
-      : hidden(shape.tokens() * shape.hidden),
+      : stream(shape.rows() * shape.hidden),
+        hidden(shape.tokens() * shape.hidden),
+        gathered(shape.sequenceParallel ? hidden : 0),
         ffn(shape.tokens() * shape.localFfn()),
         context(shape.tokens() * shape.localHidden()),
         qkv(3 * context),
@@ -22,17 +24,19 @@ struct WorkspaceCounts {
                                            : shape.tokens() * shape.localHeads() * shape.sequence),
         logits(holdsHead ? shape.tokens() * shape.vocabulary : 0),
         scratch(std::max(
-            {layerNormScratch({shape.tokens(), shape.hidden}), columnSumScratch(shape.localFfn()),
+            {layerNormScratch({shape.rows(), shape.hidden}), columnSumScratch(shape.localFfn()),
              columnSumScratch(3 * shape.localHidden()), shape.tokens() * shape.localHeads()})),
         tokens(2 * shape.microBatches * shape.tokens()) {}
 
-  int64_t hidden, ffn, context, qkv, probabilities, logits;  // in the numbers of activations
-  int64_t scratch;                                           // fp32
-  int64_t tokens;                                            // bytes: inputs, targets
+  // In the numbers of activations.
+  int64_t stream, hidden, gathered, ffn, context, qkv, probabilities, logits;
+  int64_t scratch;  // fp32
+  int64_t tokens;   // bytes: inputs, targets
 
   // With the sum of losses and the workspaces of two lanes.
   int64_t bytes(int64_t elementBytes) const {
-    return (2 * hidden + ffn + context + qkv + probabilities + logits) * elementBytes +
+    return (stream + hidden + gathered + ffn + context + qkv + probabilities + logits) *
+               elementBytes +
            scratch * static_cast<int64_t>(sizeof(float)) + tokens +
            static_cast<int64_t>(sizeof(double)) + 2 * kGemmWorkspaceBytes;
   }
@@ -40,8 +44,10 @@ struct WorkspaceCounts {
 
 template <class T>
 struct Workspace {
-  DeviceArray<T> stream;         // (tokens, hidden): gradient of the residual stream
+  DeviceArray<T> stream;         // (rows, hidden): gradient of the residual stream
   DeviceArray<T> branch;         // (tokens, hidden): of what enters or leaves attention or MLP
+  DeviceArray<T> gathered;       // (tokens, hidden): a product's input again, for the gradient of
+                                 // its weights; with sequence parallelism only
   DeviceArray<T> ffn;            // (tokens, ffn / t)
   DeviceArray<T> context;        // (tokens, hidden / t)
   DeviceArray<T> qkv;            // (tokens, 3 hidden / t)
@@ -53,8 +59,9 @@ struct Workspace {
 
   static Result<Workspace> make(const WorkspaceCounts& counts) {
     Workspace w;
-    CARACAL_CHECK_OK(take(counts.hidden, w.stream));
+    CARACAL_CHECK_OK(take(counts.stream, w.stream));
     CARACAL_CHECK_OK(take(counts.hidden, w.branch));
+    CARACAL_CHECK_OK(take(counts.gathered, w.gathered));
     CARACAL_CHECK_OK(take(counts.ffn, w.ffn));
     CARACAL_CHECK_OK(take(counts.context, w.context));
     CARACAL_CHECK_OK(take(counts.qkv, w.qkv));

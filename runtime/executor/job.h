@@ -27,7 +27,7 @@ FixedMemory fixedMemoryOnCpu(const model::RankShape& shape, const model::HeldLay
 
 // What is known of a backend before it runs.
 struct BackendFacts {
-  model::Abilities abilities{.sequenceParallel = true, .distributedOptimizer = true};
+  model::Abilities abilities{.distributedOptimizer = true};
   int64_t memoryBytes = 0;  // that all ranks share; 0: this machine's
   // A device with so much memory and real links for each rank, instead of one that they share.
   bool ownsDevices = false;

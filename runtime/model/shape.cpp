@@ -41,11 +41,6 @@ Result<void> checkRunnable(const profile::ModelDescription& description,
                 "the {} backend has no context parallelism; set contextParallel to 1",
                 abilities.backend);
   }
-  if (description.parallel.sequenceParallel && !abilities.sequenceParallel) {
-    return fail(ErrorCode::kUnsupported,
-                "the {} backend has no sequence parallelism; set sequenceParallel to false",
-                abilities.backend);
-  }
   const bool known = model.bytesPerElement == 4 || (abilities.bf16 && model.bytesPerElement == 2);
   if (!known) {
     return fail(ErrorCode::kUnsupported,

@@ -45,7 +45,6 @@ struct Abilities {
   std::string_view backend = "CPU";
   bool bf16 = false;            // beside fp32
   bool fusedAttention = false;  // beside unfused
-  bool sequenceParallel = false;
   bool distributedOptimizer = false;
 };
 

@@ -18,6 +18,14 @@ struct Members {
 // all and on every run. `ctas` blocks do the work.
 template <class T>
 void sumMembers(Queue& queue, const Members<T>& members, int64_t count, int32_t ctas);
+// A part of `part` numbers of each member, in member order, into `out` of every member; `in` may be
+// the member's own part of its `out`.
+template <class T>
+void gatherMembers(Queue& queue, const Members<T>& members, int64_t part, int32_t ctas);
+// The sums of sumMembers(), `part` of them for each member: member m has those from m * part on;
+// `out` may be that part of its `in`.
+template <class T>
+void scatterSums(Queue& queue, const Members<T>& members, int64_t part, int32_t ctas);
 
 // Writes the device's clock to *stamp.
 void stampClock(Queue& queue, uint64_t* stamp);

@@ -18,7 +18,7 @@ __global__ void forward(EmbeddingShape shape, int64_t rows, const uint8_t* token
   const int64_t t = i / shape.hidden;
   const int64_t column = i % shape.hidden;
   y[i] = fromFloat<T>(table[tokens[t] * shape.hidden + column] +
-                      positions[t % shape.sequence * shape.hidden + column]);
+                      positions[(shape.firstToken + t) % shape.sequence * shape.hidden + column]);
 }
 
 // Block (columns, token value).
@@ -43,7 +43,10 @@ __global__ void backwardPositions(EmbeddingShape shape, int64_t rows, const T* d
   if (column >= shape.hidden) return;
   const int64_t at = blockIdx.y * shape.hidden + column;
   float sum = dpositions[at];
-  for (int64_t t = blockIdx.y; t < rows; t += shape.sequence)
+  const int64_t before =
+      shape.firstToken % shape.sequence;  // of the sequence the first token is in
+  const int64_t first = (blockIdx.y + shape.sequence - before) % shape.sequence;
+  for (int64_t t = first; t < rows; t += shape.sequence)
     sum += toFloat(dy[t * shape.hidden + column]);
   dpositions[at] = sum;
 }

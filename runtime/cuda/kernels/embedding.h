@@ -1,4 +1,5 @@
-// Token plus position embedding; see runtime/kernels/embedding.h. tokens (rows) on the device;
+// Token plus position embedding; see runtime/kernels/embedding.h. tokens (rows, from
+// shape.firstToken on) on the device;
 // table (vocabulary, hidden), positions (sequence, hidden) and their gradients in fp32; y, dy
 // (rows, hidden) in T.
 #pragma once

@@ -41,6 +41,48 @@ TEST_P(CollectiveKernels, sumInPlace) {
   EXPECT_EQ(b, a);
 }
 
+TEST_P(CollectiveKernels, gathersPartsInMemberOrderFromTheirOwnPlaces) {
+  constexpr int64_t kPart = 617;
+  constexpr size_t kMembers = 3;
+  Vector expected;
+  std::vector<Vector> out(kMembers, Vector(kMembers * kPart));
+  Members<float> members;
+  members.count = kMembers;
+  for (size_t m = 0; m < kMembers; ++m) {
+    const Vector part = randomVector(kPart, static_cast<uint32_t>(m + 4));
+    expected.insert(expected.end(), part.begin(), part.end());
+    float* place = out[m].data() + m * kPart;
+    std::copy(part.begin(), part.end(), place);
+    members.in[m] = place;
+    members.out[m] = out[m].data();
+  }
+  gatherMembers(m_queue, members, kPart, 2);
+  finish();
+  for (const Vector& whole : out) EXPECT_EQ(whole, expected);
+}
+
+TEST_P(CollectiveKernels, scattersTheSumsThatAllReducingGives) {
+  constexpr int64_t kPart = 617;
+  constexpr size_t kMembers = 3;
+  std::vector<Vector> values, sums(kMembers, Vector(kMembers * kPart));
+  for (uint32_t m = 0; m < kMembers; ++m) values.push_back(randomVector(kMembers * kPart, m + 7));
+  Members<float> members;
+  members.count = kMembers;
+  for (size_t m = 0; m < kMembers; ++m) {
+    members.in[m] = values[m].data();
+    members.out[m] = sums[m].data();
+  }
+  sumMembers(m_queue, members, kMembers * kPart, 2);
+  finish();
+  for (size_t m = 0; m < kMembers; ++m) members.out[m] = values[m].data() + m * kPart;
+  scatterSums(m_queue, members, kPart, 2);
+  finish();
+  for (size_t m = 0; m < kMembers; ++m) {
+    for (size_t i = m * kPart; i < (m + 1) * kPart; ++i)
+      ASSERT_EQ(values[m][i], sums[m][i]) << "member " << m << ", number " << i;
+  }
+}
+
 TEST_P(CollectiveKernels, aLinkHoldsItsStreamUntilTheStatedTime) {
   cudaEvent_t begin = nullptr;
   cudaEvent_t end = nullptr;

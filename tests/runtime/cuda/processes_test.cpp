@@ -81,8 +81,8 @@ Arguments lossesOf(const Process& run) {
 
 class CudaProcesses : public testing::Test {
  protected:
-  Arguments arguments(const Arguments& more) const {
-    Arguments all{"--model", m_folder.write("m.json", kModel)};
+  Arguments arguments(const Arguments& more, const std::string& model = kModel) const {
+    Arguments all{"--model", m_folder.write("m.json", model)};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -119,6 +119,13 @@ TEST_F(CudaProcesses, replicasAndManyStagesTrainAsVirtualRanksDo) {
       arguments({"--steps", "1", "--tp", "1", "--pp", "4", "--schedule", "zb-h1"}), srun);
   expectLossesOfVirtualRanks(
       arguments({"--steps", "1", "--tp", "2", "--pp", "2", "--schedule", "interleaved:2"}), srun);
+}
+
+TEST_F(CudaProcesses, splitRowsAsVirtualRanksDo) {
+  std::string model = kModel;
+  model.insert(1, R"("sequenceParallel": true, )");
+  expectLossesOfVirtualRanks(arguments({"--steps", "2"}, model), torchrun);
+  expectLossesOfVirtualRanks(arguments({"--steps", "1", "--schedule", "zb-h1"}, model), torchrun);
 }
 
 TEST_F(CudaProcesses, ranksThatCannotPartitionTheGpuSaySoAndRun) {

@@ -184,8 +184,8 @@ TEST_P(RowKernels, crossEntropyMatchesTheCpu) {
 }
 
 TEST_P(RowKernels, embeddingMatchesTheCpu) {
-  const EmbeddingShape shape{7, 133};
-  const int64_t rows = 3 * shape.sequence;
+  const EmbeddingShape shape{7, 133, 11};  // a rank's rows, from inside the second sequence on
+  const int64_t rows = 3 * shape.sequence + 2;
   const int64_t hidden = shape.hidden;
   std::vector<uint8_t> tokens(rows);
   for (int64_t t = 0; t < rows; ++t) tokens[t] = static_cast<uint8_t>(250 + t % 9);

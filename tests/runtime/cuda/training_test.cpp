@@ -210,6 +210,90 @@ TEST_F(CudaTraining, fusedAttentionOfWideHeadsStaysNearUnfused) {
   }
 }
 
+// Rows, their gathers and reduce-scatters: beside the CPU's, and under everything that must not
+// change a bit.
+class CudaSequenceParallel : public CudaTraining {
+ protected:
+  static profile::ModelDescription model(const test::Sizes& sizes) {
+    profile::ModelDescription rows = test::tinyModel(sizes);
+    rows.parallel.sequenceParallel = true;
+    return rows;
+  }
+  static Job job(const profile::ModelDescription& model, Where where,
+                 const std::string& schedule = "1F1B") {
+    const auto facts = where == Where::kCuda ? cudaFacts() : executor::BackendFacts{};
+    auto made = executor::jobFromModel(model, schedule, facts);
+    EXPECT_TRUE(made) << made.error().text();
+    return std::move(*made);
+  }
+  static RunSummary trained(const profile::ModelDescription& model,
+                            const std::string& schedule = "1F1B") {
+    const Job of = job(model, Where::kCuda, schedule);
+    RunSummary summary = train(of, Where::kCuda);
+    EXPECT_EQ(test::disagreementOf(summary), 0);
+    for (const executor::RankSummary& rank : summary.ranks) {
+      EXPECT_EQ(rank.peakBytes, executor::predictedMemory(of, rank.position.stage).peakBytes())
+          << "rank " << rank.position.rank;
+    }
+    return summary;
+  }
+};
+
+TEST_F(CudaSequenceParallel, trainsAsTheCpuDoes) {
+  for (const test::Sizes& sizes : {test::Sizes{2, 2, 2}, test::Sizes{4, 1, 1}}) {
+    expectSameTraining(trained(model(sizes)), train(job(model(sizes), Where::kCpu), Where::kCpu));
+  }
+}
+
+// As on the CPU: the first loss is that of whole rows, bit for bit, and takes less memory.
+TEST_F(CudaSequenceParallel, computesForwardAsWholeRowsDo) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  const RunSummary whole = train(jobOf(sizes, Where::kCuda), Where::kCuda);
+  const RunSummary split = trained(model(sizes));
+  EXPECT_EQ(split.steps.front().loss, whole.steps.front().loss);
+  EXPECT_LT(split.ranks.front().peakBytes, whole.ranks.front().peakBytes);
+  EXPECT_LT(largestDifference(split, whole), 2e-3);
+}
+
+TEST_F(CudaSequenceParallel, streamsSchedulesAndRecomputationChangeNoBit) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  const RunSummary one = trained(model(sizes));
+  const auto expectSame = [&](const RunSummary& other, const std::string& what) {
+    EXPECT_EQ(test::lossesOf(other), test::lossesOf(one)) << what;
+    EXPECT_EQ(test::weightsOf(other), test::weightsOf(one)) << what;
+  };
+  for (uint64_t seed = 31; seed < 33; ++seed) {
+    shuffleStreams(seed);
+    expectSame(trained(model(sizes)), fmt::format("seed {}", seed));
+  }
+  sizes.pipeline = 2;
+  for (const std::string schedule : {"interleaved:2", "zb-h1", "zb-v"})
+    expectSame(trained(model(sizes), schedule), schedule);
+  const std::string full =
+      "ln1=onDemand ag_attn=onDemand qkv=onDemand scores=onDemand softmax=onDemand "
+      "attn_dropout=onDemand context=onDemand proj=onDemand rs_attn=onDemand residual1=onDemand "
+      "ln2=onDemand ag_mlp=onDemand fc1=onDemand act=onDemand";
+  const auto planned = executor::jobFromPlan(
+      test::planDocument(model(sizes), [&](int32_t, int32_t) { return test::LayerText{full}; }),
+      cudaFacts());
+  ASSERT_TRUE(planned) << planned.error().text();
+  expectSame(train(*planned, Where::kCuda), "full recomputation");
+}
+
+TEST_F(CudaSequenceParallel, worksInBf16WithFusedAttention) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  profile::ModelDescription rows = model(sizes);
+  const RunSummary fp32 = trained(rows);
+  rows.fusedAttention = true;
+  rows.shape.bytesPerElement = 2;
+  const RunSummary bf16 = trained(rows);
+  for (size_t s = 0; s < fp32.steps.size(); ++s)
+    EXPECT_NEAR(bf16.steps[s].loss, fp32.steps[s].loss, 0.02) << "step " << s;
+}
+
 TEST_F(CudaTraining, theVirtualClockIsRefusedInWords) {
   auto loaded = backendUnderTest();
   executor::RunOptions options = test::quickOptions(1);

@@ -224,21 +224,51 @@ float valueAt(const Slot& slot, DataType type, size_t i) {
   return reinterpret_cast<const float*>(slot.data)[i];
 }
 
+size_t bytesOf(DataType type) {
+  return type == DataType::kBfloat16 ? 2 : 4;
+}
+
+// `count` sums of what all ranks handed in, from `first` on.
+void sumSlots(const Shared& shared, int ranks, DataType type, size_t first, size_t count,
+              void* out) {
+  for (size_t i = 0; i < count; ++i) {
+    float sum = 0;
+    for (int rank = 0; rank < ranks; ++rank) sum += valueAt(shared.slots[rank], type, first + i);
+    if (type == DataType::kBfloat16) {
+      static_cast<__nv_bfloat16*>(out)[i] = __float2bfloat16(sum);
+    } else {
+      static_cast<float*>(out)[i] = sum;
+    }
+  }
+}
+
 Status allReduce(const void* in, void* out, size_t count, DataType type, Reduction, Handle* handle,
                  cudaStream_t stream) {
   const int ranks = handle->state->ranks;
-  const size_t each = type == DataType::kBfloat16 ? 2 : 4;
   handle->state->polls = 1;
-  return put(handle, in, count * each, -1, stream, [=](const Shared& shared) {
-    for (size_t i = 0; i < count; ++i) {
-      float sum = 0;
-      for (int rank = 0; rank < ranks; ++rank) sum += valueAt(shared.slots[rank], type, i);
-      if (type == DataType::kBfloat16) {
-        static_cast<__nv_bfloat16*>(out)[i] = __float2bfloat16(sum);
-      } else {
-        static_cast<float*>(out)[i] = sum;
-      }
-    }
+  return put(handle, in, count * bytesOf(type), -1, stream,
+             [=](const Shared& shared) { sumSlots(shared, ranks, type, 0, count, out); });
+}
+
+Status reduceScatter(const void* in, void* out, size_t count, DataType type, Reduction,
+                     Handle* handle, cudaStream_t stream) {
+  const int ranks = handle->state->ranks;
+  const size_t all = static_cast<size_t>(ranks) * count;
+  const size_t first = static_cast<size_t>(handle->state->rank) * count;
+  handle->state->polls = 1;
+  return put(handle, in, all * bytesOf(type), -1, stream,
+             [=](const Shared& shared) { sumSlots(shared, ranks, type, first, count, out); });
+}
+
+Status allGather(const void* in, void* out, size_t count, DataType type, Handle* handle,
+                 cudaStream_t stream) {
+  const int ranks = handle->state->ranks;
+  const size_t bytes = count * bytesOf(type);
+  handle->state->polls = 1;
+  return put(handle, in, bytes, -1, stream, [=](const Shared& shared) {
+    for (int rank = 0; rank < ranks; ++rank)
+      std::memcpy(static_cast<unsigned char*>(out) + static_cast<size_t>(rank) * bytes,
+                  shared.slots[rank].data, bytes);
   });
 }
 
@@ -258,10 +288,22 @@ Status group() {
 }  // namespace
 
 Result<const Api*> api() {
-  static const Api kFake{
-      getVersion,  getErrorString, getUniqueId,       commInitRankConfig, commSplit, commFinalize,
-      commDestroy, commAbort,      commGetAsyncError, allReduce,          send,      recv,
-      group,       group};
+  static const Api kFake{getVersion,
+                         getErrorString,
+                         getUniqueId,
+                         commInitRankConfig,
+                         commSplit,
+                         commFinalize,
+                         commDestroy,
+                         commAbort,
+                         commGetAsyncError,
+                         allReduce,
+                         allGather,
+                         reduceScatter,
+                         send,
+                         recv,
+                         group,
+                         group};
   return &kFake;
 }
 
