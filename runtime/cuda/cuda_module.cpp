@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "core/device/devices.h"
@@ -73,8 +74,15 @@ CaracalCudaDevice describe(const Driver& driver, CUdevice device) {
   return row;
 }
 
+// Read by the driver when it starts. With its usual 8 connections to the GPU, streams of ranks and
+// links would share them, and operators wait behind a link that is held.
+void askForConnections() {
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+}
+
 void queryDevices(CaracalCudaReport& report) {
   static const Driver driver;
+  askForConnections();
   if (!driver.library.found())
     return setProblem(report, "no NVIDIA driver (libcuda.so.1 is not there)", "");
   if (!driver.complete())
