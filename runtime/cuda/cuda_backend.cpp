@@ -7,8 +7,9 @@
 namespace caracal::cuda {
 
 // Once, by the first rank that comes. REQUIRES m_mutex.
-Result<void> CudaBackend::openVirtually(const executor::RankOptions& options) {
-  const LinkContext context{options.monitor, &m_events, m_options.linkCtas};
+Result<void> CudaBackend::openVirtually(const executor::RankOptions& options,
+                                        comm::ClockKind clock) {
+  const LinkContext context{options.monitor, &m_events, m_options.linkCtas, clock};
   CARACAL_TRY(network, VirtualNetwork::make(context, options.parallel, options.speeds));
   m_network = std::move(network);
   if (!m_options.partition) return {};
@@ -22,9 +23,10 @@ Result<void> CudaBackend::openVirtually(const executor::RankOptions& options) {
   return {};
 }
 
-Result<CudaDevice::Connection> CudaBackend::connectVirtually(const executor::RankOptions& options) {
+Result<CudaDevice::Connection> CudaBackend::connectVirtually(const executor::RankOptions& options,
+                                                             comm::ClockKind clock) {
   const std::lock_guard lock(m_mutex);
-  if (m_network == nullptr) CARACAL_CHECK_OK(openVirtually(options));
+  if (m_network == nullptr) CARACAL_CHECK_OK(openVirtually(options, clock));
   CudaDevice::Connection connection;
   connection.links = m_network->linksOf(options.position);
   connection.partition = m_partition.get();
@@ -53,9 +55,10 @@ Result<CudaDevice::Connection> CudaBackend::connectByNccl(const executor::RankOp
 Result<std::unique_ptr<executor::TrainingDevice>> CudaBackend::makeDevice(
     const executor::RankOptions& options, std::shared_ptr<const model::TextSource> text,
     comm::RunClock& clock) {
-  if (clock.kind() != comm::ClockKind::kWall) {
+  if (clock.kind() != comm::ClockKind::kWall && m_options.separateProcesses) {
     return fail(ErrorCode::kUnsupported,
-                "the CUDA backend runs on the wall clock only; leave out --clock virtual");
+                "ranks with a GPU each run on the wall clock only: their links are real; leave out "
+                "--clock virtual, or run the ranks in one process");
   }
   if (options.model.shape.headWidth() > kMostHeadWidth && options.model.shape.fusedAttention) {
     return fail(ErrorCode::kUnsupported,
@@ -63,8 +66,8 @@ Result<std::unique_ptr<executor::TrainingDevice>> CudaBackend::makeDevice(
                 kMostHeadWidth, options.model.shape.headWidth());
   }
   CARACAL_CHECK_OK(check(cudaSetDevice(m_options.device), "choosing the GPU"));
-  CARACAL_TRY(connection,
-              m_options.separateProcesses ? connectByNccl(options) : connectVirtually(options));
+  CARACAL_TRY(connection, m_options.separateProcesses ? connectByNccl(options)
+                                                      : connectVirtually(options, clock.kind()));
   CARACAL_TRY(device,
               CudaDevice::make(options, std::move(text), clock, std::move(connection), m_events));
   return std::move(device);

@@ -24,8 +24,9 @@ class CudaBackend final : public executor::Backend {
   std::vector<std::string> warnings() const override { return m_warnings; }
 
  private:
-  Result<void> openVirtually(const executor::RankOptions& options);
-  Result<CudaDevice::Connection> connectVirtually(const executor::RankOptions& options);
+  Result<void> openVirtually(const executor::RankOptions& options, comm::ClockKind clock);
+  Result<CudaDevice::Connection> connectVirtually(const executor::RankOptions& options,
+                                                  comm::ClockKind clock);
   Result<CudaDevice::Connection> connectByNccl(const executor::RankOptions& options);
 
   CudaBackendOptions m_options;

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "runtime/cuda/kernels/collective.h"
+
 namespace caracal::cuda {
 
 using executor::Copy;
@@ -15,6 +17,9 @@ using executor::Work;
 namespace {
 
 constexpr std::chrono::seconds kWatchersGrace{3};
+// Before what is timed alone: the host puts it on the stream meanwhile, so that the GPU does not
+// wait for launches, as it would not within a step on the wall clock.
+constexpr int64_t kHeadStartNs = 50'000;
 
 std::string textOf(const Launch& call) {
   const char* work = call.recompute                      ? "recomputation"
@@ -60,6 +65,8 @@ Result<void> CudaDevice::prepare(std::shared_ptr<const model::TextSource> text) 
       prepareLane(m_recompute, m_recomputeStream, m_recomputeWorkspace, Priority::kLowest));
   CARACAL_TRY(copies, CopyLanes::make(m_events));
   m_copies = std::move(copies);
+  CARACAL_TRY(stamp, DeviceArray<uint64_t>::make(1));
+  m_stamp = std::move(stamp);
   CARACAL_TRY(gemm, makeGemm(m_multiprocessors));
   CARACAL_TRY(made, makeRankModel(m_options.model, std::move(text), std::move(gemm), m_compute));
   m_model = std::move(made);
@@ -112,6 +119,27 @@ Result<void> CudaDevice::run(Lane& lane, const Launch& call) {
   return {};
 }
 
+template <class Work>
+Result<void> CudaDevice::measure(Queue& queue, Timed timed, Work work) {
+  const auto token = alone();
+  if (isVirtual()) {
+    stampClock(queue, m_stamp.data());
+    holdUntil(queue, m_stamp.data(), kHeadStartNs, 1);
+  }
+  timed.begin = m_events.record(queue);
+  CARACAL_CHECK_OK(work());
+  timed.end = m_events.record(queue);
+  CARACAL_CHECK_OK(check(queue));
+  if (!isVirtual()) {
+    m_timed.push_back(std::move(timed));
+    return {};
+  }
+  CARACAL_CHECK_OK(awaitEnd(timed));
+  CARACAL_TRY(ns, elapsedNs(timed.begin, timed.end));
+  m_timings.push_back({timed.label, m_clock.advance(ns), -1, timed.bytes});
+  return {};
+}
+
 Result<void> CudaDevice::launch(const Launch& call) {
   Lane& lane = turnTo(call.recompute ? m_recompute : m_compute);
   for (const executor::Tensor& tensor : {call.in[0], call.in[1], call.out})
@@ -119,15 +147,16 @@ Result<void> CudaDevice::launch(const Launch& call) {
   Timed timed;
   timed.what = textOf(call);
   timed.label = call.label;
-  timed.begin = m_events.record(lane.queue);
-  CARACAL_CHECK_OK(run(lane, call));
-  timed.end = m_events.record(lane.queue);
   if (call.work == Work::kForward) timed.bytes = call.out.bytes;
-  m_timed.push_back(std::move(timed));
-  return check(lane.queue);
+  return measure(lane.queue, std::move(timed), [&] { return run(lane, call); });
 }
 
 Result<void> CudaDevice::copy(const Copy& call) {
+  if (isVirtual()) {
+    return fail(ErrorCode::kUnsupported,
+                "copies between GPU and host run beside operators, which a virtual clock takes one "
+                "at a time; run plans that offload with --clock wall");
+  }
   const auto direction =
       m_pinned.owns(call.to.data) ? CopyDirection::kToHost : CopyDirection::kToDevice;
   CARACAL_TRY(events, m_copies.copy(call, direction, computeQueue()));
@@ -165,11 +194,10 @@ Result<void> CudaDevice::updateWeights(Label label, int32_t step) {
   Timed timed;
   timed.what = "the update of the weights";
   timed.label = label;
-  timed.begin = m_events.record(lane.queue);
-  m_model->update(lane, m_options.optimizer, step + 1);
-  timed.end = m_events.record(lane.queue);
-  m_timed.push_back(std::move(timed));
-  return check(lane.queue);
+  return measure(lane.queue, std::move(timed), [&]() -> Result<void> {
+    m_model->update(lane, m_options.optimizer, step + 1);
+    return {};
+  });
 }
 
 void CudaDevice::waitUntil(int64_t ns) {
@@ -180,11 +208,16 @@ void CudaDevice::waitUntil(int64_t ns) {
 }
 
 // Milliseconds come as a float: exact to a nanosecond or so within a step.
-Result<int64_t> CudaDevice::timeOf(const Event& event) const {
+Result<int64_t> CudaDevice::elapsedNs(const Event& begin, const Event& end) const {
   float milliseconds = 0;
-  CARACAL_CHECK_OK(check(cudaEventElapsedTime(&milliseconds, m_base.get(), event.get()),
+  CARACAL_CHECK_OK(check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()),
                          "reading the times of a step"));
-  return m_baseNs + std::llround(static_cast<double>(milliseconds) * 1e6);
+  return std::llround(static_cast<double>(milliseconds) * 1e6);
+}
+
+Result<int64_t> CudaDevice::timeOf(const Event& event) const {
+  CARACAL_TRY(sinceBase, elapsedNs(m_base, event));
+  return m_baseNs + sinceBase;
 }
 
 // Whatever hangs, a kernel, a link or the whole GPU, is the first thing of the step that does not
@@ -224,7 +257,8 @@ Result<void> CudaDevice::finishStep() {
       CARACAL_TRY(transferBegin, timeOf(timed.transferBegin));
       transferNs = end - transferBegin;
     }
-    m_timings.push_back({timed.label, {begin, end}, transferNs, timed.bytes, -1, timed.part});
+    m_timings.push_back(
+        {timed.label, {begin, end}, transferNs, timed.bytes, timed.askedNs, timed.part});
     lastEndNs = std::max(lastEndNs, end);
   }
   m_timed.clear();
@@ -232,7 +266,8 @@ Result<void> CudaDevice::finishStep() {
   CARACAL_TRY(endNs, timeOf(last.end));
   CARACAL_TRY(loss, m_model->takeLossSum(m_compute));
   m_lossSum += loss;
-  m_endNs = std::max(endNs, lastEndNs);  // messages end on streams of their own
+  // Messages end on streams of their own.
+  m_endNs = isVirtual() ? m_clock.nowNs() : std::max(endNs, lastEndNs);
   return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -61,7 +62,8 @@ class CudaDevice final : public executor::TrainingDevice {
   Result<void> waitReductions() override;
   Result<void> updateWeights(executor::Label label, int32_t step) override;
 
-  // Within a step of the host, whose calls run ahead of the GPU; after it when the GPU was done.
+  // On the wall clock: within a step of the host, whose calls run ahead of the GPU; after it when
+  // the GPU was done.
   int64_t nowNs() const override { return m_endNs.value_or(m_clock.nowNs()); }
   std::vector<executor::Timing> takeTimings() override { return std::exchange(m_timings, {}); }
 
@@ -90,12 +92,14 @@ class CudaDevice final : public executor::TrainingDevice {
     Event begin, end;
     Event transferBegin;  // none: the call moved nothing over a link
     int64_t bytes = -1;
+    int64_t askedNs = -1;  // as Timing::askedNs
     executor::Part part = executor::Part::kWork;
   };
   struct Pending {  // a collective between start and wait
     std::string what;
     executor::Label label = 0;
     Event entry;
+    int64_t entryNs = 0;  // on a virtual clock
     uint64_t groupNumber = 0;
     int64_t bytes = 0;
     executor::Part part = executor::Part::kWork;
@@ -105,6 +109,7 @@ class CudaDevice final : public executor::TrainingDevice {
              EventPool& events)
       : m_options(options),
         m_clock(clock),
+        m_token(clock.token()),
         m_links(std::move(connection.links)),
         m_events(events),
         m_partition(connection.partition),
@@ -114,6 +119,15 @@ class CudaDevice final : public executor::TrainingDevice {
   Result<void> prepareLane(Lane& lane, Stream& stream, DeviceArray<uint8_t>& workspace,
                            Priority priority);
 
+  bool isVirtual() const { return m_clock.kind() == comm::ClockKind::kVirtual; }
+  // On a virtual clock, nothing of other ranks is put on the GPU while this lives.
+  std::unique_lock<comm::Token> alone() {
+    return isVirtual() ? std::unique_lock(m_token) : std::unique_lock<comm::Token>();
+  }
+  // Puts work() on the queue between two events. What it took is read when the step is over; on a
+  // virtual clock it runs alone, and moves the clock.
+  template <class Work>
+  Result<void> measure(Queue& queue, Timed timed, Work work);
   // The lane for what comes next, behind everything on the other one.
   Lane& turnTo(Lane& lane);
   Queue& computeQueue() { return turnTo(m_compute).queue; }
@@ -129,9 +143,11 @@ class CudaDevice final : public executor::TrainingDevice {
   Result<void> awaitEnd(const Timed& timed);
   Number activations() const;
   Result<int64_t> timeOf(const Event& event) const;
+  Result<int64_t> elapsedNs(const Event& begin, const Event& end) const;
 
   executor::RankOptions m_options;
   comm::RankClock m_clock;
+  comm::Token& m_token;
   DeviceLinks m_links;
   EventPool& m_events;
   SmPartition* m_partition;
@@ -142,6 +158,7 @@ class CudaDevice final : public executor::TrainingDevice {
   DeviceArray<uint8_t> m_computeWorkspace, m_recomputeWorkspace;
   Lane m_compute, m_recompute;
   Lane* m_current = &m_compute;
+  DeviceArray<uint64_t> m_stamp;  // of the pause before what runs alone
   std::unique_ptr<RankModel> m_model;
   std::unique_ptr<model::ParameterStore> m_hostParameters;
 

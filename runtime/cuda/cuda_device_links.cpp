@@ -41,6 +41,8 @@ Result<CudaDevice::Pending> CudaDevice::enter(DeviceGroup& group, int32_t member
   pending.entry = m_events.record(computeQueue());
   DeviceGroup::Share own = share;
   own.ready = pending.entry;
+  own.readyNs = pending.entryNs = m_clock.nowNs();
+  const auto token = alone();
   CARACAL_TRY(entered, group.enter(member, own));
   pending.groupNumber = entered;
   return pending;
@@ -49,8 +51,15 @@ Result<CudaDevice::Pending> CudaDevice::enter(DeviceGroup& group, int32_t member
 Result<void> CudaDevice::finish(DeviceGroup& group, const Pending& pending) {
   CARACAL_TRY(events, group.collect(pending.groupNumber));
   waitFor(computeQueue(), events.end);
-  m_timed.push_back({pending.what, pending.label, pending.entry, events.end, events.begin,
-                     pending.bytes, pending.part});
+  if (isVirtual()) {
+    CARACAL_CHECK_OK(m_clock.waitUntil(events.onClock.endNs));
+    const Span span{pending.entryNs, events.onClock.endNs};
+    m_timings.push_back({pending.label, span, span.endNs - events.onClock.beginNs, pending.bytes,
+                         -1, pending.part});
+  } else {
+    m_timed.push_back({pending.what, pending.label, pending.entry, events.end, events.begin,
+                       pending.bytes, events.askedNs, pending.part});
+  }
   return check(m_compute.queue);
 }
 
@@ -98,14 +107,20 @@ RankModel::Buffer CudaDevice::bufferOf(const Exchange& call) {
 
 void CudaDevice::note(const Exchange& call, const char* what, const TransferEvents& events,
                       int64_t bytes) {
-  m_timed.push_back({fmt::format("the {} position {} of the pipeline", what, call.peer), call.label,
-                     events.begin, events.end, events.begin, bytes});
+  if (isVirtual()) {
+    const Span span{events.onClock.beginNs, events.onClock.endNs};
+    m_timings.push_back({call.label, span, span.lengthNs(), bytes});
+  } else {
+    m_timed.push_back({fmt::format("the {} position {} of the pipeline", what, call.peer),
+                       call.label, events.begin, events.end, events.begin, bytes});
+  }
 }
 
 Result<void> CudaDevice::send(const Exchange& call) {
   CARACAL_TRY(link, linkTo(m_links.to, call.peer));
   const RankModel::Buffer buffer = bufferOf(call);
-  CARACAL_TRY(events, link->send(keyOf(call), computeQueue(), buffer));
+  const auto token = alone();
+  CARACAL_TRY(events, link->send(keyOf(call), computeQueue(), buffer, m_clock.nowNs()));
   note(call, "message to", events, buffer.bytes);
   return check(m_compute.queue);
 }
@@ -115,6 +130,8 @@ Result<void> CudaDevice::receive(const Exchange& call) {
   const RankModel::Buffer buffer = bufferOf(call);
   CARACAL_TRY(events, link->receive(keyOf(call), computeQueue(), buffer));
   note(call, "message from", events, buffer.bytes);
+  if (isVirtual()) return m_clock.waitUntil(events.onClock.endNs);
+  m_timed.back().askedNs = events.askedNs;
   return check(m_compute.queue);
 }
 

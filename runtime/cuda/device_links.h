@@ -15,9 +15,11 @@
 
 namespace caracal::cuda {
 
-// When a transfer had its link, as events of the link's stream.
+// When a transfer had its link: as events of the link's stream, and on a virtual clock.
 struct TransferEvents {
   Event begin, end;
+  comm::Transfer onClock;
+  int64_t askedNs = -1;  // of an emulated link: how long it was to take
 };
 
 // As errors call a collective.
@@ -38,6 +40,7 @@ class DeviceGroup {
     Event ready;  // behind what made `in`, and before which `out` was free
     Number number = Number::kFp32;
     comm::Pattern pattern = comm::Pattern::kAllReduce;
+    int64_t readyNs = 0;  // on a virtual clock
     int64_t wholeBytes() const { return std::max(in.bytes, out.bytes); }
   };
   // Returns the number to collect it with; does not block.
@@ -55,9 +58,10 @@ class DeviceGroup {
 class OutgoingLink {
  public:
   virtual ~OutgoingLink() = default;
-  // Copies `from` on the sender's compute lane and lets it travel; does not block.
+  // Copies `from` on the sender's compute lane and lets it travel; does not block. `nowNs`: on a
+  // virtual clock.
   virtual Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute,
-                                      RankModel::Buffer from) = 0;
+                                      RankModel::Buffer from, int64_t nowNs) = 0;
 
  protected:
   OutgoingLink() = default;

@@ -52,7 +52,7 @@ Result<TransferEvents> NcclGroup::collect(uint64_t number) {
 }
 
 Result<TransferEvents> NcclSender::send(const comm::MessageKey& key, Queue& compute,
-                                        RankModel::Buffer from) {
+                                        RankModel::Buffer from, int64_t /*nowNs*/) {
   CARACAL_TRY(message, m_pool.take(from.bytes));
   if (message.free) waitFor(compute, message.free);
   copyOn(compute, message.data.data(), from.data, from.bytes);

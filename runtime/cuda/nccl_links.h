@@ -70,8 +70,8 @@ class NcclSender final : public OutgoingLink {
  public:
   NcclSender(const NcclContext& context, NcclLane lane, int32_t toRank)
       : m_context(context), m_lane(std::move(lane)), m_toRank(toRank) {}
-  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute,
-                              RankModel::Buffer from) override;
+  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute, RankModel::Buffer from,
+                              int64_t nowNs) override;
   NcclCommunicator& communicator() const { return m_lane.communicator(); }
 
  private:

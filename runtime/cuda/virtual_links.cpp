@@ -4,6 +4,8 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace caracal::cuda {
 namespace {
 
@@ -64,8 +66,11 @@ std::string VirtualGroup::missing(const Exchange& exchange) const {
 }
 
 Result<TransferEvents> VirtualGroup::transfer(const std::vector<Share>& shares) {
-  std::vector<Event> ready;
-  for (const Share& share : shares) ready.push_back(share.ready);
+  TimedStream::Ready ready{{}, m_linkFreeNs};
+  for (const Share& share : shares) {
+    ready.events.push_back(share.ready);
+    ready.ns = std::max(ready.ns, share.readyNs);
+  }
   const Share& first = shares.front();
   const int64_t bytes = comm::ringBytes(first.pattern, first.wholeBytes(), m_group.members());
   return m_stream->transfer(ready, bytes, [&](Queue& queue) {
@@ -86,6 +91,7 @@ Result<uint64_t> VirtualGroup::enter(int32_t member, const Share& share) {
   if (++exchange.entered < m_group.members()) return number;
   CARACAL_TRY(events, transfer(exchange.shares));
   exchange.events = events;
+  m_linkFreeNs = events.onClock.endNs;
   m_context.monitor->notify();
   return number;
 }
@@ -114,12 +120,12 @@ Result<Message> VirtualChannel::takeSpare(int64_t bytes) {
 }
 
 Result<TransferEvents> VirtualChannel::send(const comm::MessageKey& key, Queue& compute,
-                                            RankModel::Buffer from) {
+                                            RankModel::Buffer from, int64_t nowNs) {
   CARACAL_TRY(message, takeSpare(from.bytes));
   if (message.free) waitFor(compute, message.free);
   copyOn(compute, message.data.data(), from.data, from.bytes);
   const Event copied = m_context.events->record(compute);
-  CARACAL_TRY(events, m_stream->transfer({copied}, from.bytes, [](Queue&) {}));
+  CARACAL_TRY(events, m_stream->transfer({{copied}, nowNs}, from.bytes, [](Queue&) {}));
   message.events = events;
   const auto lock = m_context.monitor->lock();
   m_messages.insert_or_assign(key, std::move(message));

@@ -5,6 +5,9 @@
 // Ranks meet on the host only to hand each other events: when the last member of a collective has
 // enqueued what it waits for, that member enqueues the collective, and nobody's GPU work ever waits
 // for work that is not enqueued yet. So nothing deadlocks, however few multiprocessors there are.
+//
+// On a virtual clock a link takes its time on that clock only, and whoever puts a transfer on it
+// waits until the GPU is done with it.
 #pragma once
 
 #include <map>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "runtime/comm/all_reduce.h"
+#include "runtime/comm/clock.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/monitor.h"
 #include "runtime/cuda/device_links.h"
@@ -25,6 +29,7 @@ struct LinkContext {
   comm::Monitor* monitor = nullptr;
   EventPool* events = nullptr;
   int32_t ctas = 1;  // blocks that hold a link or sum over it
+  comm::ClockKind clock = comm::ClockKind::kWall;
 };
 
 // One link's stream and its hold.
@@ -32,17 +37,26 @@ class TimedStream {
  public:
   static Result<std::unique_ptr<TimedStream>> make(const LinkContext& context, comm::Link link);
 
+  // What a transfer waits for: events, and a time of the virtual clock.
+  struct Ready {
+    std::vector<Event> events;
+    int64_t ns = 0;
+  };
   // Puts on the stream: waits for `ready`, then `work`, and lets the whole take the link's time for
   // `bytes`.
   template <class Work>
-  Result<TransferEvents> transfer(const std::vector<Event>& ready, int64_t bytes, Work work) {
-    for (const Event& event : ready) waitFor(m_queue, event);
+  Result<TransferEvents> transfer(const Ready& ready, int64_t bytes, Work work) {
+    const bool isVirtual = m_context.clock == comm::ClockKind::kVirtual;
+    for (const Event& event : ready.events) waitFor(m_queue, event);
     TransferEvents events;
+    events.askedNs = comm::transferNs(m_link, bytes);
+    events.onClock = {ready.ns, ready.ns + events.askedNs};
     events.begin = m_context.events->record(m_queue);
-    stampClock(m_queue, m_stamp.data());
+    if (!isVirtual) stampClock(m_queue, m_stamp.data());
     work(m_queue);
-    holdUntil(m_queue, m_stamp.data(), comm::transferNs(m_link, bytes), m_context.ctas);
+    if (!isVirtual) holdUntil(m_queue, m_stamp.data(), events.askedNs, m_context.ctas);
     events.end = m_context.events->record(m_queue);
+    if (isVirtual) m_queue.note("a transfer", cudaStreamSynchronize(m_queue.stream));
     CARACAL_CHECK_OK(check(m_queue));
     return events;
   }
@@ -84,6 +98,7 @@ class VirtualGroup final : public DeviceGroup {
   // Guarded by the monitor:
   std::vector<uint64_t> m_nextOfMember;
   std::map<uint64_t, Exchange> m_exchanges;
+  int64_t m_linkFreeNs = 0;  // on a virtual clock
 };
 
 class VirtualChannel final : public OutgoingLink, public IncomingLink {
@@ -91,8 +106,8 @@ class VirtualChannel final : public OutgoingLink, public IncomingLink {
   static Result<std::unique_ptr<VirtualChannel>> make(const LinkContext& context, int32_t fromRank,
                                                       comm::Link link);
 
-  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute,
-                              RankModel::Buffer from) override;
+  Result<TransferEvents> send(const comm::MessageKey& key, Queue& compute, RankModel::Buffer from,
+                              int64_t nowNs) override;
   Result<TransferEvents> receive(const comm::MessageKey& key, Queue& compute,
                                  RankModel::Buffer to) override;
 

@@ -41,5 +41,48 @@ TEST(EmulatedLinks, takeTheTimeTheyState) {
   EXPECT_LT(summary->steps.back().span.lengthNs(), 32 * kLatencyNs * 3 / 2);
 }
 
+// Operators run alone and links take their time on the clock only: nothing is left to chance.
+TEST(EmulatedLinks, takeExactlyTheirTimeOnAVirtualClock) {
+  constexpr int64_t kLatencyNs = 400'000;
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  sizes.layers = 2;
+  std::vector<recording::OperatorRow> first;
+  for (const uint64_t seed : {41, 42}) {
+    shuffleStreams(seed);
+    auto loaded = backendUnderTest();
+    const auto job = executor::jobFromModel(test::tinyModel(sizes), "1F1B", loaded->facts);
+    ASSERT_TRUE(job) << job.error().text();
+    executor::RunOptions options = test::quickOptions(1);
+    options.clock = comm::ClockKind::kVirtual;
+    options.backend = loaded->backend.get();
+    options.links.tensor = options.links.pipeline = {kLatencyNs, 0};
+    std::vector<recording::OperatorRow> rows;
+    const auto summary =
+        test::train(*job, options,
+                    [&](const executor::StepReport&,
+                        const recording::StepRecords& records) -> Result<executor::Continue> {
+                      rows = records.operators;
+                      return executor::Continue::kYes;
+                    });
+    ASSERT_TRUE(summary) << summary.error().text();
+    int64_t transfers = 0;
+    for (const recording::OperatorRow& row : rows) {
+      if (row.transferNs < 0) continue;
+      ++transfers;
+      EXPECT_EQ(row.transferNs, kLatencyNs) << row.name;
+    }
+    EXPECT_GT(transfers, 0);
+    if (first.empty()) first = rows;
+    ASSERT_EQ(rows.size(), first.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_EQ(rows[i].name, first[i].name);
+      EXPECT_EQ(rows[i].beginNs, first[i].beginNs) << rows[i].name;
+      EXPECT_EQ(rows[i].endNs, first[i].endNs) << rows[i].name;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace caracal::cuda

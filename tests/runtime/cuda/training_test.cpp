@@ -1,6 +1,7 @@
 // The whole CUDA backend beside the CPU backend: a tiny GPT trained under every kind of
 // parallelism, with virtual ranks as threads. Everywhere on the emulator, whose streams interleave
 // by chance, and on a GPU where there is one.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -294,13 +295,36 @@ TEST_F(CudaSequenceParallel, worksInBf16WithFusedAttention) {
     EXPECT_NEAR(bf16.steps[s].loss, fp32.steps[s].loss, 0.02) << "step " << s;
 }
 
-TEST_F(CudaTraining, theVirtualClockIsRefusedInWords) {
+Result<RunSummary> trainOnVirtualClock(const Job& job) {
   auto loaded = backendUnderTest();
-  executor::RunOptions options = test::quickOptions(1);
+  executor::RunOptions options = optionsFor(Where::kCpu);
   options.backend = loaded->backend.get();
-  const auto summary = test::train(jobOf({}, Where::kCuda), options);
+  return test::train(job, options);
+}
+
+TEST_F(CudaTraining, virtualClockChangesNoBit) {
+  test::Sizes sizes;
+  sizes.tensor = 2;
+  sizes.pipeline = 2;
+  sizes.data = 2;
+  const Job job = jobOf(sizes, Where::kCuda);
+  const RunSummary wall = train(job, Where::kCuda);
+  const auto alone = trainOnVirtualClock(job);
+  ASSERT_TRUE(alone) << alone.error().text();
+  EXPECT_EQ(test::lossesOf(*alone), test::lossesOf(wall));
+  EXPECT_EQ(test::weightsOf(*alone), test::weightsOf(wall));
+}
+
+TEST_F(CudaTraining, virtualClockRefusesCopiesToTheHostInWords) {
+  auto job = executor::jobFromPlan(
+      test::planDocument(test::tinyModel({}),
+                         [](int32_t, int32_t) { return test::LayerText{"qkv=offload"}; }),
+      cudaFacts());
+  ASSERT_TRUE(job) << job.error().text();
+  const auto summary = trainOnVirtualClock(*job);
   ASSERT_FALSE(summary);
   EXPECT_EQ(summary.error().code, ErrorCode::kUnsupported);
+  EXPECT_THAT(summary.error().text(), testing::HasSubstr("--clock wall"));
 }
 
 }  // namespace
