@@ -77,6 +77,9 @@ Result<std::optional<executor::Checkpoint>> loadCheckpoint(const CommandLine& li
               line.resumePath, seed, *line.seed);
 }
 
+// Of an emulated link: one block alone could not sum as fast as NVLink carries.
+constexpr int32_t kUsualLinkCtas = 4;
+
 // The CPU's is the one that runs have without being given any.
 Result<cuda::LoadedBackend> loadBackend(const CommandLine& line,
                                         const comm::LaunchedRank& launched) {
@@ -86,7 +89,8 @@ Result<cuda::LoadedBackend> loadBackend(const CommandLine& line,
   options.device = line.cudaDevice;
   options.partition = line.partition;
   options.separateProcesses = launched.world > 1;
-  options.linkCtas = line.linkCtas == 0 && !options.separateProcesses ? 1 : line.linkCtas;
+  options.linkCtas =
+      line.linkCtas == 0 && !options.separateProcesses ? kUsualLinkCtas : line.linkCtas;
   if (options.separateProcesses) options.device += launched.localRank;
   Result<cuda::LoadedBackend> made;
   reinterpret_cast<cuda::BackendEntry>(function)(options, made);

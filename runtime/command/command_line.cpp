@@ -132,7 +132,7 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
   app.add_option("--link-ctas", line.linkCtas,
                  "Blocks of the GPU that a link may occupy while it is busy")
       ->check(CLI::Range(1, 64))
-      ->default_str("1 for an emulated link, NCCL's choice for its own");
+      ->default_str("4 for an emulated link, NCCL's choice for its own");
   app.add_flag("--gpu-partition", line.partition,
                "Give each rank that shares the GPU multiprocessors of its own (green contexts)");
   addLink(app, "--link-tensor", "Emulated link inside a tensor-parallel group", line.links.tensor);

@@ -32,7 +32,7 @@ struct CommandLine {
   executor::ReplicaOptions replicas;
   bool cuda = false;  // the backend; else the CPU
   int32_t cudaDevice = 0;
-  int32_t linkCtas = 0;    // 0: 1 for emulated links, what NCCL chooses for its own
+  int32_t linkCtas = 0;    // 0: 4 for emulated links, what NCCL chooses for its own
   bool partition = false;  // of the GPU's multiprocessors among ranks that share it
 };
 

@@ -1,11 +1,13 @@
 #include "runtime/cuda/kernels/collective.h"
 
+#include <cstring>
+
 #include "runtime/cuda/kernels/device_math.h"
 
 namespace caracal::cuda {
 namespace {
 
-constexpr int kThreads = 512;
+constexpr int kThreads = 1024;  // few blocks must keep much of the memory busy
 constexpr unsigned int kNapNs = 200;
 
 // work(i) for every i below `count`, shared by all threads of the grid.
@@ -22,26 +24,66 @@ __device__ T totalAt(const Members<T>& members, int64_t i) {
   return fromFloat<T>(total);
 }
 
+// Likewise of all numbers of type T in 16 bytes.
 template <class T>
-__global__ void sum(Members<T> members, int64_t count) {
+__device__ Vector16 totalAt(const Members<Vector16>& members, int64_t i) {
+  constexpr int kNumbers = sizeof(Vector16) / sizeof(T);
+  float totals[kNumbers];
+  T numbers[kNumbers];
+  for (int m = 0; m < members.count; ++m) {
+    const Vector16 own = members.in[m][i];
+    memcpy(numbers, &own, sizeof(own));
+    for (int n = 0; n < kNumbers; ++n)
+      totals[n] = m == 0 ? toFloat(numbers[n]) : totals[n] + toFloat(numbers[n]);
+  }
+  for (int n = 0; n < kNumbers; ++n) numbers[n] = fromFloat<T>(totals[n]);
+  Vector16 result;
+  memcpy(&result, numbers, sizeof(result));
+  return result;
+}
+
+template <class T, class Unit>
+__global__ void sum(Members<Unit> members, int64_t count) {
   forEachOf(count, [&](int64_t i) {
-    const T total = totalAt(members, i);
+    const Unit total = totalAt<T>(members, i);
     for (int m = 0; m < members.count; ++m) members.out[m][i] = total;
   });
 }
 
-template <class T>
-__global__ void gather(Members<T> members, int64_t part) {
+template <class Unit>
+__global__ void gather(Members<Unit> members, int64_t part) {
   forEachOf(members.count * part, [&](int64_t i) {
-    const T value = members.in[i / part][i % part];
+    const Unit value = members.in[i / part][i % part];
     for (int m = 0; m < members.count; ++m) members.out[m][i] = value;
   });
 }
 
-template <class T>
-__global__ void scatter(Members<T> members, int64_t part) {
+template <class T, class Unit>
+__global__ void scatter(Members<Unit> members, int64_t part) {
   forEachOf(members.count * part,
-            [&](int64_t i) { members.out[i / part][i % part] = totalAt(members, i); });
+            [&](int64_t i) { members.out[i / part][i % part] = totalAt<T>(members, i); });
+}
+
+bool fillsVectors(const void* data) {
+  return reinterpret_cast<uintptr_t>(data) % sizeof(Vector16) == 0;
+}
+
+// Calls work(members, count), in units of 16 bytes where everything lies so.
+template <class T, class Work>
+void inWidestUnits(const Members<T>& members, int64_t count, Work work) {
+  constexpr int64_t kNumbers = sizeof(Vector16) / sizeof(T);
+  Members<Vector16> vectors;
+  vectors.count = members.count;
+  bool fill = count % kNumbers == 0;
+  for (int m = 0; m < members.count; ++m) {
+    fill = fill && fillsVectors(members.in[m]) && fillsVectors(members.out[m]);
+    vectors.in[m] = reinterpret_cast<const Vector16*>(members.in[m]);
+    vectors.out[m] = reinterpret_cast<Vector16*>(members.out[m]);
+  }
+  if (fill)
+    work(vectors, count / kNumbers);
+  else
+    work(members, count);
 }
 
 LaunchShape shapeFor(int64_t count, int32_t ctas) {
@@ -66,17 +108,25 @@ __global__ void hold(const uint64_t* stamp, uint64_t ns) {
 
 template <class T>
 void sumMembers(Queue& queue, const Members<T>& members, int64_t count, int32_t ctas) {
-  launch(queue, "sumMembers", sum<T>, shapeFor(count, ctas), members, count);
+  inWidestUnits(members, count, [&]<class Unit>(const Members<Unit>& units, int64_t number) {
+    launch(queue, "sumMembers", sum<T, Unit>, shapeFor(number, ctas), units, number);
+  });
 }
 
 template <class T>
 void gatherMembers(Queue& queue, const Members<T>& members, int64_t part, int32_t ctas) {
-  launch(queue, "gatherMembers", gather<T>, shapeFor(members.count * part, ctas), members, part);
+  inWidestUnits(members, part, [&]<class Unit>(const Members<Unit>& units, int64_t number) {
+    launch(queue, "gatherMembers", gather<Unit>, shapeFor(units.count * number, ctas), units,
+           number);
+  });
 }
 
 template <class T>
 void scatterSums(Queue& queue, const Members<T>& members, int64_t part, int32_t ctas) {
-  launch(queue, "scatterSums", scatter<T>, shapeFor(members.count * part, ctas), members, part);
+  inWidestUnits(members, part, [&]<class Unit>(const Members<Unit>& units, int64_t number) {
+    launch(queue, "scatterSums", scatter<T, Unit>, shapeFor(units.count * number, ctas), units,
+           number);
+  });
 }
 
 void stampClock(Queue& queue, uint64_t* time) {

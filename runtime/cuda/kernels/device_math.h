@@ -34,6 +34,11 @@ __device__ __forceinline__ Bf16 fromFloat<Bf16>(float x) {
   return __float2bfloat16(x);
 }
 
+// What a thread moves at once at most.
+struct alignas(16) Vector16 {
+  uint32_t words[4];
+};
+
 // Every lane gets the same bits: each step adds the same two numbers in all of them.
 template <class T>
 __device__ __forceinline__ T warpSum(T value) {

@@ -17,10 +17,6 @@ inline constexpr int kThreads = kWarps * kWarp;
 inline constexpr int kRows = kWarps * kMmaRows;  // of a block
 inline constexpr int kVector = 8;                // numbers in 16 bytes
 
-struct alignas(16) Vector16 {
-  uint32_t words[4];
-};
-
 // Rows of shared memory; the pad lets a warp load 8 rows of a column without bank conflicts.
 template <int kWidth>
 inline constexpr int kTileStride = kWidth + kVector;

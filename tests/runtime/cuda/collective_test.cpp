@@ -28,6 +28,37 @@ TEST_P(CollectiveKernels, sumsHaveMemberOrderAndReachEveryMember) {
   EXPECT_EQ(out[2], out[0]);
 }
 
+template <class T>
+std::vector<T> sumsOf(Queue& queue, const std::vector<std::vector<T>>& in, size_t count) {
+  std::vector<std::vector<T>> out(in.size(), std::vector<T>(count));
+  Members<T> members;
+  members.count = static_cast<int32_t>(in.size());
+  for (size_t m = 0; m < in.size(); ++m) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(out[m].data()) % 16, 0U);
+    members.in[m] = in[m].data();
+    members.out[m] = out[m].data();
+  }
+  sumMembers(queue, members, static_cast<int64_t>(count), 2);
+  cudaStreamSynchronize(queue.stream);
+  return out.back();
+}
+
+// Memory and counts that fill units of 16 bytes are summed in them, others number by number.
+TEST_P(CollectiveKernels, sumsAreTheSameInAnyUnit) {
+  constexpr size_t kCount = 256;
+  const std::vector<Vector> in{randomVector(kCount + 1, 4), randomVector(kCount + 1, 5),
+                               randomVector(kCount + 1, 6)};
+  Vector byNumber = sumsOf(m_queue, in, kCount + 1);
+  byNumber.pop_back();
+  EXPECT_EQ(sumsOf(m_queue, in, kCount), byNumber);
+
+  std::vector<Bf16Vector> narrow;
+  for (const Vector& own : in) narrow.push_back(rounded(own));
+  Vector narrowByNumber = widened(sumsOf(m_queue, narrow, kCount + 1));
+  narrowByNumber.pop_back();
+  EXPECT_EQ(widened(sumsOf(m_queue, narrow, kCount)), narrowByNumber);
+}
+
 TEST_P(CollectiveKernels, sumInPlace) {
   Vector a{1, 2, 3};
   Vector b{10, 20, 30};

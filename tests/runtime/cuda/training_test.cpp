@@ -305,7 +305,6 @@ Result<RunSummary> trainOnVirtualClock(const Job& job) {
 TEST_F(CudaTraining, virtualClockChangesNoBit) {
   test::Sizes sizes;
   sizes.tensor = 2;
-  sizes.pipeline = 2;
   sizes.data = 2;
   const Job job = jobOf(sizes, Where::kCuda);
   const RunSummary wall = train(job, Where::kCuda);
