@@ -50,7 +50,7 @@ void addTimes(SpansOfTypes& spans, size_t types, TimesOfSets& times) {
   }
   std::sort(toggles.begin(), toggles.end());
   size_t running = 0;
-  int64_t sinceNs = 0;
+  int64_t sinceNs = toggles.empty() ? 0 : toggles.front().first;
   for (const auto& [timeNs, type] : toggles) {
     times[running] += timeNs - sinceNs;
     running ^= size_t{1} << type;

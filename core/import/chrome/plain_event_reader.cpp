@@ -12,6 +12,10 @@ static_assert(std::endian::native == std::endian::little, "codeOf() takes a key 
 
 // Zero bytes follow the text, so loops over single bytes end there by themselves.
 
+inline bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 // Nearly every byte that is asked for lies above the blank: one comparison.
 inline bool isBlank(char c) {
   return static_cast<unsigned char>(c) <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
@@ -22,8 +26,36 @@ inline const char* skipBlanks(const char* at) {
   return at;
 }
 
+inline bool isHexDigit(char c) {
+  return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// Behind the escape that begins here; null when it is none of JSON's.
+inline const char* escapeEnd(const char* at) {
+  constexpr int kHexDigits = 4;
+  switch (at[1]) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return at + 2;
+    case 'u':
+      for (int i = 0; i < kHexDigits; ++i) {
+        if (!isHexDigit(at[2 + i])) return nullptr;
+      }
+      return at + 2 + kHexDigits;
+    default:
+      return nullptr;
+  }
+}
+
 // From behind an opening quote to the closing one; null when the text ends first, or has control
-// characters or other bytes than ASCII on the way. Sets `escapes` when there are any.
+// characters, other bytes than ASCII or unknown escapes on the way. Sets `escapes` when there are
+// any.
 inline const char* closingQuote(const char* at, const char* limit, bool& escapes) {
   while (at < limit) {
     const ByteMasks bytes(at);
@@ -36,7 +68,8 @@ inline const char* closingQuote(const char* at, const char* limit, bool& escapes
     if (*at == '"') return at;
     if (*at != '\\') return nullptr;
     escapes = true;
-    at += 2;
+    at = escapeEnd(at);
+    if (at == nullptr) return nullptr;
   }
   return nullptr;
 }
@@ -75,10 +108,6 @@ inline const char* numberEnd(const char* at) {
     const uint32_t stops = ~ByteMasks(at).numeric() & 0xFFFF;
     if (stops != 0) return at + std::countr_zero(stops);
   }
-}
-
-inline bool isDigit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 // Behind true, false or null; NaN and Infinity are for the repair.

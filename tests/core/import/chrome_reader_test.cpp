@@ -86,20 +86,35 @@ TEST(ChromeReader, blocksOfAnySizeGiveTheSameEvents) {
 std::string randomEntry(std::mt19937_64& random) {
   static const char* kKeys[] = {"ph", "name", "cat", "ts", "dur", "pid", "tid", "id", "args", "bp"};
   static const char* kValues[] = {
-      "\"X\"", "12",      "1.250", "-3",       "null",
-      "\"\"",  "\"a b\"", "true",  "[]",       "{\"k\": [1, {}], \"l\":\"]\"}",
-      "1e3",   "{}",      "\"7\"", "\"\\\"\"", "\"null\"",
-      "0x1f"};
-  std::string text = "{";
+      "\"X\"", "12",      "1.250",      "-3",       "null",
+      "\"\"",  "\"a b\"", "true",       "[]",       "{\"k\": [1, {}], \"l\":\"]\"}",
+      "1e3",   "{}",      "\"7\"",      "\"\\\"\"", "\"null\"",
+      "0x1f",  "\"\\n\"", "\"\\u00e9\""};
+  std::string text;
+  std::vector<size_t> changeable;  // what lies inside a nested value only the general parser reads
+  const auto add = [&](const std::string& piece, bool nested = false) {
+    for (size_t i = 0; i < piece.size() && !nested; ++i) changeable.push_back(text.size() + i);
+    text += piece;
+  };
+  const auto oneOf = [&](const auto& choices) {
+    return std::string(choices[random() % std::size(choices)]);
+  };
+  add("{");
   const size_t members = random() % 9;
   for (size_t i = 0; i < members; ++i) {
-    text += (i > 0 ? "," : "") + std::string(random() % 3, ' ');
-    text += std::string("\"") + kKeys[random() % std::size(kKeys)] + "\"" +
-            std::string(random() % 2, '\n') + ":" + kValues[random() % std::size(kValues)];
+    if (i > 0) add(",");
+    add(std::string(random() % 3, ' '));
+    add("\"" + oneOf(kKeys) + "\"");
+    add(std::string(random() % 2, '\n') + ":");
+    const std::string value = oneOf(kValues);
+    add(value, value[0] == '{' || value[0] == '[');
   }
-  text += "}";
+  add("}");
+  if (random() % 4 == 0) {
+    const size_t place = changeable[random() % changeable.size()];
+    text[place] = "\"{}[],: xu\\\x01\xC3"[random() % 13];
+  }
   if (random() % 8 == 0) text.insert(text.size() - 1, ",");
-  if (random() % 4 == 0) text[random() % text.size()] = "\"{}[],: x\\\x01\xC3"[random() % 12];
   return text;
 }
 
