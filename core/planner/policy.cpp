@@ -10,6 +10,7 @@
 #include "core/planner/partition.h"
 #include "core/planner/planned_partitions.h"
 #include "core/planner/policy_entries.h"
+#include "core/planner/settled_plan.h"
 #include "core/profile/profile_json.h"
 #include "core/sim/simulator.h"
 
@@ -109,6 +110,10 @@ Result<Candidate> bestOf(const PlanningTask& task, MakeCandidate make, const Par
   return std::move(*best);
 }
 
+bool layersDiffer(const PlanningTask& task) {
+  return task.request.policy == "heu+" || task.request.policy == "opt";
+}
+
 // What the bound of a policy says is for plans that offload nothing.
 Result<Candidate> withOffload(const PlanningTask& task, Candidate candidate) {
   const Replan replan = [&](const profile::Profile& profile,
@@ -121,8 +126,8 @@ Result<Candidate> withOffload(const PlanningTask& task, Candidate candidate) {
     CARACAL_TRY(outcome, makePlan(profile, request, task.stop));
     return outcome.status == PlanStatus::kInfeasible ? plan::Plan{} : std::move(outcome.plan);
   };
-  const bool layersDiffer = task.request.policy == "heu+" || task.request.policy == "opt";
-  const TensorExchange exchange = layersDiffer ? TensorExchange::kSingle : TensorExchange::kNone;
+  const TensorExchange exchange =
+      layersDiffer(task) ? TensorExchange::kSingle : TensorExchange::kNone;
   CARACAL_TRY(outcome, offloadSearch(task.profile, candidate.plan, task.budgetBytes, replan,
                                      exchange, task.stop));
   candidate.notes.push_back(outcome.note);
@@ -196,6 +201,10 @@ Result<PlanOutcome> makePlan(const profile::Profile& profile, const PlanRequest&
     auto made = make(task, skeletonOf(task, best.plan.partition()));
     CARACAL_TRY(thorough, improvedBy(task, std::move(made), std::move(best)));
     best = std::move(thorough);
+  }
+  if (task.is1F1B() && best.feasible()) {
+    const LayerMoves moves = layersDiffer(task) ? LayerMoves::kSingly : LayerMoves::kTogether;
+    best = settled(profile, best, moves);
   }
   if (request.offload && budgetBytes > 0) {
     auto made = withOffload(task, best);
