@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "core/base/statistics.h"
 #include "core/profile/model_structure.h"
@@ -19,6 +22,22 @@ int32_t firstCountedStep(const analysis::StepModel& model) {
   std::set<int32_t> steps;
   for (const analysis::StepSummary& step : model.steps) steps.insert(step.step);
   return steps.size() > 1 ? *std::next(steps.begin()) : (steps.empty() ? 0 : *steps.begin());
+}
+
+// The steps from `firstStep` on that are neither of the fastest quarter nor of the slowest: the
+// median step is one of them, and what is typical of it is their mean.
+std::set<int32_t> typicalSteps(const analysis::StepModel& model, int32_t firstStep) {
+  std::map<int32_t, int64_t> stepNs;
+  for (const analysis::StepSummary& step : model.steps) {
+    if (step.step >= firstStep) stepNs[step.step] = std::max(stepNs[step.step], step.stepNs);
+  }
+  std::vector<std::pair<int64_t, int32_t>> byTime;
+  for (const auto& [step, ns] : stepNs) byTime.emplace_back(ns, step);
+  std::sort(byTime.begin(), byTime.end());
+  const size_t quarter = byTime.size() / 4;
+  std::set<int32_t> steps;
+  for (size_t i = quarter; i + quarter < byTime.size(); ++i) steps.insert(byTime[i].second);
+  return steps;
 }
 
 // A backend may hold the embedding and the head whole on every tensor rank, or sharded: the size of
@@ -45,7 +64,7 @@ class RecordingProfiler {
         m_lastStage(static_cast<size_t>(
             metaNumber<int64_t>(trace, "lastEndStage", m_description.parallel.pipeline - 1))),
         m_firstStep(firstCountedStep(model)),
-        m_times(gatherRecordedTimes(trace, m_firstStep)) {}
+        m_times(gatherRecordedTimes(trace, m_firstStep, typicalSteps(model, m_firstStep))) {}
 
   Result<Profile> run() && {
     describeSource();

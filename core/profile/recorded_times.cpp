@@ -8,6 +8,7 @@
 #include "core/analysis/collectives.h"
 #include "core/analysis/lanes.h"
 #include "core/base/statistics.h"
+#include "core/profile/pass_spread.h"
 
 namespace caracal::profile {
 namespace {
@@ -35,7 +36,7 @@ class Gatherer {
  public:
   Gatherer(const Trace& trace, int32_t firstStep) : m_trace(trace), m_firstStep(firstStep) {}
 
-  RecordedTimes run() && {
+  RecordedTimes run(const std::set<int32_t>& typicalSteps) && {
     readCollectives();
     forEachEvent([&](const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
       const int32_t stage = std::max(m_trace.ranks()[track.rank].stage, 0);
@@ -43,7 +44,7 @@ class Gatherer {
       if (m_trace.kind(e) == EventKind::kComm) readComm(track, e, args);
     });
     sumByStage();
-    measureSpread();
+    m_times.spread = passSpread(m_trace, typicalSteps, m_times.operators, std::move(m_transfers));
     readMemory();
     return std::move(m_times);
   }
@@ -62,7 +63,11 @@ class Gatherer {
   // Matched once for the whole trace: a member alone does not know when the last rank came.
   void readCollectives() {
     for (const auto& match : analysis::matchCollectives(m_trace, analysis::CommNames{}).matched) {
-      for (const auto& member : match.members) m_matched.insert(member.event);
+      for (const auto& member : match.members) {
+        m_matched.insert(member.event);
+        m_transfers[member.rankIndex].push_back(
+            {match.lastStartNs, match.lastStartNs + match.transferNs});
+      }
       if (match.step < m_firstStep) continue;
       const EventIndex event = match.members.front().event;
       addCollective(event, match.bytes, match.transferNs, match.members.front().rankIndex);
@@ -107,16 +112,13 @@ class Gatherer {
     }
   }
 
-  static OperatorKey keyOf(const trace::EventArgs& args, std::string_view id) {
-    return {placeOf(args.layer), std::string(id), args.pass};
-  }
-
   void readOperator(EventIndex e, const trace::EventArgs& args, int32_t stage) {
     if (args.pass == trace::Pass::kOptimizer) {
       m_times.optimizerNs[stage].push_back(m_trace.durationNs(e));
       return;
     }
-    addSample(m_times.operators[keyOf(args, m_trace.name(e))], m_trace.durationNs(e), args.bytes);
+    addSample(m_times.operators[operatorKeyOf(args, m_trace.name(e))], m_trace.durationNs(e),
+              args.bytes);
   }
 
   void readComm(const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
@@ -128,40 +130,9 @@ class Gatherer {
       }
     } else if (m_matched.count(e) == 0) {
       // One rank of the group alone is in the trace: all of its time counts as transfer.
+      m_transfers[track.rank].push_back(m_trace.span(e));
       addCollective(e, args.bytes, m_trace.durationNs(e), track.rank);
     }
-  }
-
-  void measureSpread() {
-    struct Work {
-      int64_t recordedNs = 0;
-      int64_t mediansNs = 0;
-    };
-    std::map<OperatorKey, int64_t> medians;
-    for (const auto& [key, samples] : m_times.operators) medians[key] = median(samples.durationsNs);
-    std::map<std::tuple<trace::Pass, uint32_t, int32_t, int32_t>, Work> passes;
-    forEachEvent([&](const trace::Track& track, EventIndex e, const trace::EventArgs& args) {
-      if (m_trace.kind(e) != EventKind::kCompute || args.pass == trace::Pass::kOptimizer) return;
-      Work& work = passes[{args.pass, track.rank, args.step, args.microBatch}];
-      work.recordedNs += m_trace.durationNs(e);
-      work.mediansNs += medians[keyOf(args, m_trace.name(e))];
-    });
-    std::vector<double> forward;
-    std::vector<double> backward;
-    for (const auto& [key, work] : passes) {
-      if (work.mediansNs == 0) continue;
-      auto& ratios = std::get<trace::Pass>(key) == trace::Pass::kForward ? forward : backward;
-      ratios.push_back(static_cast<double>(work.recordedNs) / static_cast<double>(work.mediansNs));
-    }
-    m_times.forwardSpread = middle(std::move(forward));
-    m_times.backwardSpread = middle(std::move(backward));
-  }
-
-  static double middle(std::vector<double> ratios) {
-    if (ratios.empty()) return 1;
-    const auto at = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
-    std::nth_element(ratios.begin(), at, ratios.end());
-    return *at;
   }
 
   void readMemory() {
@@ -175,6 +146,7 @@ class Gatherer {
   const Trace& m_trace;
   int32_t m_firstStep;
   std::set<EventIndex> m_matched;
+  TransferSpans m_transfers;
   SumsByStep m_closing, m_reductions;
   RecordedTimes m_times;
 };
@@ -187,12 +159,13 @@ int64_t medianOf(const std::map<Key, Samples>& samples, const Key& key) {
 
 }  // namespace
 
-int64_t RecordedTimes::operatorMedianNs(const OperatorKey& key) const {
-  return medianOf(operators, key);
+OperatorKey operatorKeyOf(const trace::EventArgs& args, std::string_view id) {
+  return {placeOf(args.layer), std::string(id), args.pass};
 }
+
 int64_t RecordedTimes::operatorNs(const OperatorKey& key) const {
-  const double spread = key.pass == trace::Pass::kForward ? forwardSpread : backwardSpread;
-  return std::llround(static_cast<double>(operatorMedianNs(key)) * spread);
+  const double stretch = key.pass == trace::Pass::kForward ? spread.forward : spread.backward;
+  return std::llround(static_cast<double>(medianOf(operators, key)) * stretch);
 }
 int64_t RecordedTimes::collectiveNs(const std::string& id) const {
   return medianOf(collectives, id);
@@ -201,8 +174,9 @@ int64_t RecordedTimes::transferNs(const std::string& id) const {
   return medianOf(transfers, id);
 }
 
-RecordedTimes gatherRecordedTimes(const Trace& trace, int32_t firstStep) {
-  return Gatherer(trace, firstStep).run();
+RecordedTimes gatherRecordedTimes(const Trace& trace, int32_t firstStep,
+                                  const std::set<int32_t>& typicalSteps) {
+  return Gatherer(trace, firstStep).run(typicalSteps);
 }
 
 }  // namespace caracal::profile

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -28,6 +30,15 @@ struct Samples {
   int64_t bytes = -1;  // of the output or payload, as recorded; -1: not recorded
 };
 
+// How much longer passes take than the sum of their operators' medians (pass_spread.h). Durations
+// have long tails to one side, a tensor-parallel group goes at the pace of the rank that is last at
+// each collective, and the host takes its time between two operators: so the sum of medians is less
+// than the median step. Operators stretched by the spread add up to it.
+struct PassSpread {
+  double forward = 1;
+  double backward = 1;  // and of weight gradients
+};
+
 struct RecordedTimes {
   std::map<OperatorKey, Samples> operators;
   std::map<std::string, Samples> collectives;           // "fwd.attn": transfer parts
@@ -43,21 +54,19 @@ struct RecordedTimes {
   std::map<int32_t, std::vector<int64_t>> closingNs;
   std::map<int32_t, int64_t> peakBytes;  // by stage, over its ranks
 
-  // How much longer a pass's operators take than the sum of their medians, in the median over
-  // passes. Durations have long tails to one side, so that the sum of medians is less than the
-  // median sum.
-  double forwardSpread = 1;
-  double backwardSpread = 1;
+  PassSpread spread;
 
-  // Median duration; 0 when there are no such samples.
-  int64_t operatorMedianNs(const OperatorKey& key) const;
-  // Median times the spread of its pass: what adds up to passes.
+  // Median times the spread of its direction: what adds up to steps. 0 where it did not run.
   int64_t operatorNs(const OperatorKey& key) const;
   int64_t collectiveNs(const std::string& id) const;
   int64_t transferNs(const std::string& id) const;
 };
 
-// Events of steps before `firstStep` are left out.
-RecordedTimes gatherRecordedTimes(const trace::Trace& trace, int32_t firstStep);
+OperatorKey operatorKeyOf(const trace::EventArgs& args, std::string_view id);
+
+// Events of steps before `firstStep` are left out. `typicalSteps`, not before it, are those whose
+// passes the operators shall add up to.
+RecordedTimes gatherRecordedTimes(const trace::Trace& trace, int32_t firstStep,
+                                  const std::set<int32_t>& typicalSteps);
 
 }  // namespace caracal::profile

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/sim/simulator.h"
 #include "core/trace/trace_builder.h"
 #include "tests/core/profile/copied_recording.h"
@@ -85,6 +87,61 @@ TEST(ProfileFromRecording, aSimulationOfTheProfileReproducesTheStep) {
   // The optimizer's time is shared out by parameters: exact up to rounding per layer.
   EXPECT_NEAR(static_cast<double>(replay.stepNs), static_cast<double>(profile->observedStepNs),
               100.0);
+}
+
+// The run of one rank, as two of a tensor-parallel group have it of which one, and then the other,
+// takes half as long again from one collective to the next.
+std::shared_ptr<const trace::Trace> onTwoRanksThatTakeTurnsBeingSlow(const trace::Trace& one) {
+  std::vector<Span> collectives;
+  for (trace::EventIndex e = 0; e < one.eventCount(); ++e) {
+    if (one.kind(e) == trace::EventKind::kComm) collectives.push_back(one.span(e));
+  }
+  std::sort(collectives.begin(), collectives.end(),
+            [](const Span& a, const Span& b) { return a.beginNs < b.beginNs; });
+  const auto at = [&](int64_t timeNs, size_t rank) {
+    int64_t fromNs = 0, newNs = 0;  // of the stretch that the time lies in
+    for (size_t i = 0;; ++i) {
+      const bool slow = i % 2 == rank;
+      const bool lastStretch = i == collectives.size();
+      if (lastStretch || timeNs <= collectives[i].beginNs)
+        return newNs + (timeNs - fromNs) * (slow ? 3 : 2);
+      newNs += (collectives[i].beginNs - fromNs) * 3 + collectives[i].lengthNs() * 2;
+      fromNs = collectives[i].endNs;
+    }
+  };
+  trace::TraceBuilder builder;
+  builder.meta() = one.meta();
+  builder.setTag(one.tag());
+  for (size_t rank = 0; rank < 2; ++rank) {
+    trace::Rank copy = one.ranks().front();
+    copy.rank = copy.tensorIndex = static_cast<int32_t>(rank);
+    const uint32_t index = builder.addRank(copy);
+    for (const trace::Track& track : one.tracks()) {
+      trace::Track of = track;
+      of.rank = index;
+      const trace::TrackIndex to = builder.addTrack(of);
+      for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+        const int64_t beginNs = at(one.span(e).beginNs, rank);
+        builder.add({to, one.kind(e), builder.intern(one.name(e)), beginNs,
+                     at(one.span(e).endNs, rank) - beginNs},
+                    trace::argsOf(one, e));
+      }
+    }
+  }
+  return std::move(builder).finish();
+}
+
+// Each rank computes 5/4 of its time, the group 3/2: the profile has to say what the group does.
+TEST(ProfileFromRecording, aGroupIsAsSlowAsItsSlowestRankAtEachCollective) {
+  const ModelDescription model = smallModel(2, 1);
+  const Profile truth = estimateOf(model);
+  const auto run = onTwoRanksThatTakeTurnsBeingSlow(*simulated(truth, keepAll(truth, {3})).trace);
+  const auto profile = profileOf(*fixture::asRecording(*run, modelToJson(model)));
+  ASSERT_TRUE(profile) << profile.error().text();
+  EXPECT_EQ(profile->kinds[0].windows[0].transferNs, 2 * truth.kinds[0].windows[0].transferNs);
+  const auto observedNs = static_cast<double>(profile->observedStepNs);
+  EXPECT_NEAR(static_cast<double>(simulated(*profile, keepAll(*profile, {3})).stepNs), observedNs,
+              0.01 * observedNs);
 }
 
 // Backward times must not contain recomputation, whatever plan was recorded.
