@@ -30,6 +30,7 @@ struct Options {
   std::string clock;
   std::string backend;
   int steps = 5;
+  std::optional<int> rounds;  // of --policies; none: kRounds where there are several
   std::string tensorLink, pipelineLink, dataLink;  // empty: the profile's
   bool distributedOptimizer = false;
   std::optional<std::string> slice;  // as runs::sliceShapeFromText()
@@ -96,8 +97,15 @@ Result<ExitCode> measurePlan(const Options& options, Console& console) {
 }
 
 Result<ExitCode> measureEach(const Options& options, Console& console) {
-  runs::PoliciesRequest request{options.profile, options.policies, 0, options.output, options.clock,
-                                options.steps,   options.backend};
+  constexpr int kRounds = 3;
+  runs::PoliciesRequest request;
+  request.profile = options.profile;
+  request.policies = options.policies;
+  request.folder = options.output;
+  request.clock = options.clock;
+  request.steps = options.steps;
+  request.backend = options.backend;
+  request.rounds = options.rounds.value_or(options.policies.size() > 1 ? kRounds : 1);
   if (!options.budget.empty()) {
     CARACAL_TRY(bytes, planner::parseBudget(options.budget));
     request.budgetBytes = bytes;
@@ -105,15 +113,15 @@ Result<ExitCode> measureEach(const Options& options, Console& console) {
   CARACAL_TRY(profile, profile::loadProfile(options.profile));
   CARACAL_TRY(replay, planner::replayError(profile, console.stop));
   ProgressLine line(console);
-  CARACAL_TRY(policies, runs::measurePolicies(request, watchOf(console, line)));
+  CARACAL_TRY(measured, runs::measurePolicies(request, watchOf(console, line)));
   if (options.json) {
     ordered_json document{{"schema", "caracal.measuredPolicies/1"},
                           {"folder", options.output},
                           {"replay", replayJson(replay)}};
-    document.update(measuredPoliciesJson(policies));
+    document.update(measuredPoliciesJson(measured));
     printJson(console, document);
   } else {
-    console.out << measuredPoliciesText(policies) << replayText(replay)
+    console.out << measuredPoliciesText(measured) << replayText(replay)
                 << fmt::format("plans and recordings in {}\n", options.output);
   }
   return ExitCode::kOk;
@@ -170,9 +178,17 @@ VerbRun declareMeasure(CLI::App& command) {
       .add_flag("--distributed-optimizer", options->distributedOptimizer,
                 "replicas share the optimizer's state, as in the run that the profile is from")
       ->needs(plan);
-  command.add_option("--steps", options->steps, "training steps")
+  command
+      .add_option("--steps", options->steps,
+                  "training steps; of each policy, shared out among the rounds")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command
+      .add_option("--rounds", options->rounds,
+                  "policies take turns this often, so that a machine's drift meets all alike "
+                  "(default: 3 for several policies; the first step of a round warms up)")
+      ->check(CLI::PositiveNumber)
+      ->needs(policies);
   command.add_flag("--json", options->json, "print one JSON document");
   return [options](Console& console) { return runMeasure(*options, console); };
 }

@@ -10,7 +10,7 @@
 namespace caracal::cli {
 
 // Speed-ups are over `full`, where it was measured too.
-std::string measuredPoliciesText(const std::vector<runs::MeasuredPolicy>& policies);
-nlohmann::ordered_json measuredPoliciesJson(const std::vector<runs::MeasuredPolicy>& policies);
+std::string measuredPoliciesText(const runs::MeasuredPolicies& measured);
+nlohmann::ordered_json measuredPoliciesJson(const runs::MeasuredPolicies& measured);
 
 }  // namespace caracal::cli

@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <set>
 
 #include "core/import/importer.h"
 #include "core/profile/link_text.h"
@@ -63,25 +62,6 @@ Result<Prediction> predictedFromRun(const Prediction& prediction, const trace::T
   return Prediction{profile, plan, result};
 }
 
-// Of the first rank of every tensor-parallel group, which stands for its stage, in a mean step from
-// `firstStep` on.
-int64_t windowRecomputeNsOf(const trace::Trace& trace, int32_t firstStep) {
-  int64_t totalNs = 0;
-  std::set<int32_t> steps;
-  for (const trace::Track& track : trace.tracks()) {
-    if (trace.ranks()[track.rank].tensorIndex != 0) continue;
-    for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      if (!trace::isScheduleWork(trace.kind(e))) continue;
-      const auto args = trace.args(e);
-      if (!args || args->step < firstStep) continue;
-      steps.insert(args->step);
-      if (trace.kind(e) == trace::EventKind::kRecompute && args->window > 0)
-        totalNs += trace.durationNs(e);
-    }
-  }
-  return steps.empty() ? 0 : totalNs / static_cast<int64_t>(steps.size());
-}
-
 }  // namespace
 
 std::vector<LinkTimes> linkTimesOf(const trace::Trace& recording) {
@@ -96,16 +76,17 @@ std::vector<LinkTimes> linkTimesOf(const trace::Trace& recording) {
   return times;
 }
 
-Result<Measurement> setBesidePrediction(const Prediction& prediction, const trace::Trace& recording,
-                                        const StepModel& steps, std::stop_token stop) {
+Result<Measurement> setBesidePrediction(const Prediction& prediction,
+                                        const std::vector<analysis::RecordedRun>& recordings,
+                                        std::stop_token stop) {
+  const auto& [recording, steps] = recordings.front();
   Measurement measurement;
-  measurement.measured = analysis::summarizeRun(recording, steps);
-  measurement.windowRecomputeNs = windowRecomputeNsOf(recording, 1);  // the first warms up
-  measurement.links = linkTimesOf(recording);
-  const std::string why = whyNotAlike(prediction.profile, recording);
+  measurement.measured = analysis::summarizeRuns(recordings);
+  measurement.links = linkTimesOf(*recording);
+  const std::string why = whyNotAlike(prediction.profile, *recording);
   Prediction alike = prediction;
   if (!why.empty()) {
-    CARACAL_TRY(again, predictedFromRun(prediction, recording, steps, stop));
+    CARACAL_TRY(again, predictedFromRun(prediction, *recording, *steps, stop));
     alike = std::move(again);
     measurement.note =
         why + ", so the prediction was made again from this run's own operator times";
@@ -114,20 +95,27 @@ Result<Measurement> setBesidePrediction(const Prediction& prediction, const trac
   measurement.predicted = summarizePrediction(alike, predictedSteps);
   measurement.predicted.planHash = plan::hashOf(prediction.plan);
   measurement.passes =
-      analysis::passDifferences(*alike.result.trace, predictedSteps, recording, steps);
-  measurement.predictedWindowRecomputeNs = windowRecomputeNsOf(*alike.result.trace, 0);
+      analysis::passDifferences(*alike.result.trace, predictedSteps, *recording, *steps);
+  const auto expected = analysis::windowWorks({{alike.result.trace.get(), &predictedSteps}});
+  measurement.predictedWindows = analysis::totalsOf(expected, expected);
+  measurement.measuredWindows = analysis::totalsOf(analysis::windowWorks(recordings), expected);
   measurement.predictedTrace = alike.result.trace;
   return measurement;
 }
 
-Result<Measurement> measure(const MeasureJob& job, const Prediction& prediction,
-                            const Watch& watch) {
-  CARACAL_CHECK_OK(
-      train(runArguments(job, prediction.profile), job.steps, AfterStop::kFinishStep, watch));
+Result<Recording> record(const MeasureJob& job, const profile::Profile& profile,
+                         const Watch& watch) {
+  CARACAL_CHECK_OK(train(runArguments(job, profile), job.steps, AfterStop::kFinishStep, watch));
   CARACAL_TRY(loaded, import::loadTraces({job.recording}, {}, watch.stop, watch.progress));
   for (const Error& skipped : loaded.skipped) watch.warning("skipped " + skipped.text());
   CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
-  return setBesidePrediction(prediction, *loaded.trace, steps, watch.stop);
+  return Recording{loaded.trace, std::move(steps)};
+}
+
+Result<Measurement> measure(const MeasureJob& job, const Prediction& prediction,
+                            const Watch& watch) {
+  CARACAL_TRY(recording, record(job, prediction.profile, watch));
+  return setBesidePrediction(prediction, {{recording.trace.get(), &recording.steps}}, watch.stop);
 }
 
 double errorPct(int64_t predicted, int64_t measured) {

@@ -6,26 +6,18 @@
 #include <map>
 
 #include "core/analysis/step_summaries.h"
+#include "core/base/statistics.h"
 
 namespace caracal::analysis {
 namespace {
 
-int64_t median(std::vector<int64_t> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // Largest memory sample of each stage's ranks.
-std::map<int32_t, int64_t> peaksByStage(const trace::Trace& trace) {
-  std::map<int32_t, int64_t> peaks;
+void addPeaks(const trace::Trace& trace, std::map<int32_t, int64_t>& peaks) {
   for (const trace::CounterSeries& series : trace.counters()) {
     if (series.name != "memory" || series.values.empty()) continue;
     int64_t& peak = peaks[trace.ranks()[series.rank].stage];
     peak = std::max(peak, *std::max_element(series.values.begin(), series.values.end()));
   }
-  return peaks;
 }
 
 int64_t medianPass(const std::vector<const StageStep*>& steps, trace::Pass pass) {
@@ -62,27 +54,35 @@ int32_t warmUpStep(const trace::Trace& trace, const StepModel& model) {
 }
 
 RunSummary summarizeRun(const trace::Trace& trace, const StepModel& model) {
+  return summarizeRuns({{&trace, &model}});
+}
+
+RunSummary summarizeRuns(const std::vector<RecordedRun>& runs) {
+  const trace::Trace& first = *runs.front().trace;
   RunSummary run;
-  run.name = trace.metaOr("policy", trace.format());
-  run.tag = trace.tag();
-  run.clock = trace.metaOr("clock", "");
-  run.hardware = trace.metaOr("hardware", "");
-  run.planHash = trace.metaOr("planHash", "");
-  const int32_t skipped = warmUpStep(trace, model);
+  run.name = first.metaOr("policy", first.format());
+  run.tag = first.tag();
+  run.clock = first.metaOr("clock", "");
+  run.hardware = first.metaOr("hardware", "");
+  run.planHash = first.metaOr("planHash", "");
   std::vector<int64_t> stepTimes, pipelineTimes;
-  for (const StepSummary& step : model.steps) {
-    if (step.step == skipped) continue;
-    stepTimes.push_back(step.stepNs);
-    pipelineTimes.push_back(step.pipelineNs);
+  std::map<int32_t, std::vector<const StageStep*>> stepsOfStage;
+  std::map<int32_t, int64_t> peaks;
+  for (const auto& [trace, model] : runs) {
+    const int32_t skipped = warmUpStep(*trace, *model);
+    for (const StepSummary& step : model->steps) {
+      if (step.step == skipped) continue;
+      stepTimes.push_back(step.stepNs);
+      pipelineTimes.push_back(step.pipelineNs);
+    }
+    for (const StageStep& step : model->stageSteps) {
+      if (step.step != skipped) stepsOfStage[step.stage].push_back(&step);
+    }
+    addPeaks(*trace, peaks);
   }
   run.steps = static_cast<int64_t>(stepTimes.size());
   run.stepNs = median(std::move(stepTimes));
   run.pipelineNs = median(std::move(pipelineTimes));
-  std::map<int32_t, std::vector<const StageStep*>> stepsOfStage;
-  for (const StageStep& step : model.stageSteps) {
-    if (step.step != skipped) stepsOfStage[step.stage].push_back(&step);
-  }
-  const std::map<int32_t, int64_t> peaks = peaksByStage(trace);
   for (const auto& [stage, steps] : stepsOfStage) {
     StageRun row = stageRun(stage, steps);
     if (const auto peak = peaks.find(stage); peak != peaks.end()) row.peakBytes = peak->second;

@@ -40,6 +40,15 @@ struct RunSummary {
 
 RunSummary summarizeRun(const trace::Trace& trace, const StepModel& model);
 
+// A recording and what was made of it.
+struct RecordedRun {
+  const trace::Trace* trace = nullptr;
+  const StepModel* model = nullptr;
+};
+// Several recordings of the same thing as one run: medians over the steps of all. REQUIRES at least
+// one; what describes the run is the first one's.
+RunSummary summarizeRuns(const std::vector<RecordedRun>& runs);
+
 // The step that warms up and is left out of medians; -1: all count.
 int32_t warmUpStep(const trace::Trace& trace, const StepModel& model);
 

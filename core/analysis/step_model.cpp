@@ -70,10 +70,9 @@ void splitRecompute(StageStep& stage, const StageActivity& activity, const Depen
   const SpanSet recompute = clip(activity.recompute, stage.stepSpan);
   if (recompute.empty()) return;
   const Span extent{recompute.spans().front().beginNs, recompute.spans().back().endNs};
-  const SpanSet idleWait =
-      unite(clip(activity.collectiveWindows, extent),
-            unite(clip(waits.upstream, extent), clip(waits.downstream, extent)));
-  stage.recomputeHiddenNs = intersect(recompute, idleWait).lengthNs();
+  stage.recomputeWaits = unite(clip(activity.collectiveWindows, extent),
+                               unite(clip(waits.upstream, extent), clip(waits.downstream, extent)));
+  stage.recomputeHiddenNs = intersect(recompute, stage.recomputeWaits).lengthNs();
   stage.recomputeExposedNs = recompute.lengthNs() - stage.recomputeHiddenNs;
 }
 

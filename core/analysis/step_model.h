@@ -71,6 +71,7 @@ struct StageStep {
   // neighbour, where compute would have idled, and the rest.
   int64_t recomputeHiddenNs = 0;
   int64_t recomputeExposedNs = 0;
+  SpanSet recomputeWaits;  // those collectives and waits, from the first recomputation to the last
 };
 
 // Sums over complete steps and replicas, as `analyze` prints them.

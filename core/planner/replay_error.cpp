@@ -12,7 +12,7 @@ bool ignoresBudget(const std::string& policy) {
          policy.rfind("uniform:", 0) == 0 || policy.rfind("block:", 0) == 0;
 }
 
-Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
+Result<std::optional<plan::Plan>> observedPlan(const profile::Profile& profile,
                                                std::stop_token stop) {
   if (profile.observedStepNs <= 0 || !ignoresBudget(profile.observedPlan)) return std::nullopt;
   PlanRequest request;
@@ -29,7 +29,14 @@ Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
     }
   }
   CARACAL_TRY(outcome, makePlan(profile, request, stop));
-  CARACAL_TRY(result, sim::simulate(profile, outcome.plan, {}, stop));
+  return std::move(outcome.plan);
+}
+
+Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
+                                               std::stop_token stop) {
+  CARACAL_TRY(plan, observedPlan(profile, stop));
+  if (!plan) return std::nullopt;
+  CARACAL_TRY(result, sim::simulate(profile, *plan, {}, stop));
   ReplayError error{profile.observedStepNs, result.stepNs, 0};
   error.percent = 100.0 * static_cast<double>(error.simulatedNs - error.observedNs) /
                   static_cast<double>(error.observedNs);

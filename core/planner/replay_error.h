@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/result.h"
+#include "core/plan/plan.h"
 #include "core/profile/profile.h"
 
 namespace caracal::planner {
@@ -21,8 +22,12 @@ struct ReplayError {
 // Policies whose plan is the same whatever the budget.
 bool ignoresBudget(const std::string& policy);
 
-// Simulates the policy and partition that the profile observed. Nothing when the profile is of no
+// The plan that the profile's own run followed, for no budget. Nothing when the profile is of no
 // run, or its run followed a plan that no policy makes again (edited, heu: its budget is unknown).
+Result<std::optional<plan::Plan>> observedPlan(const profile::Profile& profile,
+                                               std::stop_token stop = {});
+
+// Simulates the observed plan; nothing where there is none.
 Result<std::optional<ReplayError>> replayError(const profile::Profile& profile,
                                                std::stop_token stop = {});
 

@@ -59,7 +59,7 @@ policies() {
   least=$(peakOf "$profile" full) && most=$(peakOf "$profile" none) || return
   echo "budget $(((least + most) / 2 >> 20)) MiB"
   "$bin/caracal" measure --backend cuda --profile "$profile" --policies none,full,selective,heu,heu+ \
-    --budget "$(((least + most) / 2))B" --steps 6 -o "$out/policies"
+    --budget "$(((least + most) / 2))B" --steps 6 --rounds 1 -o "$out/policies"
 }
 
 record() {

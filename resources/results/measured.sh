@@ -8,7 +8,8 @@ programs=${CARACAL_PROGRAMS:-build/release/bin}
 folder=build/results
 document=docs/results.md
 block=$folder/measured.md
-steps=9
+steps=9   # of the run that is profiled
+rounds=3  # policies take turns, so that the machine drift that there is meets all alike
 
 if [ "$(nproc)" -lt 2 ]; then
   echo "two ranks on the wall clock need two cores" >&2
@@ -39,7 +40,7 @@ measure() {
     printf '\n`caracal-run --model resources/results/measured-gpt.json %s %s --clock wall`, budget %d MiB:\n\n```\n' "$2" "$3" \
       $((budget >> 20))
     "$programs/caracal" measure --profile "$profile" --policies none,full,selective,heu,heu+ --budget "${budget}B" \
-      --clock wall --steps $steps -o "$folder/$1"
+      --clock wall --steps $((rounds * 5)) --rounds $rounds -o "$folder/$1"
     printf '```\n'
   } | grep -v '^plans and recordings' >>"$block"
 }

@@ -35,8 +35,8 @@ Result<ComparedRun> compareRun(const profile::Profile& profile, const plan::Plan
   if (!run.model)
     return fail(ErrorCode::kCannotAnswer, "the recording cannot be compared: {}", run.whyNoModel);
   CARACAL_TRY(result, sim::simulate(profile, plan, {sim::TraceDetail::kOperators}, stop));
-  CARACAL_TRY(measurement, runs::setBesidePrediction({profile, plan, std::move(result)}, *run.trace,
-                                                     *run.model, stop));
+  CARACAL_TRY(measurement, runs::setBesidePrediction({profile, plan, std::move(result)},
+                                                     {{run.trace.get(), &*run.model}}, stop));
   ComparedRun compared{std::move(measurement), std::nullopt,
                        run.paths.empty() ? QString() : toQt(run.paths.front())};
   // A prediction that was made anew has no baseline but this run.

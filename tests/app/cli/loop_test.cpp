@@ -238,6 +238,8 @@ TEST(Loop, severalPoliciesAreMeasuredSideBySide) {
   EXPECT_LT(full.at("measuredPeakBytes").get<int64_t>(),
             measured.at("policies").at(0).at("measuredPeakBytes").get<int64_t>());
   EXPECT_THAT(runCaracal(command).out, HasSubstr("over full"));
+  EXPECT_EQ(measured.at("rounds"), 1) << "three steps are not enough for two rounds";
+  EXPECT_FALSE(std::filesystem::exists(folder.path("runs/profiled.sqlite"))) << "none is it";
 
   std::vector<std::string> tight = command;
   tight[6] = "1KiB";
@@ -247,6 +249,41 @@ TEST(Loop, severalPoliciesAreMeasuredSideBySide) {
     EXPECT_EQ(row.contains("measuredStepNs"), row.at("policy") != "heu") << row;
   }
   EXPECT_EQ(runCaracal({"measure", "--profile", profile, "-o", "x"}).exitCode, 2);
+}
+
+TEST(Loop, policiesTakeTurnsBesideTheProfilesOwnPlan) {
+  const TemporaryFolder folder;
+  const std::string baseline = folder.path("baseline.sqlite"),
+                    profile = folder.path("profile.json");
+  ASSERT_NO_FATAL_FAILURE(train(folder, baseline));
+  ASSERT_EQ(runCaracal({"profile", baseline, "-o", profile}).exitCode, 0);
+  const std::vector<std::string> command{
+      "measure", "--profile", profile,    "--policies", "full", "--clock",          "virtual",
+      "--steps", "5",         "--rounds", "2",          "-o",   folder.path("runs")};
+  const Answer answer = runCaracal(command);
+  ASSERT_EQ(answer.exitCode, 0) << answer.err;
+  EXPECT_THAT(answer.out, HasSubstr("medians of 3 steps in 2 rounds"));
+  EXPECT_THAT(answer.out, HasSubstr("this machine ran the profile's own plan"));
+  for (const char* policy : {"full", "profiled"}) {
+    for (const char* round : {"1", "2"}) {
+      const json steps = runCaracalJson(
+          {"analyze", folder.path(std::string("runs/") + policy + ".round" + round + ".sqlite")});
+      EXPECT_EQ(steps.at("steps").size(), std::string(round) == "1" ? 3U : 2U) << policy << round;
+    }
+  }
+  const json measured = runCaracalJson(command);
+  const json& drift = measured.at("drift");
+  EXPECT_EQ(drift.at("profiledNs"), measured.at("replay").at("observedNs"));
+  EXPECT_EQ(drift.at("roundsNs").size(), 2U);
+  const json& full = measured.at("policies").at(0);
+  EXPECT_EQ(full.at("steps"), 3);
+  const double now = drift.at("nowNs").get<double>() / drift.at("profiledNs").get<double>();
+  EXPECT_NEAR(full.at("errorWithoutDriftPct").get<double>(),
+              100 * (now * full.at("predictedStepNs").get<double>() /
+                         full.at("measuredStepNs").get<double>() -
+                     1),
+              0.01);
+  ASSERT_EQ(measured.at("policies").size(), 1U) << "the profile's own plan is no policy's row";
 }
 
 TEST(Loop, calibratesThisMachineAndProfilesAModelForIt) {

@@ -89,6 +89,18 @@ TEST(RunSummary, leavesTheFirstStepOfARecordingOut) {
   EXPECT_EQ(run.planHash, "00ff");
 }
 
+TEST(RunSummary, severalRecordingsAreOneRunAndEachLeavesItsFirstStepOut) {
+  const auto trace = recordedRun();
+  const auto model = buildStepModel(*trace);
+  ASSERT_TRUE(model) << model.error().text();
+  StepModel slower = *model;
+  for (StepSummary& step : slower.steps) step.stepNs += 20;
+  const RunSummary run = summarizeRuns({{trace.get(), &*model}, {trace.get(), &slower}});
+  EXPECT_EQ(run.steps, 4);
+  EXPECT_EQ(run.stepNs, 70) << "the middle of 60, 60, 80, 80";
+  EXPECT_EQ(run.stages, summarizeRun(*trace, *model).stages);
+}
+
 TEST(RunSummary, comparisonAcrossTagsClocksOrHardwareIsCautionedAgainst) {
   const RunSummary a{.tag = trace::Tag::kEmulated, .clock = "virtual", .hardware = "a CPU"};
   EXPECT_TRUE(cautions(a, a).empty());

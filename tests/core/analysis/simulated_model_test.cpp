@@ -5,6 +5,7 @@
 
 #include "core/analysis/run_graph.h"
 #include "core/analysis/step_model.h"
+#include "core/analysis/window_recompute.h"
 #include "core/plan/plan.h"
 #include "core/profile/model_description.h"
 #include "core/profile/profile_json.h"
@@ -95,6 +96,14 @@ void expectAgreement(const profile::Profile& profile, const plan::Plan& plan) {
     EXPECT_EQ(analysed.causes[static_cast<size_t>(IdleCause::kLaunch)], 0);
     EXPECT_EQ(analysed.causes[static_cast<size_t>(IdleCause::kUnexplained)], 0);
   }
+  // Nothing that runs on demand is hidden, and windows that hide nothing are not open.
+  int64_t hiddenNs = 0;
+  for (const sim::StageResult& stage : simulated->stages) hiddenNs += stage.hiddenRecomputeNs;
+  const WindowWorks works = windowWorks({{simulated->trace.get(), &*model}});
+  const WindowTotals totals = totalsOf(works, works);
+  EXPECT_EQ(totals.hiddenNs, hiddenNs);
+  EXPECT_LE(totals.hiddenNs, totals.openNs);
+  EXPECT_LE(totals.openNs, totals.placedNs);
 }
 
 TEST(SimulatedModel, analysisFindsWhatTheSimulatorCounted) {
