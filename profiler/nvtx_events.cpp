@@ -24,10 +24,6 @@ std::string utf8(const wchar_t* wide) {
   return text;
 }
 
-std::string_view viewOf(const char* text) {
-  return text ? std::string_view(text) : std::string_view();
-}
-
 const NvtxDomain* domainOf(nvtxDomainHandle_t handle) {
   static const NvtxDomain kDefault;
   return handle ? reinterpret_cast<const NvtxDomain*>(handle) : &kDefault;

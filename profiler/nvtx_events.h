@@ -10,7 +10,6 @@
 namespace caracal::profiler {
 
 std::string utf8(const wchar_t* wide);
-std::string_view viewOf(const char* text);  // nullptr is empty
 
 // The default domain has no handle.
 const NvtxDomain* domainOf(nvtxDomainHandle_t handle);

@@ -7,10 +7,6 @@ namespace {
 
 using recorder::RecordKind;
 
-std::string_view textOf(const char* text) {
-  return text ? std::string_view(text) : std::string_view();
-}
-
 // Fields count only where the mask says that they are set.
 bool has(const nvtxPayloadSchemaAttr_t& schema, uint64_t field) {
   return (schema.fieldMask & field) != 0;
@@ -20,9 +16,9 @@ RecordBuffer schemaRecord(uint32_t domain, uint64_t id, const nvtxPayloadSchemaA
   const size_t count = has(schema, NVTX_PAYLOAD_SCHEMA_ATTR_FIELD_NUM_ENTRIES) && schema.entries
                            ? schema.numEntries
                            : 0;
-  std::string texts(has(schema, NVTX_PAYLOAD_SCHEMA_ATTR_FIELD_NAME) ? textOf(schema.name) : "");
+  std::string texts(has(schema, NVTX_PAYLOAD_SCHEMA_ATTR_FIELD_NAME) ? viewOf(schema.name) : "");
   const size_t nameBytes = texts.size();
-  for (size_t i = 0; i < count; ++i) texts += textOf(schema.entries[i].name);
+  for (size_t i = 0; i < count; ++i) texts += viewOf(schema.entries[i].name);
   RecordBuffer buffer;
   const size_t listBytes = count * sizeof(recorder::SchemaEntry);
   auto& record =
@@ -40,7 +36,7 @@ RecordBuffer schemaRecord(uint32_t domain, uint64_t id, const nvtxPayloadSchemaA
                                       from.type,
                                       from.offset,
                                       from.arrayOrUnionDetail,
-                                      static_cast<uint32_t>(textOf(from.name).size()),
+                                      static_cast<uint32_t>(viewOf(from.name).size()),
                                       0};
     copyBehind(record, i * sizeof entry, {reinterpret_cast<const char*>(&entry), sizeof entry});
   }

@@ -15,6 +15,11 @@
 
 namespace caracal::profiler {
 
+// A text that a program handed to NVTX; nullptr is empty.
+inline std::string_view viewOf(const char* text) {
+  return text != nullptr ? std::string_view(text) : std::string_view();
+}
+
 struct NvtxDomain {
   uint32_t id = 0;  // 0: the default domain
   bool isCaracal = false;

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/reduce_group.h"
 
 namespace caracal::comm {
 

@@ -40,6 +40,10 @@ class MpiPhoneBook final : public PhoneBook {
 
 }  // namespace
 
+bool hasMpi() {
+  return true;
+}
+
 Result<std::unique_ptr<PhoneBook>> mpiPhoneBook() {
   return std::make_unique<MpiPhoneBook>();
 }

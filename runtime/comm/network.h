@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/channel.h"
 #include "runtime/comm/layout.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/reduce_group.h"
 
 namespace caracal::comm {
 

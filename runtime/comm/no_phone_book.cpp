@@ -2,6 +2,10 @@
 
 namespace caracal::comm {
 
+bool hasMpi() {
+  return false;
+}
+
 Result<std::unique_ptr<PhoneBook>> mpiPhoneBook() {
   return fail(ErrorCode::kUnsupported,
               "ranks as processes need MPI, and this caracal-run was built without it; start it "

@@ -39,6 +39,8 @@ class PhoneBook {
   PhoneBook& operator=(const PhoneBook&) = default;
 };
 
+// Whether Caracal was built with MPI.
+bool hasMpi();
 // Through MPI, which it initialises and, when it goes, finalises: one in a process's life. Fails
 // where Caracal was built without MPI.
 Result<std::unique_ptr<PhoneBook>> mpiPhoneBook();

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/reduce_group.h"
 #include "runtime/comm/wire.h"
 
 namespace caracal::comm {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/reduce_group.h"
 #include "runtime/cuda/nccl_api.h"
 
 namespace caracal::cuda {

@@ -14,10 +14,10 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/clock.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/monitor.h"
+#include "runtime/comm/reduce_group.h"
 #include "runtime/cuda/device_links.h"
 #include "runtime/cuda/kernels/collective.h"
 #include "runtime/cuda/streams.h"

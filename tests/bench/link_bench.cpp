@@ -6,8 +6,8 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/clock.h"
+#include "runtime/comm/reduce_group.h"
 
 namespace caracal::bench {
 namespace {

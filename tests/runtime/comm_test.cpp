@@ -5,10 +5,10 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/comm/all_reduce.h"
 #include "runtime/comm/channel.h"
 #include "runtime/comm/link.h"
 #include "runtime/comm/network.h"
+#include "runtime/comm/reduce_group.h"
 #include "runtime/comm/step_barrier.h"
 
 namespace caracal::comm {

@@ -168,6 +168,30 @@ __device__ __forceinline__ Pair pairOf(const Head& head, const DropoutMask& mask
   return cuda::pairOf(head, mask, query, key, score, product, logSums[sum], deltas[sum]);
 }
 
+// visit(r, other, score, product) for the warp's own row r and the lane's row `other` of the other
+// side, over tiles of [begin, end) of `others` and `another`.
+template <class T, class Visit>
+__device__ __forceinline__ void forEachPair(const Head& head, const Place& at, const Tiles& tiles,
+                                            HeadRows<const T> others, HeadRows<const T> another,
+                                            int64_t begin, int64_t end, Visit visit) {
+  for (int64_t first = begin; first < end; first += kWarp) {
+    stageOther(head, others, another, first, tiles);
+    const BackwardTile tile(tiles, at, head.width);
+    for (int r = 0; r < kRowsPerWarp; ++r)
+      visit(r, first + at.lane, tile.scores.of[r], tile.products.of[r]);
+  }
+}
+
+// The warp's own rows of a gradient.
+template <class T>
+__device__ __forceinline__ void writeRows(const Head& head, const Place& at, const Columns& columns,
+                                          HeadRows<T> out) {
+  for (int r = 0; r < kRowsPerWarp; ++r) {
+    const int64_t row = at.begin + at.ownRow + r;
+    if (row < head.sequence) columns.write(r, 1, out.first + row * out.stride, head, at.lane);
+  }
+}
+
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     backwardQueries(AttentionShape shape, AttentionDropout dropout, DropoutMask mask, const T* qkv,
@@ -179,20 +203,15 @@ __global__ void __launch_bounds__(kThreads)
   stage(head, contextOf(head, dcontext), at.begin, kRows, head.width, tiles.second);
 
   Columns dquery;
-  for (int64_t keys = 0; keys < at.begin + kRows && keys < head.sequence; keys += kWarp) {
-    stageOther(head, keysOf(head, qkv), valuesOf(head, qkv), keys, tiles);
-    const BackwardTile tile(tiles, at, head.width);
-    for (int r = 0; r < kRowsPerWarp; ++r) {
-      const Pair pair = pairOf(head, mask, logSums, deltas, at.begin + at.ownRow + r,
-                               keys + at.lane, tile.scores.of[r], tile.products.of[r]);
-      dquery.add(r, pair.gradient, tiles.other, head, at.lane);
-    }
-  }
-  const HeadRows<T> out = queriesOf(head, dqkv);
-  for (int r = 0; r < kRowsPerWarp; ++r) {
-    const int64_t query = at.begin + at.ownRow + r;
-    if (query < head.sequence) dquery.write(r, 1, out.first + query * out.stride, head, at.lane);
-  }
+  const int64_t seen = at.begin + kRows;  // no key behind the last query
+  forEachPair(head, at, tiles, keysOf(head, qkv), valuesOf(head, qkv), 0,
+              seen < head.sequence ? seen : head.sequence,
+              [&](int r, int64_t key, float score, float product) {
+                const Pair pair = pairOf(head, mask, logSums, deltas, at.begin + at.ownRow + r, key,
+                                         score, product);
+                dquery.add(r, pair.gradient, tiles.other, head, at.lane);
+              });
+  writeRows(head, at, dquery, queriesOf(head, dqkv));
 }
 
 template <class T>
@@ -207,25 +226,17 @@ __global__ void __launch_bounds__(kThreads)
 
   Columns dkey;
   Columns dvalue;
-  // The first tile whose queries see the first key.
-  for (int64_t queries = at.begin / kWarp * kWarp; queries < head.sequence; queries += kWarp) {
-    stageOther(head, queriesOf(head, qkv), contextOf(head, dcontext), queries, tiles);
-    const BackwardTile tile(tiles, at, head.width);
-    for (int r = 0; r < kRowsPerWarp; ++r) {
-      const Pair pair = pairOf(head, mask, logSums, deltas, queries + at.lane,
-                               at.begin + at.ownRow + r, tile.scores.of[r], tile.products.of[r]);
-      dkey.add(r, pair.gradient, tiles.other, head, at.lane);
-      dvalue.add(r, pair.dropped, tiles.another, head, at.lane);
-    }
-  }
-  const HeadRows<T> outKeys = keysOf(head, dqkv);
-  const HeadRows<T> outValues = valuesOf(head, dqkv);
-  for (int r = 0; r < kRowsPerWarp; ++r) {
-    const int64_t key = at.begin + at.ownRow + r;
-    if (key >= head.sequence) continue;
-    dkey.write(r, 1, outKeys.first + key * outKeys.stride, head, at.lane);
-    dvalue.write(r, 1, outValues.first + key * outValues.stride, head, at.lane);
-  }
+  // From the first tile whose queries see the first key.
+  forEachPair(
+      head, at, tiles, queriesOf(head, qkv), contextOf(head, dcontext), at.begin / kWarp * kWarp,
+      head.sequence, [&](int r, int64_t query, float score, float product) {
+        const Pair pair =
+            pairOf(head, mask, logSums, deltas, query, at.begin + at.ownRow + r, score, product);
+        dkey.add(r, pair.gradient, tiles.other, head, at.lane);
+        dvalue.add(r, pair.dropped, tiles.another, head, at.lane);
+      });
+  writeRows(head, at, dkey, keysOf(head, dqkv));
+  writeRows(head, at, dvalue, valuesOf(head, dqkv));
 }
 
 LaunchShape rowsShape(AttentionShape shape) {

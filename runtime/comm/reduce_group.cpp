@@ -1,4 +1,4 @@
-#include "runtime/comm/all_reduce.h"
+#include "runtime/comm/reduce_group.h"
 
 #include <algorithm>
 
