@@ -137,6 +137,7 @@ class CudaDevice final : public executor::TrainingDevice {
   Result<void> finish(DeviceGroup& group, const Pending& pending);
   DeviceGroup::Share shareOf(const executor::Collective& call);
   Result<void> sumRowGradients(executor::Label label);
+  Result<void> reduce(executor::Label label, RankModel::Buffer gradients);
   RankModel::Buffer bufferOf(const executor::Exchange& call);
   void note(const executor::Exchange& call, const char* what, const TransferEvents& events,
             int64_t bytes);

@@ -1,6 +1,5 @@
 // What a rank on a GPU does together with others: collectives, transfers, sums of gradients.
 #include <cassert>
-#include <limits>
 
 #include "runtime/cuda/cuda_device.h"
 
@@ -12,21 +11,8 @@ using executor::Label;
 
 namespace {
 
-constexpr int32_t kWholeModel = std::numeric_limits<int32_t>::min();  // as a layer
-
 comm::MessageKey keyOf(const Exchange& call) {
   return {call.tensor.data == nullptr, call.chunk, call.microBatch};
-}
-
-// The link to or from a position, which exists for neighbours only where ranks are processes.
-template <class Link>
-Result<Link*> linkTo(const std::vector<Link*>& links, int32_t peer) {
-  Link* link = links[static_cast<size_t>(peer)];
-  if (link != nullptr) return link;
-  return fail(ErrorCode::kUnsupported,
-              "this schedule sends to position {} of the pipeline, which is no neighbour; run it "
-              "with ranks that share a GPU",
-              peer);
 }
 
 }  // namespace
@@ -117,7 +103,8 @@ void CudaDevice::note(const Exchange& call, const char* what, const TransferEven
 }
 
 Result<void> CudaDevice::send(const Exchange& call) {
-  CARACAL_TRY(link, linkTo(m_links.to, call.peer));
+  OutgoingLink* link = m_links.to[static_cast<size_t>(call.peer)];
+  assert(link != nullptr && "schedules send to neighbours in the ring of positions only");
   const RankModel::Buffer buffer = bufferOf(call);
   const auto token = alone();
   CARACAL_TRY(events, link->send(keyOf(call), computeQueue(), buffer, m_clock.nowNs()));
@@ -126,7 +113,8 @@ Result<void> CudaDevice::send(const Exchange& call) {
 }
 
 Result<void> CudaDevice::receive(const Exchange& call) {
-  CARACAL_TRY(link, linkTo(m_links.from, call.peer));
+  IncomingLink* link = m_links.from[static_cast<size_t>(call.peer)];
+  assert(link != nullptr && "schedules receive from neighbours in the ring of positions only");
   const RankModel::Buffer buffer = bufferOf(call);
   CARACAL_TRY(events, link->receive(keyOf(call), computeQueue(), buffer));
   note(call, "message from", events, buffer.bytes);
@@ -136,16 +124,23 @@ Result<void> CudaDevice::receive(const Exchange& call) {
 }
 
 Result<void> CudaDevice::reduceGradients(Label label) {
-  CARACAL_CHECK_OK(startReduction(label, kWholeModel));
+  CARACAL_CHECK_OK(reduce(label, m_model->gradients()));
   return waitReductions();
 }
 
+// Parts of the model that do not complete a bucket wait for the one that does.
 Result<void> CudaDevice::startReduction(Label label, int32_t layer) {
+  for (const RankModel::Buffer& gradients : m_model->gradientsCompletedBy(layer))
+    CARACAL_CHECK_OK(reduce(label, gradients));
+  return {};
+}
+
+Result<void> CudaDevice::reduce(Label label, RankModel::Buffer gradients) {
   assert(m_links.data != nullptr && "gradients are reduced only between replicas");
-  const RankModel::Buffer part =
-      layer == kWholeModel ? m_model->gradients() : m_model->gradientsOf(layer);
-  CARACAL_TRY(pending, enter(*m_links.data, m_options.dataMember, "a sum of gradients", label,
-                             {part, part, {}, Number::kFp32, comm::Pattern::kAllReduce}));
+  DeviceGroup::Share share;
+  share.in = share.out = gradients;
+  CARACAL_TRY(pending,
+              enter(*m_links.data, m_options.dataMember, "a sum of gradients", label, share));
   m_reductions.push_back(std::move(pending));
   return {};
 }

@@ -39,9 +39,11 @@ class RankModel {
   virtual Buffer branchRows() = 0;  // this rank's rows of the branch's gradient, at their own place
   virtual Buffer gatheredInput() = 0;
 
-  // Fp32, of all parameters or of a part of the model (a layer, plan::kFirstEnd or plan::kLastEnd).
+  // Fp32, of all parameters.
   virtual Buffer gradients() = 0;
-  virtual Buffer gradientsOf(int32_t part) = 0;
+  // Of the buckets (model::bucketsOf()) that a part of the model completes: a layer,
+  // plan::kFirstEnd or plan::kLastEnd. A buffer for each range of parameters.
+  virtual std::vector<Buffer> gradientsCompletedBy(int32_t part) = 0;
   // Of parameters whose gradients each tensor-parallel rank has summed over its own rows
   // (ParameterSpec::summedOverRows); what touches is one.
   virtual std::vector<Buffer> rowGradients() = 0;

@@ -2,7 +2,6 @@
 // leaves it there and puts the dropped-out copy for its branch into `branch`, and the norm at the
 // branch's beginning adds its result to `stream`. With sequence parallelism a rank's rows of
 // `branch` are at their own place, from which they are gathered and to which sums are scattered.
-#include "core/plan/program.h"
 #include "runtime/cuda/kernels/cross_entropy.h"
 #include "runtime/cuda/kernels/dropout.h"
 #include "runtime/cuda/kernels/embedding.h"
@@ -214,13 +213,15 @@ RankModel::Buffer RankModelOf<T>::gradients() {
 }
 
 template <class T>
-RankModel::Buffer RankModelOf<T>::gradientsOf(int32_t part) {
-  const auto& layout = m_parameters.layout();
-  const auto range = part == plan::kFirstEnd  ? layout.firstEnd()
-                     : part == plan::kLastEnd ? layout.lastEnd()
-                                              : layout.layer(part);
-  return {m_parameters.gradient(layout.specs().front()) + range.begin,
-          range.count * static_cast<int64_t>(sizeof(float))};
+std::vector<RankModel::Buffer> RankModelOf<T>::gradientsCompletedBy(int32_t part) {
+  float* all = m_parameters.gradient(m_parameters.layout().specs().front());
+  std::vector<Buffer> buffers;
+  for (const model::Bucket& bucket : m_buckets) {
+    if (bucket.completedBy != part) continue;
+    for (const auto& range : bucket.ranges)
+      buffers.push_back({all + range.begin, range.count * static_cast<int64_t>(sizeof(float))});
+  }
+  return buffers;
 }
 
 template <class T>

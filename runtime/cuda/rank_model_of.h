@@ -32,7 +32,7 @@ class RankModelOf final : public RankModel {
   }
   Buffer gatheredInput() override { return bufferOf(m_workspace.gathered); }
   Buffer gradients() override;
-  Buffer gradientsOf(int32_t part) override;
+  std::vector<Buffer> gradientsCompletedBy(int32_t part) override;
   std::vector<Buffer> rowGradients() override;
   void update(Lane& lane, const kernels::AdamwOptions& options, int32_t update) override {
     m_parameters.update(lane.queue, options, update);
@@ -135,6 +135,7 @@ class RankModelOf final : public RankModel {
   std::shared_ptr<const model::TextSource> m_text;
   std::unique_ptr<Gemm> m_gemm;
   Parameters m_parameters;
+  std::vector<model::Bucket> m_buckets;
   Workspace<T> m_workspace;
   PinnedArray<uint8_t> m_tokens;
   PinnedArray<double> m_loss;

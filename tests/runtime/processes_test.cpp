@@ -51,6 +51,26 @@ void expectEndsWith(const Folder& folder, Process& run, const std::string& words
   expectReadableUpToTheLastStep(folder, run);
 }
 
+TEST(RanksAsProcesses, runEveryScheduleAsThreadsDo) {
+  const Folder folder;
+  const std::string model = folder.write("m.json", kDeepModel);
+  const auto lossesOf = [&](const std::string& schedule, const std::vector<std::string>& launcher) {
+    Process run(folder,
+                {"--model", model, "--steps", "2", "--clock", "virtual", "--schedule", schedule},
+                launcher);
+    EXPECT_EQ(run.wait(), 0) << schedule << ": " << run.err();
+    std::vector<double> losses;
+    for (const Json& step : run.events("step")) losses.push_back(step["loss"].get<double>());
+    return losses;
+  };
+  for (const std::string schedule :
+       {"1F1B", "gpipe", "interleaved:2", "zb-h1", "zb-h2", "zb-v", "v-half", "v-min"}) {
+    const std::vector<double> losses = lossesOf(schedule, kMpirun);
+    EXPECT_EQ(losses.size(), 2U) << schedule;
+    EXPECT_EQ(losses, lossesOf(schedule, {})) << schedule;
+  }
+}
+
 // Gathers, reduce-scatters and a shared optimizer's state over sockets.
 TEST(RanksAsProcesses, shareRowsAndTheOptimizersStateAsThreadsDo) {
   const Folder folder;

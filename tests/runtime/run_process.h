@@ -96,6 +96,11 @@ inline const char* const kModel =
     R"({"layers": 4, "hidden": 32, "heads": 4, "sequence": 16, "vocabulary": 256,
   "microBatchSize": 2, "bytesPerElement": 4, "dropout": 0.1, "tp": 2, "pp": 2, "microBatches": 4})";
 
+// Enough layers for two chunks on each of four stages.
+inline const char* const kDeepModel =
+    R"({"layers": 8, "hidden": 32, "heads": 4, "sequence": 16, "vocabulary": 256,
+  "microBatchSize": 1, "bytesPerElement": 4, "dropout": 0.1, "pp": 4, "microBatches": 4})";
+
 // The first column of the first row, or -1.
 inline int64_t query(const std::string& path, const std::string& sql) {
   sqlite3* database = nullptr;

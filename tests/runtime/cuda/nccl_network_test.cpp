@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+
+#include "core/plan/program.h"
 
 namespace caracal::cuda {
 namespace {
@@ -18,6 +21,28 @@ TEST(RingRounds, connectEveryRankWithItsNeighboursOnceInEachDirection) {
     for (const auto& round : ringRounds(positions)) made.insert(round.begin(), round.end());
     EXPECT_EQ(std::set<Direction>(made.begin(), made.end()), expected) << positions;
     EXPECT_EQ(made.size(), expected.size()) << positions;
+  }
+}
+
+// Every schedule that caracal-run runs, however it places its chunks.
+TEST(RingRounds, connectWhateverSchedulesSend) {
+  for (const std::string name : {"1F1B", "gpipe", "interleaved:2", "interleaved:3", "zb-h1",
+                                 "zb-h2", "zb-v", "v-half", "v-min"}) {
+    for (int32_t positions = 2; positions < 8; ++positions) {
+      std::set<Direction> made;
+      for (const auto& round : ringRounds(positions)) made.insert(round.begin(), round.end());
+      const auto schedule = plan::makeSchedule(name, positions, 2 * positions);
+      ASSERT_TRUE(schedule) << name << ": " << schedule.error().text();
+      for (int32_t own = 0; own < positions; ++own) {
+        for (const plan::HeldChunk& chunk : plan::emptyProgram(*schedule, own).chunks) {
+          for (const int32_t other : {chunk.before, chunk.after}) {
+            if (other < 0 || other == own) continue;
+            EXPECT_TRUE(made.contains({own, other}) && made.contains({other, own}))
+                << name << ": " << own << " and " << other << " of " << positions;
+          }
+        }
+      }
+    }
   }
 }
 

@@ -121,6 +121,15 @@ TEST_F(CudaProcesses, replicasAndManyStagesTrainAsVirtualRanksDo) {
       arguments({"--steps", "1", "--tp", "2", "--pp", "2", "--schedule", "interleaved:2"}), srun);
 }
 
+TEST_F(CudaProcesses, reachTheNeighboursOfEveryChunk) {
+  const auto of = [&](const std::string& schedule) {
+    return arguments({"--steps", "1", "--tp", "1", "--pp", "4", "--schedule", schedule},
+                     kDeepModel);
+  };
+  expectLossesOfVirtualRanks(of("interleaved:2"), srun);  // from the last position to the first
+  expectLossesOfVirtualRanks(of("v-min"), srun);          // there and back
+}
+
 TEST_F(CudaProcesses, splitRowsAsVirtualRanksDo) {
   std::string model = kModel;
   model.insert(1, R"("sequenceParallel": true, )");

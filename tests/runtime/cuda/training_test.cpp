@@ -92,6 +92,25 @@ TEST_F(CudaTraining, tensorPipelineAndDataParallelRanksTrainAsTheCpuDoes) {
   }
 }
 
+TEST_F(CudaTraining, gradientsInBucketsGiveTheSameBits) {
+  test::Sizes sizes;
+  sizes.data = 2;
+  const RunSummary atTheEnd = train(jobOf(sizes, Where::kCuda), Where::kCuda);
+  sizes.pipeline = 2;
+  profile::ModelDescription model = test::tinyModel(sizes);
+  model.parallel.overlapGradientReduce = true;
+  // A bucket of each layer, of two, of all; where a stage holds two chunks, of separate ranges.
+  for (const int64_t bucketBytes : {0, 20'000, 1 << 30}) {
+    for (const std::string schedule : {"1F1B", "interleaved:2"}) {
+      const auto job = executor::jobFromModel(model, schedule, cudaFacts(), {false, bucketBytes});
+      ASSERT_TRUE(job) << job.error().text();
+      const RunSummary beside = train(*job, Where::kCuda);
+      EXPECT_EQ(test::lossesOf(beside), test::lossesOf(atTheEnd)) << bucketBytes << schedule;
+      EXPECT_EQ(test::weightsOf(beside), test::weightsOf(atTheEnd)) << bucketBytes << schedule;
+    }
+  }
+}
+
 TEST_F(CudaTraining, streamsMayInterleaveInAnyWay) {
   test::Sizes sizes;
   sizes.tensor = 2;
