@@ -33,6 +33,7 @@ struct Options {
   std::optional<int> rounds;  // of --policies; none: kRounds where there are several
   std::string tensorLink, pipelineLink, dataLink;  // empty: the profile's
   bool distributedOptimizer = false;
+  bool processes = false;
   std::optional<std::string> slice;  // as runs::sliceShapeFromText()
   bool json = false;
 };
@@ -48,8 +49,9 @@ Result<runs::MeasureJob> jobOf(const Options& options) {
   CARACAL_TRY(pipeline, linkOf(options.pipelineLink));
   CARACAL_TRY(data, linkOf(options.dataLink));
   return runs::MeasureJob{
-      options.profile, options.plan, options.output, options.clock,   options.steps,
-      tensor,          pipeline,     data,           options.backend, options.distributedOptimizer};
+      options.profile,  options.plan, options.output, options.clock,   options.steps,
+      tensor,           pipeline,     data,           options.backend, options.distributedOptimizer,
+      options.processes};
 }
 
 // `cuts`: what a slice lacks of the plan; `replay`: of the run that the profile was made of.
@@ -177,6 +179,10 @@ VerbRun declareMeasure(CLI::App& command) {
   command
       .add_flag("--distributed-optimizer", options->distributedOptimizer,
                 "replicas share the optimizer's state, as in the run that the profile is from")
+      ->needs(plan);
+  command
+      .add_flag("--processes", options->processes,
+                "ranks are processes under mpirun, not threads of one process")
       ->needs(plan);
   command
       .add_option("--steps", options->steps,

@@ -4,6 +4,7 @@
 
 #include "app/runs/measure_job.h"
 #include "app/runs/measured_policies.h"
+#include "app/runs/program.h"
 #include "core/analysis/step_model.h"
 #include "core/import/importer.h"
 #include "core/profile/profile_from_trace.h"
@@ -47,7 +48,9 @@ Result<std::vector<std::string>> recordForCalibration(const CalibrationRequest& 
   if (!request.backend.empty()) arguments.insert(arguments.end(), {"--backend", request.backend});
   Watch first = watch;
   first.progress = partOf(watch.progress, 0, 0.5);
-  CARACAL_CHECK_OK(train(arguments, request.steps, AfterStop::kEndAtOnce, first));
+  CARACAL_TRY(program, findProgram("caracal-run"));
+  CARACAL_TRY(command, commandOf(program, arguments));
+  CARACAL_CHECK_OK(train(command, request.steps, AfterStop::kEndAtOnce, first));
   CARACAL_TRY(profile, profileOf(alone, watch));
   MeasureJob beside;
   beside.profile = (folder / "profile.json").string();
@@ -60,8 +63,8 @@ Result<std::vector<std::string>> recordForCalibration(const CalibrationRequest& 
   CARACAL_CHECK_OK(savePlanOfLeastMemory(profile, "heu", beside.plan, watch.stop));
   Watch second = watch;
   second.progress = partOf(watch.progress, 0.5, 0.95);
-  CARACAL_CHECK_OK(
-      train(runArguments(beside, profile), request.steps, AfterStop::kEndAtOnce, second));
+  CARACAL_TRY(besideCommand, runCommand(beside, profile));
+  CARACAL_CHECK_OK(train(besideCommand, request.steps, AfterStop::kEndAtOnce, second));
   return std::vector<std::string>{alone, beside.recording};
 }
 

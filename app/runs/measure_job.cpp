@@ -1,5 +1,7 @@
 #include "app/runs/measure_job.h"
 
+#include <unistd.h>
+
 #include "app/runs/program.h"
 #include "app/runs/run_progress.h"
 #include "core/profile/link_text.h"
@@ -24,9 +26,29 @@ std::vector<std::string> runArguments(const MeasureJob& job, const profile::Prof
   return arguments;
 }
 
-Result<void> train(const std::vector<std::string>& arguments, int steps, AfterStop afterStop,
-                   const Watch& watch) {
+Result<std::vector<std::string>> commandOf(const std::string& caracalRun,
+                                           const std::vector<std::string>& arguments,
+                                           int32_t processes) {
+  std::vector<std::string> command;
+  if (processes > 0) {
+    CARACAL_TRY(launcher, findProgram("mpirun"));
+    command = {launcher, "-n", std::to_string(processes), "--oversubscribe"};
+    if (::geteuid() == 0) command.emplace_back("--allow-run-as-root");
+  }
+  command.push_back(caracalRun);
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
+Result<std::vector<std::string>> runCommand(const MeasureJob& job,
+                                            const profile::Profile& profile) {
   CARACAL_TRY(program, findProgram("caracal-run"));
+  return commandOf(program, runArguments(job, profile),
+                   job.processes ? profile.parallel.ranks() : 0);
+}
+
+Result<void> train(const std::vector<std::string>& command, int steps, AfterStop afterStop,
+                   const Watch& watch) {
   std::string error;
   bool ended = false;
   const auto onLine = [&](std::string_view line) {
@@ -37,7 +59,7 @@ Result<void> train(const std::vector<std::string>& arguments, int steps, AfterSt
     if (const auto* step = std::get_if<RunStep>(&event))
       report(watch.progress, static_cast<double>(step->step + 1) / steps, stepWords(*step, steps));
   };
-  ProgramCall call{program, arguments, {}, {}};
+  ProgramCall call{command.front(), {command.begin() + 1, command.end()}, {}, {}};
   if (afterStop == AfterStop::kEndAtOnce) call.grace = std::chrono::milliseconds(0);
   const auto code = runProgram(call, onLine, watch.stop);
   // One that ended in order after a stop request has its steps recorded.

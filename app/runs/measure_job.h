@@ -22,15 +22,24 @@ struct MeasureJob {
   std::optional<profile::Link> tensorLink, pipelineLink, dataLink;
   std::string backend = {};           // "cpu", "cuda"; empty: the program's choice
   bool distributedOptimizer = false;  // of the run that the profile is from, and of this one
+  bool processes = false;             // ranks are processes under mpirun, not threads
 };
 
 // The arguments of caracal-run. `profile` is what job.profile holds.
 std::vector<std::string> runArguments(const MeasureJob& job, const profile::Profile& profile);
 
-// Runs caracal-run to its end with these arguments. Fails with its own words when it fails, with
+// The whole command, program first: caracal-run with these arguments, or mpirun that starts it
+// once for each of `processes` ranks (0: no launcher). Fails where there is no mpirun.
+Result<std::vector<std::string>> commandOf(const std::string& caracalRun,
+                                           const std::vector<std::string>& arguments,
+                                           int32_t processes = 0);
+// Of a job, by the caracal-run of this machine.
+Result<std::vector<std::string>> runCommand(const MeasureJob& job, const profile::Profile& profile);
+
+// Runs such a command to its end. Fails with its own words when it fails, with
 // kCancelled when it was stopped; `steps` is what it was asked for.
 enum class AfterStop : uint8_t { kFinishStep, kEndAtOnce };
-Result<void> train(const std::vector<std::string>& arguments, int steps, AfterStop afterStop,
+Result<void> train(const std::vector<std::string>& command, int steps, AfterStop afterStop,
                    const Watch& watch);
 
 }  // namespace caracal::runs

@@ -105,7 +105,8 @@ Result<Measurement> setBesidePrediction(const Prediction& prediction,
 
 Result<Recording> record(const MeasureJob& job, const profile::Profile& profile,
                          const Watch& watch) {
-  CARACAL_CHECK_OK(train(runArguments(job, profile), job.steps, AfterStop::kFinishStep, watch));
+  CARACAL_TRY(command, runCommand(job, profile));
+  CARACAL_CHECK_OK(train(command, job.steps, AfterStop::kFinishStep, watch));
   CARACAL_TRY(loaded, import::loadTraces({job.recording}, {}, watch.stop, watch.progress));
   for (const Error& skipped : loaded.skipped) watch.warning("skipped " + skipped.text());
   CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "app/runs/program.h"
 #include "app/runs/slice.h"
 #include "core/analysis/step_model.h"
 #include "core/base/files.h"
@@ -42,8 +43,9 @@ std::vector<std::string> baselineArguments(const MeasureJob& job, const Paths& p
 
 Result<profile::Profile> profileHere(const MeasureJob& job, const Paths& paths,
                                      const std::string& schedule, const Watch& watch) {
-  CARACAL_CHECK_OK(
-      train(baselineArguments(job, paths, schedule), job.steps, AfterStop::kEndAtOnce, watch));
+  CARACAL_TRY(program, findProgram("caracal-run"));
+  CARACAL_TRY(command, commandOf(program, baselineArguments(job, paths, schedule)));
+  CARACAL_CHECK_OK(train(command, job.steps, AfterStop::kEndAtOnce, watch));
   CARACAL_TRY(loaded, import::loadTraces({paths.baseline}, {}, watch.stop, {}));
   CARACAL_TRY(steps, analysis::buildStepModel(*loaded.trace));
   CARACAL_TRY(profile, profile::profileFromRecording(*loaded.trace, steps));

@@ -238,6 +238,7 @@ Result<int> train(const CommandLine& line, const comm::LaunchedRank& launched,
 int caracalRun(int argc, const char* const* argv) {
   const ParsedCommandLine parsed = parseCommandLine(argc, argv);
   if (parsed.exitCode) return *parsed.exitCode;
+  if (parsed.line.asksAbilities) return announceAbilities() ? kOk : kFailed;
   // A reader of stdout that went away, and a limit on the size of files, are reported by the write.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);

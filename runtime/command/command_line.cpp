@@ -111,6 +111,8 @@ ParsedCommandLine parseCommandLine(int argc, const char* const* argv) {
       "Ctrl-C ends the run after the step, a second one at once.",
       "caracal-run"};
   app.set_version_flag("--version", std::string("caracal-run ") + CARACAL_VERSION);
+  app.add_flag("--abilities", line.asksAbilities,
+               "Say as a JSON line which backends there are and whether ranks can be processes");
   addModel(app, line);
   addTraining(app, line);
   std::string clock = "auto";

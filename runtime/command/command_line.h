@@ -12,6 +12,7 @@
 namespace caracal::command {
 
 struct CommandLine {
+  bool asksAbilities = false;  // nothing else is done
   std::string planPath;        // empty: --model
   std::string modelName;       // a path or the name of a shipped model
   std::string profilePath;     // the profile the plan must be made for; empty: not checked

@@ -7,6 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/device/devices.h"
+#include "runtime/comm/processes.h"
+
 namespace caracal::command {
 namespace {
 
@@ -89,6 +92,19 @@ Json linksJson(const std::vector<executor::RankSummary>& ranks,
 }
 
 }  // namespace
+
+Result<void> announceAbilities() {
+  const auto report = device::queryCuda();
+  Json devices = Json::array();
+  if (report) {
+    for (const device::Device& gpu : report->devices) devices.push_back(gpu.name);
+  }
+  const std::string whyNoCuda = report ? report->problem : report.error().text();
+  const char* whyNoProcesses = comm::hasMpi() ? "" : "this caracal-run was built without MPI";
+  return writeLine({{"event", "abilities"},
+                    {"cuda", {{"problem", whyNoCuda}, {"devices", devices}}},
+                    {"processes", {{"problem", whyNoProcesses}}}});
+}
 
 Result<void> announceStart(const executor::Job& job, const executor::RunOptions& options,
                            const std::map<std::string, std::string>& meta,

@@ -12,6 +12,11 @@
 
 namespace caracal::command {
 
+// {"event":"abilities", "cuda":{"problem", "devices":[...]}, "processes":{"problem"}}: the answer
+// to
+// --abilities, for programs that offer the choice. Fails as all here when stdout is closed.
+Result<void> announceAbilities();
+
 // {"event":"start", "runId", "clock", "tag", "model", "policy", "planHash", "ranks", "tp", "pp",
 // "dp",
 //  "microBatches", "partition", "steps", "record", "launcher"}

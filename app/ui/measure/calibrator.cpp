@@ -38,7 +38,8 @@ runs::CalibrationRequest Calibrator::requestOf(const MeasureSettings& settings) 
   runs::CalibrationRequest request;
   request.folder = file().toStdString() + ".runs";
   if (!m_model.isEmpty()) request.model = m_model.toStdString();
-  request.clock = settings.clock.toStdString();
+  request.backend = settings.backend.toStdString();
+  if (request.backend.empty()) request.clock = settings.clock.toStdString();
   request.steps = std::max(kLeastSteps, settings.steps);
   return request;
 }
@@ -48,6 +49,7 @@ QString Calibrator::command(const MeasureSettings& settings) const {
   std::vector<std::string> words{
       "caracal", "calibrate", "-o", file().toStdString(), "--steps", std::to_string(request.steps)};
   if (!m_model.isEmpty()) words.insert(words.end(), {"--model", request.model});
+  if (!request.backend.empty()) words.insert(words.end(), {"--backend", request.backend});
   if (!request.clock.empty()) words.insert(words.end(), {"--clock", request.clock});
   return QString::fromStdString(runs::shellText(words));
 }

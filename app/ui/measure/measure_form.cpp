@@ -14,24 +14,23 @@
 #include <algorithm>
 #include <thread>
 
-#include "core/device/devices.h"
 #include "core/profile/link_text.h"
 
 namespace caracal::ui {
 namespace {
 
 constexpr int kCudaItem = 1;
+constexpr int kProcessesItem = 1;
 
 QString toQt(const std::string& text) {
   return QString::fromStdString(text);
 }
 
-// Why plans cannot be run on a GPU here.
-std::string whyNoCuda() {
-  const auto report = device::queryCuda();
-  if (!report) return report.error().text();
-  if (!report->problem.empty()) return report->problem;
-  return MeasureForm::tr("caracal-run trains on the CPU only in this version").toStdString();
+// Greys an item of a box, with the reason.
+void setPossible(QComboBox* box, int index, const QString& whyNot) {
+  auto* item = qobject_cast<QStandardItemModel*>(box->model())->item(index);
+  item->setEnabled(whyNot.isEmpty());
+  item->setToolTip(whyNot);
 }
 
 QLabel* hint(QWidget* parent) {
@@ -46,18 +45,27 @@ QLabel* hint(QWidget* parent) {
 
 MeasureForm::MeasureForm(JobBoard& jobs, QWidget* parent)
     : QWidget(parent),
-      m_deviceJob(jobs),
+      m_abilitiesJob(jobs),
       m_backend(new QComboBox(this)),
-      m_gpus(hint(this)),
+      m_backendHint(hint(this)),
       m_ranks(new QLabel(this)),
+      m_ranksAre(new QComboBox(this)),
+      m_ranksHint(hint(this)),
       m_clock(new QComboBox(this)),
       m_clockHint(hint(this)),
       m_steps(new QSpinBox(this)),
       m_folder(new QLineEdit(this)) {
-  m_backend->addItem(tr("CPU"));
-  m_backend->addItem(tr("CUDA"));
-  showGpus(tr("looking for GPUs"));
+  m_backend->addItem(tr("CPU"), QString());
+  m_backend->addItem(tr("CUDA"), QStringLiteral("cuda"));
   m_ranks->setWordWrap(true);
+  m_ranksAre->addItem(tr("threads of one process"), false);
+  m_ranksAre->addItem(tr("processes under mpirun"), true);
+  m_ranksAre->setToolTip(
+      tr("Both give the same numbers on the CPU. On GPUs threads share one GPU, and each process "
+         "needs one of its own."));
+  const QString asking = tr("asking caracal-run");
+  setPossible(m_backend, kCudaItem, asking);
+  setPossible(m_ranksAre, kProcessesItem, asking);
   m_clock->addItem(tr("automatic"), QString());
   m_clock->addItem(tr("wall"), QStringLiteral("wall"));
   m_clock->addItem(tr("virtual"), QStringLiteral("virtual"));
@@ -67,10 +75,14 @@ MeasureForm::MeasureForm(JobBoard& jobs, QWidget* parent)
   m_steps->setRange(1, 1'000'000);
   m_steps->setToolTip(tr("Training steps; the first warms up and is left out of medians"));
   makeRows();
-  connect(m_clock, &QComboBox::currentIndexChanged, this, &MeasureForm::changed);
+  connect(m_backend, &QComboBox::currentIndexChanged, this, &MeasureForm::showClock);
+  for (QComboBox* box : {m_backend, m_ranksAre, m_clock})
+    connect(box, &QComboBox::currentIndexChanged, this, &MeasureForm::changed);
   connect(m_steps, &QSpinBox::valueChanged, this, &MeasureForm::changed);
   for (QLineEdit* edit : {m_tensor, m_pipeline, m_data, m_folder})
     connect(edit, &QLineEdit::textChanged, this, &MeasureForm::changed);
+  m_backendHint->hide();  // until there is something to say
+  m_ranksHint->hide();
   setProfile(nullptr);
 }
 
@@ -95,8 +107,10 @@ void MeasureForm::makeRows() {
     field->setAccessibleName(title);
   };
   addRow(tr("Backend"), m_backend);
-  form->addRow(m_gpus);
+  form->addRow(m_backendHint);
   addRow(tr("Ranks"), m_ranks);
+  addRow(tr("Ranks are"), m_ranksAre);
+  form->addRow(m_ranksHint);
   addRow(tr("Clock"), m_clock);
   form->addRow(m_clockHint);
   addRow(tr("Steps"), m_steps);
@@ -119,6 +133,8 @@ QLineEdit* MeasureForm::linkRow(const QString& title) {
 
 void MeasureForm::setSettings(const MeasureSettings& settings) {
   const QSignalBlocker quiet(this);
+  m_backend->setCurrentIndex(std::max(0, m_backend->findData(settings.backend)));
+  m_ranksAre->setCurrentIndex(settings.processes ? kProcessesItem : 0);
   m_clock->setCurrentIndex(std::max(0, m_clock->findData(settings.clock)));
   m_steps->setValue(settings.steps);
   m_tensor->setText(settings.tensorLink);
@@ -128,8 +144,14 @@ void MeasureForm::setSettings(const MeasureSettings& settings) {
 }
 
 MeasureSettings MeasureForm::settings() const {
-  return {m_clock->currentData().toString(), m_steps->value(),         m_tensor->text().trimmed(),
-          m_pipeline->text().trimmed(),      m_data->text().trimmed(), m_folder->text().trimmed()};
+  return {m_clock->currentData().toString(),
+          m_steps->value(),
+          m_tensor->text().trimmed(),
+          m_pipeline->text().trimmed(),
+          m_data->text().trimmed(),
+          m_folder->text().trimmed(),
+          m_backend->currentData().toString(),
+          m_ranksAre->currentData().toBool()};
 }
 
 void MeasureForm::setProfile(const profile::Profile* profile) {
@@ -146,7 +168,7 @@ void MeasureForm::showRanks(const profile::Profile& profile) {
   const profile::ParallelShape& parallel = profile.parallel;
   const int32_t ranks = parallel.ranks();
   const auto cores = static_cast<int32_t>(std::max(1U, std::thread::hardware_concurrency()));
-  m_ranks->setText(tr("%1, as threads: pp %2, tp %3, dp %4")
+  m_ranks->setText(tr("%1: pp %2, tp %3, dp %4")
                        .arg(ranks)
                        .arg(parallel.pipeline)
                        .arg(parallel.tensor)
@@ -170,7 +192,7 @@ void MeasureForm::showLink(QLineEdit* edit, const profile::Link& link, int32_t m
 
 void MeasureForm::showEvent(QShowEvent* event) {
   QWidget::showEvent(event);
-  lookForGpus();
+  askWhatIsPossible();
 }
 
 void MeasureForm::resizeEvent(QResizeEvent* event) {
@@ -187,25 +209,44 @@ bool MeasureForm::event(QEvent* event) {
 
 // A form layout gives wrapped text the height of its unwrapped width.
 void MeasureForm::fitHints() {
-  for (QLabel* label : {m_gpus, m_clockHint, m_ranks})
+  for (QLabel* label : {m_backendHint, m_ranksHint, m_clockHint, m_ranks})
     label->setMinimumHeight(std::max(0, label->heightForWidth(label->width())));
 }
 
 // Asking the driver may take a while.
-void MeasureForm::lookForGpus() {
-  if (m_askedForGpus) return;
-  m_askedForGpus = true;
-  m_deviceJob.start<std::string>(
-      tr("Look for GPUs"),
-      [](std::stop_token, const Progress&) -> Result<std::string> { return whyNoCuda(); },
-      [this](const Result<std::string>& why) { showGpus(toQt(*why)); });
+void MeasureForm::askWhatIsPossible() {
+  if (m_asked) return;
+  m_asked = true;
+  m_abilitiesJob.start<runs::RunAbilities>(
+      tr("Ask what caracal-run can do"),
+      [](std::stop_token stop, const Progress&) { return runs::askAbilities(std::move(stop)); },
+      [this](const Result<runs::RunAbilities>& abilities) { setAbilities(abilities); });
 }
 
-void MeasureForm::showGpus(const QString& whyNot) {
-  auto* item = qobject_cast<QStandardItemModel*>(m_backend->model())->item(kCudaItem);
-  item->setEnabled(whyNot.isEmpty());
-  item->setToolTip(whyNot);
-  m_gpus->setText(tr("CUDA is not possible here: %1").arg(whyNot));
+void MeasureForm::setAbilities(const Result<runs::RunAbilities>& abilities) {
+  m_asked = true;
+  const std::string whyNothing = abilities ? "" : abilities.error().text();
+  const QString whyNoCuda = toQt(abilities ? abilities->whyNoCuda : whyNothing);
+  const QString whyNoProcesses = toQt(abilities ? abilities->whyNoProcesses : whyNothing);
+  setPossible(m_backend, kCudaItem, whyNoCuda);
+  setPossible(m_ranksAre, kProcessesItem, whyNoProcesses);
+  QString gpus;
+  for (const std::string& name : abilities ? abilities->gpus : std::vector<std::string>{})
+    gpus += (gpus.isEmpty() ? "" : ", ") + toQt(name);
+  m_backendHint->setText(whyNoCuda.isEmpty() ? gpus
+                                             : tr("CUDA is not possible here: %1").arg(whyNoCuda));
+  m_ranksHint->setText(whyNoProcesses.isEmpty()
+                           ? QString()
+                           : tr("Processes are not possible here: %1").arg(whyNoProcesses));
+  m_backendHint->setVisible(!m_backendHint->text().isEmpty());
+  m_ranksHint->setVisible(!m_ranksHint->text().isEmpty());
+}
+
+// GPUs have the wall clock alone.
+void MeasureForm::showClock() {
+  const bool onGpu = m_backend->currentIndex() == kCudaItem;
+  m_clock->setEnabled(!onGpu);
+  m_clockHint->setVisible(!onGpu);
 }
 
 }  // namespace caracal::ui

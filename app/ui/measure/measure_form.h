@@ -4,6 +4,7 @@
 
 #include <QWidget>
 
+#include "app/runs/abilities.h"
 #include "app/ui/jobs/job_board.h"
 #include "app/ui/measure/measure_settings.h"
 #include "core/profile/profile.h"
@@ -23,6 +24,8 @@ class MeasureForm : public QWidget {
   MeasureSettings settings() const;
   // The job that is planned; null: none, nothing can be chosen.
   void setProfile(const profile::Profile* profile);
+  // What caracal-run can do; asked for when the form is first seen.
+  void setAbilities(const Result<runs::RunAbilities>& abilities);
 
  signals:
   void changed();
@@ -38,14 +41,16 @@ class MeasureForm : public QWidget {
   QLineEdit* linkRow(const QString& title);
   void showRanks(const profile::Profile& profile);
   void showLink(QLineEdit* edit, const profile::Link& link, int32_t members);
-  void lookForGpus();
-  void showGpus(const QString& whyNot);
+  void askWhatIsPossible();
+  void showClock();
 
-  JobSlot m_deviceJob;
-  bool m_askedForGpus = false;
+  JobSlot m_abilitiesJob;
+  bool m_asked = false;
   QComboBox* m_backend;
-  QLabel* m_gpus;
+  QLabel* m_backendHint;
   QLabel* m_ranks;
+  QComboBox* m_ranksAre;
+  QLabel* m_ranksHint;
   QComboBox* m_clock;
   QLabel* m_clockHint;
   QSpinBox* m_steps;

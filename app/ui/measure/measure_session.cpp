@@ -108,8 +108,11 @@ Result<MeasureSession::Task> MeasureSession::task() const {
   }
   task.files = nextMeasureFiles(m_settings, toQt(task.plan.policy));
   CARACAL_TRY(job, measureJob(m_settings, task.files));
-  for (const std::string& argument : runs::runArguments(job, *task.profile))
-    task.arguments << toQt(argument);
+  CARACAL_TRY(command,
+              runs::commandOf(task.program.toStdString(), runs::runArguments(job, *task.profile),
+                              job.processes ? task.profile->parallel.ranks() : 0));
+  task.program = toQt(command.front());
+  for (size_t i = 1; i < command.size(); ++i) task.arguments << toQt(command[i]);
   return task;
 }
 

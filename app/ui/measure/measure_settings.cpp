@@ -36,7 +36,9 @@ QString toJson(const MeasureSettings& settings) {
                            {QStringLiteral("tensorLink"), settings.tensorLink},
                            {QStringLiteral("pipelineLink"), settings.pipelineLink},
                            {QStringLiteral("dataLink"), settings.dataLink},
-                           {QStringLiteral("folder"), settings.folder}};
+                           {QStringLiteral("folder"), settings.folder},
+                           {QStringLiteral("backend"), settings.backend},
+                           {QStringLiteral("processes"), settings.processes}};
   return QString::fromUtf8(QJsonDocument(object).toJson(QJsonDocument::Compact));
 }
 
@@ -53,6 +55,9 @@ MeasureSettings measureSettingsFromJson(const QString& text) {
   settings.pipelineLink = words("pipelineLink");
   settings.dataLink = words("dataLink");
   settings.folder = words("folder");
+  settings.backend = words("backend");
+  if (settings.backend != QLatin1String("cuda")) settings.backend.clear();
+  settings.processes = object.value(QLatin1String("processes")).toBool();
   return settings;
 }
 
@@ -81,14 +86,17 @@ Result<runs::MeasureJob> measureJob(const MeasureSettings& settings, const Measu
   CARACAL_TRY(tensor, linkOf(settings.tensorLink));
   CARACAL_TRY(pipeline, linkOf(settings.pipelineLink));
   CARACAL_TRY(data, linkOf(settings.dataLink));
-  return runs::MeasureJob{files.profile.toStdString(),
-                          files.plan.toStdString(),
-                          files.recording.toStdString(),
-                          settings.clock.toStdString(),
-                          settings.steps,
-                          tensor,
-                          pipeline,
-                          data};
+  runs::MeasureJob job{files.profile.toStdString(), files.plan.toStdString(),
+                       files.recording.toStdString()};
+  const bool onGpu = !settings.backend.isEmpty();
+  if (!onGpu) job.clock = settings.clock.toStdString();  // GPUs have the wall clock alone
+  job.steps = settings.steps;
+  job.tensorLink = tensor;
+  job.pipelineLink = pipeline;
+  job.dataLink = data;
+  job.backend = settings.backend.toStdString();
+  job.processes = settings.processes;
+  return job;
 }
 
 }  // namespace caracal::ui

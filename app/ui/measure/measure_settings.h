@@ -14,7 +14,9 @@ struct MeasureSettings {
   int steps = 5;
   // As caracal-run reads a link, "200us,2GB/s"; empty: the profile's.
   QString tensorLink, pipelineLink, dataLink;
-  QString folder;  // for recordings; empty: defaultMeasureFolder()
+  QString folder;          // for recordings; empty: defaultMeasureFolder()
+  QString backend;         // "cuda"; empty: the CPU
+  bool processes = false;  // ranks are processes under mpirun, not threads
   bool operator==(const MeasureSettings&) const = default;
 };
 

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <QComboBox>
+#include <QLabel>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTest>
 
+#include "app/ui/measure/measure_form.h"
 #include "app/ui/measure/pass_chart.h"
 #include "tests/app/ui/tiny_profile.h"
 
@@ -82,6 +85,63 @@ TEST(PassTable, saysHowFarOffAPassIs) {
   EXPECT_EQ(table.rows[0][0].text, QStringLiteral("B2 of stage 1"));
   EXPECT_EQ(table.rows[0].back().text, QStringLiteral("\u221220.0 %"));
   EXPECT_TRUE(table.rows[0].back().colour) << "20 % are worth a colour";
+}
+
+// The box of a form row, and whether its second item can be chosen.
+QComboBox* boxNamed(const MeasureForm& form, const QString& name) {
+  for (QComboBox* box : form.findChildren<QComboBox*>()) {
+    if (box->accessibleName() == name) return box;
+  }
+  return nullptr;
+}
+
+bool secondIsPossible(const QComboBox& box) {
+  return (box.model()->flags(box.model()->index(1, 0)) & Qt::ItemIsEnabled) != 0;
+}
+
+QString wordsOf(const MeasureForm& form) {
+  QString all;
+  for (const QLabel* label : form.findChildren<QLabel*>())
+    if (!label->isHidden()) all += label->text() + QLatin1Char('\n');
+  return all;
+}
+
+TEST(MeasureForm, offersWhatCaracalRunHasAndSaysWhyNotElse) {
+  JobBoard jobs;
+  MeasureForm form(jobs);
+  const auto profile = test::tinyProfile();
+  form.setProfile(profile.get());
+  QComboBox* backend = boxNamed(form, QStringLiteral("Backend"));
+  QComboBox* ranks = boxNamed(form, QStringLiteral("Ranks are"));
+  ASSERT_TRUE(backend != nullptr && ranks != nullptr);
+  EXPECT_FALSE(secondIsPossible(*backend) || secondIsPossible(*ranks)) << "not asked yet";
+  form.setAbilities(runs::RunAbilities{"no driver", {}, "no MPI"});
+  EXPECT_FALSE(secondIsPossible(*backend) || secondIsPossible(*ranks));
+  EXPECT_TRUE(wordsOf(form).contains(QStringLiteral("no driver")));
+  EXPECT_TRUE(wordsOf(form).contains(QStringLiteral("no MPI")));
+  form.setAbilities(runs::RunAbilities{"", {"H100"}, ""});
+  EXPECT_TRUE(secondIsPossible(*backend) && secondIsPossible(*ranks));
+  EXPECT_TRUE(wordsOf(form).contains(QStringLiteral("H100")));
+  EXPECT_FALSE(wordsOf(form).contains(QStringLiteral("not possible")));
+  form.setAbilities(fail(ErrorCode::kNotFound, "caracal-run is not there"));
+  EXPECT_FALSE(secondIsPossible(*backend) || secondIsPossible(*ranks));
+  EXPECT_TRUE(wordsOf(form).contains(QStringLiteral("caracal-run is not there")));
+}
+
+TEST(MeasureForm, showsWhatWasChosen) {
+  JobBoard jobs;
+  MeasureForm form(jobs);
+  MeasureSettings settings;
+  settings.backend = QStringLiteral("cuda");
+  settings.processes = true;
+  form.setSettings(settings);
+  EXPECT_EQ(form.settings(), settings);
+  EXPECT_FALSE(boxNamed(form, QStringLiteral("Clock"))->isEnabledTo(&form))
+      << "GPUs have the wall clock alone";
+  QSignalSpy changed(&form, &MeasureForm::changed);
+  boxNamed(form, QStringLiteral("Backend"))->setCurrentIndex(0);
+  EXPECT_EQ(changed.count(), 1);
+  EXPECT_TRUE(form.settings().backend.isEmpty());
 }
 
 TEST(MeasurePanel, withoutAPlanItSaysWhatIsMissing) {

@@ -11,6 +11,8 @@
 #include <QSignalSpy>
 #include <QTemporaryDir>
 
+#include "app/runs/abilities.h"
+#include "app/runs/program.h"
 #include "app/runs/shell_words.h"
 #include "app/ui/measure/calibrator.h"
 #include "app/ui/plan/plan_edits.h"
@@ -141,6 +143,41 @@ TEST_F(Measuring, theCommandShownIsTheCommandThatRan) {
   EXPECT_EQ(*runs::shellWords(shown->toStdString()), ran);
 }
 
+TEST_F(Measuring, theCommandNamesBackendAndLauncher) {
+  const auto words = [this] { return *runs::shellWords(m_session.command()->toStdString()); };
+  const auto has = [](const std::vector<std::string>& all, const std::string& word) {
+    return std::find(all.begin(), all.end(), word) != all.end();
+  };
+  MeasureSettings settings = m_session.settings();
+  settings.backend = QStringLiteral("cuda");
+  m_session.setSettings(settings);
+  EXPECT_TRUE(has(words(), "--backend") && has(words(), "cuda"));
+  EXPECT_FALSE(has(words(), "--clock")) << "GPUs have the wall clock alone";
+  settings.backend.clear();
+  settings.processes = true;
+  m_session.setSettings(settings);
+  if (!runs::findProgram("mpirun")) {
+    EXPECT_NE(m_session.command().error().message.find("mpirun"), std::string::npos);
+    return;
+  }
+  EXPECT_TRUE(words().front().ends_with("mpirun"));
+  EXPECT_EQ(words()[2], "4") << "a process for each rank of the plan";
+  EXPECT_TRUE(has(words(), "--clock"));
+}
+
+TEST_F(Measuring, ranksAsProcessesAreMeasuredAsThreadsAre) {
+  const auto abilities = runs::askAbilities({});
+  ASSERT_TRUE(abilities) << abilities.error().text();
+  if (!abilities->whyNoProcesses.empty()) GTEST_SKIP() << abilities->whyNoProcesses;
+  MeasureSettings settings = m_session.settings();
+  settings.processes = true;
+  m_session.setSettings(settings);
+  m_session.measure();
+  ASSERT_TRUE(compared()) << m_problem.toStdString();
+  EXPECT_EQ(m_outcome->kind, Kind::kAllSteps) << m_outcome->words.toStdString();
+  EXPECT_EQ(m_session.comparison()->measurement.passes.size(), 16U);
+}
+
 TEST_F(Measuring, aStoppedRunKeepsItsStepsAndOpens) {
   setSteps(100000);
   QObject::connect(&m_session, &MeasureSession::stepped, &m_session,
@@ -251,10 +288,12 @@ TEST_F(Measuring, calibratingIsStoppedAtOnceAndKeepsNothing) {
 TEST(MeasureSettings, surviveBeingWrittenAndRead) {
   MeasureSettings settings{QStringLiteral("wall"),      17,
                            QStringLiteral("1us,2GB/s"), {},
-                           QStringLiteral("0,0"),       QStringLiteral("/a b/c")};
+                           QStringLiteral("0,0"),       QStringLiteral("/a b/c"),
+                           QStringLiteral("cuda"),      true};
   EXPECT_EQ(measureSettingsFromJson(toJson(settings)), settings);
   EXPECT_EQ(measureSettingsFromJson(QStringLiteral("not JSON")), MeasureSettings{});
   EXPECT_EQ(measureSettingsFromJson(QStringLiteral(R"({"clock":"sun","steps":-4})")).steps, 1);
+  EXPECT_TRUE(measureSettingsFromJson(QStringLiteral(R"({"backend":"abacus"})")).backend.isEmpty());
 }
 
 TEST(MeasureFiles, takeTheNextNumberThatIsFree) {
