@@ -39,7 +39,7 @@ runs::CalibrationRequest Calibrator::requestOf(const MeasureSettings& settings) 
   request.folder = file().toStdString() + ".runs";
   if (!m_model.isEmpty()) request.model = m_model.toStdString();
   request.backend = settings.backend.toStdString();
-  if (request.backend.empty()) request.clock = settings.clock.toStdString();
+  request.clock = settings.clock.toStdString();
   request.steps = std::max(kLeastSteps, settings.steps);
   return request;
 }

@@ -75,7 +75,6 @@ MeasureForm::MeasureForm(JobBoard& jobs, QWidget* parent)
   m_steps->setRange(1, 1'000'000);
   m_steps->setToolTip(tr("Training steps; the first warms up and is left out of medians"));
   makeRows();
-  connect(m_backend, &QComboBox::currentIndexChanged, this, &MeasureForm::showClock);
   for (QComboBox* box : {m_backend, m_ranksAre, m_clock})
     connect(box, &QComboBox::currentIndexChanged, this, &MeasureForm::changed);
   connect(m_steps, &QSpinBox::valueChanged, this, &MeasureForm::changed);
@@ -240,13 +239,6 @@ void MeasureForm::setAbilities(const Result<runs::RunAbilities>& abilities) {
                            : tr("Processes are not possible here: %1").arg(whyNoProcesses));
   m_backendHint->setVisible(!m_backendHint->text().isEmpty());
   m_ranksHint->setVisible(!m_ranksHint->text().isEmpty());
-}
-
-// GPUs have the wall clock alone.
-void MeasureForm::showClock() {
-  const bool onGpu = m_backend->currentIndex() == kCudaItem;
-  m_clock->setEnabled(!onGpu);
-  m_clockHint->setVisible(!onGpu);
 }
 
 }  // namespace caracal::ui

@@ -42,7 +42,6 @@ class MeasureForm : public QWidget {
   void showRanks(const profile::Profile& profile);
   void showLink(QLineEdit* edit, const profile::Link& link, int32_t members);
   void askWhatIsPossible();
-  void showClock();
 
   JobSlot m_abilitiesJob;
   bool m_asked = false;

@@ -88,8 +88,7 @@ Result<runs::MeasureJob> measureJob(const MeasureSettings& settings, const Measu
   CARACAL_TRY(data, linkOf(settings.dataLink));
   runs::MeasureJob job{files.profile.toStdString(), files.plan.toStdString(),
                        files.recording.toStdString()};
-  const bool onGpu = !settings.backend.isEmpty();
-  if (!onGpu) job.clock = settings.clock.toStdString();  // GPUs have the wall clock alone
+  job.clock = settings.clock.toStdString();
   job.steps = settings.steps;
   job.tensorLink = tensor;
   job.pipelineLink = pipeline;

@@ -152,7 +152,6 @@ TEST_F(Measuring, theCommandNamesBackendAndLauncher) {
   settings.backend = QStringLiteral("cuda");
   m_session.setSettings(settings);
   EXPECT_TRUE(has(words(), "--backend") && has(words(), "cuda"));
-  EXPECT_FALSE(has(words(), "--clock")) << "GPUs have the wall clock alone";
   settings.backend.clear();
   settings.processes = true;
   m_session.setSettings(settings);
