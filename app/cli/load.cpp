@@ -2,18 +2,31 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "core/base/resources.h"
 
 namespace caracal::cli {
 namespace {
 
-// What a figure could be wrong for must not need a second command to be seen.
+constexpr size_t kMostNotes = 8;
+
+// What a figure could be wrong for must not need a second command to be seen. Notes say the file,
+// the place and what to do.
 void warnOfLosses(const trace::ImportReport& report, Console& console) {
+  bool lost = false;
   for (const trace::Defect defect :
        {trace::Defect::kTruncatedInput, trace::Defect::kMissingTable, trace::Defect::kDuplicateRank,
         trace::Defect::kDroppedByRecorder}) {
-    if (report.of(defect) > 0) warn(console, std::string(trace::info(defect).description));
+    if (report.of(defect) == 0) continue;
+    warn(console, trace::info(defect).description);
+    lost = true;
   }
+  if (!lost) return;
+  const size_t shown = std::min(report.notes.size(), kMostNotes);
+  for (size_t i = 0; i < shown; ++i) warn(console, report.notes[i]);
+  if (shown < report.notes.size())
+    warn(console, fmt::format("{} more notes: caracal info", report.notes.size() - shown));
 }
 
 }  // namespace

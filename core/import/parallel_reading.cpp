@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -49,9 +50,18 @@ class JointProgress {
   double m_reported = -1;
 };
 
-void nameFileInNotes(TraceBuilder& builder, const std::string& path) {
-  const std::string file = std::filesystem::path(path).filename().string();
-  for (std::string& note : builder.report().notes) note = file + ": " + note;
+// Notes say the name of their file, or the path where several files have one name.
+void nameFilesInNotes(const std::vector<InputFile>& files,
+                      std::vector<Result<TraceBuilder>>& results) {
+  const auto nameOf = [&](size_t i) { return std::filesystem::path(files[i].path).filename(); };
+  std::map<std::string, int> filesNamed;
+  for (size_t i = 0; i < files.size(); ++i) ++filesNamed[nameOf(i).string()];
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (!results[i]) continue;
+    const std::string name = nameOf(i).string();
+    const std::string& shown = filesNamed[name] > 1 ? files[i].path : name;
+    for (std::string& note : results[i]->report().notes) note = shown + ": " + note;
+  }
 }
 
 // A reader may run out of memory anywhere; that must not end the process (the other files may fit).
@@ -62,7 +72,6 @@ Result<TraceBuilder> readFile(const InputFile& file, const LoadOptions& options,
     if (builder) {
       trace::giveBackFreedMemory();  // what the reader has used
       if (!builder->pack(stop)) return fail(ErrorCode::kCancelled, "loading was cancelled");
-      nameFileInNotes(*builder, file.path);
     }
     return builder;
   } catch (const std::bad_alloc&) {
@@ -148,6 +157,7 @@ std::vector<Result<TraceBuilder>> readAll(const std::vector<InputFile>& files,
                                           const Progress& progress) {
   auto results = readEach(files, options, stop, progress);
   readWholeWhereCutWrongly(files, options, stop, results);
+  nameFilesInNotes(files, results);
   return results;
 }
 

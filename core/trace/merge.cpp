@@ -1,6 +1,9 @@
 // TraceBuilder::merge: packed builders put one behind the other.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <set>
+#include <map>
+#include <string>
 
 #include "core/trace/freed_memory.h"
 #include "core/trace/polled_sort.h"
@@ -15,14 +18,18 @@ int32_t firstRankOf(const TraceData& data) {
 
 // A repeated rank number gets the next free one.
 void makeRanksUnique(TraceData& whole) {
-  std::set<int32_t> taken;
+  std::map<int32_t, std::string> fileOf;  // by rank number
   for (Rank& rank : whole.ranks) {
-    if (taken.count(rank.rank)) {
+    if (fileOf.count(rank.rank) > 0) {
       whole.report.count(Defect::kDuplicateRank);
       rank.claimedRank = rank.rank;
-      while (taken.count(rank.rank)) ++rank.rank;
+      while (fileOf.count(rank.rank) > 0) ++rank.rank;
+      whole.report.notes.push_back(fmt::format(
+          "{}: is rank {}, which {} is too; shown as rank {}. Open the files of one run "
+          "only",
+          rank.file, rank.claimedRank, fileOf[rank.claimedRank], rank.rank));
     }
-    taken.insert(rank.rank);
+    fileOf[rank.rank] = rank.file;
   }
 }
 

@@ -18,7 +18,10 @@ namespace {
 using trace::Defect;
 
 tl::unexpected<Error> failAt(int64_t offset, std::string_view what) {
-  Error error{ErrorCode::kInvalidInput, std::string(what), fmt::format("byte {}", offset)};
+  constexpr std::string_view kRemedy =
+      "; check that it is the file that the profiler wrote, and copy it again";
+  Error error{ErrorCode::kInvalidInput, std::string(what).append(kRemedy),
+              fmt::format("byte {}", offset)};
   return tl::unexpected(std::move(error));
 }
 
@@ -203,8 +206,9 @@ Result<Reader::Step> Reader::step() {
 
 void Reader::truncated(std::string_view what) {
   m_document.report.count(Defect::kTruncatedInput);
-  m_document.report.notes.push_back(fmt::format("{}; {} entries before it were kept", what,
-                                                m_document.entries + m_scanner.scalars()));
+  m_document.report.notes.push_back(
+      fmt::format("{}; {} entries before it were kept; copy the file again, or record again", what,
+                  m_document.entries + m_scanner.scalars()));
 }
 
 Result<void> Reader::endedEarly() {
@@ -252,11 +256,15 @@ Result<ChromeDocument> Reader::run(std::stop_token stop, const Progress& progres
   m_document.report.count(Defect::kNotAnObject, m_scanner.scalars());
   m_document.entries += m_scanner.scalars();
   if (!m_foundEvents) {
-    return fail(ErrorCode::kInvalidInput,
-                "no events: the object has no \"traceEvents\" array, so it is not a trace");
+    return fail(
+        ErrorCode::kInvalidInput,
+        "no events: the object has no \"traceEvents\" array, so it is not a trace; open the file "
+        "that the profiler wrote");
   }
   if (m_document.entries == 0) {
-    return fail(ErrorCode::kInvalidInput, "no events: the event array is empty");
+    return fail(
+        ErrorCode::kInvalidInput,
+        "no events: the event array is empty; profile at least one step, docs/recording.md");
   }
   return std::move(m_document);
 }

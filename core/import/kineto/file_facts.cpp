@@ -20,7 +20,9 @@ json parsedMember(const ChromeDocument& document, const std::string& key,
   json value = json::parse(text, nullptr, false);
   if (value.is_discarded()) value = json::parse(chrome::repairJson(text).text, nullptr, false);
   if (!value.is_discarded()) return value;
-  report.notes.push_back("the metadata \"" + key + "\" is not valid JSON and was left out");
+  report.notes.push_back("the metadata \"" + key +
+                         "\" is not valid JSON and was left out; correct it in the file, or record "
+                         "again");
   return nullptr;
 }
 

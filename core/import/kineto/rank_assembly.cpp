@@ -63,7 +63,9 @@ void EventCollector::describeRank(const chrome::ChromeDocument& document, const 
   if (facts.baseTimeNs < 0 ||
       facts.baseTimeNs > chrome::kLatestNs - std::max<int64_t>(m_lastNs, 0)) {
     m_builder.report().count(Defect::kBadNumber);
-    m_builder.report().notes.push_back("baseTimeNanoseconds is out of range and was left out");
+    m_builder.report().notes.push_back(
+        "baseTimeNanoseconds is out of range and was left out: times of this file do not line up "
+        "with other files'; correct it in the file, or record again");
   } else {
     m_builder.shift(facts.baseTimeNs);
   }
@@ -75,8 +77,11 @@ Result<trace::TraceBuilder> EventCollector::finish(const chrome::ChromeDocument&
                                                    const std::stop_token& stop) {
   const bool leftOut = m_builder.report().of(Defect::kLeftOutByRequest) > 0;
   if (m_builder.eventCount() == 0 && m_counters.empty() && !leftOut) {
-    return fail(ErrorCode::kInvalidInput,
-                "no events: none of the {} entries of the event array is one", document.entries);
+    return fail(
+        ErrorCode::kInvalidInput,
+        "no events: none of the {} entries of the event array is one; record again with the "
+        "profiler's activities on (docs/recording.md)",
+        document.entries);
   }
   m_openRanges.closeAll(m_lastNs, m_builder);
   dropZeroTimes();

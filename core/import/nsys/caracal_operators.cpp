@@ -152,7 +152,9 @@ void OperatorReader::readRow(const Statement& row) {
   const trace::NameId name = m_names(row.integer(kName));
   const EventKind kind = kindOf(row.integer(kKind));
   EventArgs args = argsOf(row, rank->second);
+  // What is left out has its place in the numbers of its lane's calls all the same.
   if (kind == EventKind::kComm) addCommArgs(args, lane, rank->second, builder.nameOf(name));
+  if (isLeftOut(m_reading, *times)) return;
   builder.add({.track = lane.track,
                .kind = kind,
                .name = name,

@@ -11,21 +11,21 @@ using trace::EventIndex;
 using trace::EventKind;
 using trace::TrackKind;
 
-EventIndex CaracalRanges::add(int64_t globalTid, std::string_view text, int64_t beginNs,
-                              int64_t durationNs) {
+EventIndex CaracalRanges::add(int64_t globalTid, std::string_view text, Times times, End end) {
   const CaracalLabel label = parseCaracalLabel(text);
-  const uint32_t rank = m_tracks.rankOfThread(globalTid);
+  TrackDirectory& tracks = m_reading.tracks;
+  const uint32_t rank = tracks.rankOfThread(globalTid);
   trace::NewEvent event{
-      .kind = EventKind::kAnnotation, .beginNs = beginNs, .durationNs = durationNs};
+      .kind = EventKind::kAnnotation, .beginNs = times.beginNs, .durationNs = times.durationNs};
   EventArgs args;
   switch (label.role) {
     case CaracalLabel::Role::kStep:
-      event.track = m_tracks.lane(rank, TrackKind::kOther, "steps");
+      event.track = tracks.lane(rank, TrackKind::kOther, "steps");
       event.name = m_builder.intern(text);
       args.step = label.number;
       break;
     case CaracalLabel::Role::kPass:
-      event.track = m_tracks.lane(rank, TrackKind::kPassLane, "passes");
+      event.track = tracks.lane(rank, TrackKind::kPassLane, "passes");
       event.kind = EventKind::kPass;
       event.name = m_builder.intern(trace::name(label.pass));
       args.pass = label.pass;
@@ -35,11 +35,13 @@ EventIndex CaracalRanges::add(int64_t globalTid, std::string_view text, int64_t 
       break;
     case CaracalLabel::Role::kLayer:
     case CaracalLabel::Role::kOther:
-      event.track = m_tracks.thread(globalTid);
+      event.track = tracks.thread(globalTid);
       event.name = m_builder.intern(text);
       args.layer = label.number;
       break;
   }
+  const bool mayBeCut = end == End::kKnown && label.role != CaracalLabel::Role::kStep;
+  if (mayBeCut && isLeftOut(m_reading, times)) return trace::kNoIndex;
   // Operators and windows stand in CARACAL_CPU_OP with all that is known of them: no arguments
   // here.
   if (label.role == CaracalLabel::Role::kOther) return m_builder.add(event);

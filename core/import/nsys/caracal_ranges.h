@@ -8,19 +8,18 @@
 #include <utility>
 #include <vector>
 
-#include "core/import/nsys/track_directory.h"
-#include "core/trace/trace_builder.h"
+#include "core/import/nsys/reading.h"
 
 namespace caracal::import::nsys {
 
 class CaracalRanges {
  public:
-  CaracalRanges(trace::TraceBuilder& builder, TrackDirectory& tracks)
-      : m_builder(builder), m_tracks(tracks) {}
+  explicit CaracalRanges(Reading& reading) : m_reading(reading), m_builder(reading.builder) {}
 
-  // The event's index, so that an open range can be closed later.
-  trace::EventIndex add(int64_t globalTid, std::string_view label, int64_t beginNs,
-                        int64_t durationNs);
+  enum class End : uint8_t { kKnown, kOpen };
+  // The event's index, so that an open range can be closed later; kNoIndex for one that ends before
+  // what was asked for. Steps are always kept: others take their numbers from them.
+  trace::EventIndex add(int64_t globalTid, std::string_view label, Times times, End end);
   // Sets args.step of the passes and layers inside a step of their rank. After all ranges are
   // closed.
   void assignSteps();
@@ -32,8 +31,8 @@ class CaracalRanges {
   };
   int32_t stepAt(uint32_t rank, int64_t timeNs) const;
 
+  Reading& m_reading;
   trace::TraceBuilder& m_builder;
-  TrackDirectory& m_tracks;
   std::map<uint32_t, std::vector<StepEvent>> m_steps;  // by rank, sorted by begin in assignSteps()
   std::vector<std::pair<trace::EventIndex, uint32_t>> m_inSteps;
 };

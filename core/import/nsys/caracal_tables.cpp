@@ -95,8 +95,11 @@ void noteEarlyEnd(Reading& reading, size_t steps) {
   const auto ended = meta.find("ended");
   if (ended == meta.end()) {
     reading.report().count(Defect::kTruncatedInput);
-    reading.report().notes.push_back(fmt::format(
-        "the run was killed or still goes on: {} of {} steps are recorded", steps, asked->second));
+    reading.report().notes.push_back(
+        fmt::format("the run was killed or still goes on: {} of {} steps are recorded; open it "
+                    "again when it has "
+                    "ended",
+                    steps, asked->second));
   } else if (ended->second != "allSteps") {
     reading.report().notes.push_back(
         fmt::format("the run was stopped after {} of {} steps", steps, asked->second));

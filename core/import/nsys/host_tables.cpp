@@ -49,7 +49,7 @@ Result<void> readApiCalls(Reading& reading) {
     if (!isOwn) reading.report().count(Defect::kMissingTable);
     reading.report().notes.push_back(
         (isOwn ? std::string("host calls were not recorded (caracal record --kinds +runtime)")
-               : "no table " + table) +
+               : "no table " + table + " (profile with nsys profile --trace=cuda,nvtx)") +
         ": GPU work is not linked to its launches");
   }
   return readHostTable(reading, table, EventKind::kRuntime, withoutApiVersion,

@@ -11,7 +11,8 @@ Result<StringIds> StringIds::open(const NsysFile& file, trace::ImportReport& rep
   const std::string table = file.tableNamed("StringIds");
   if (table.empty()) {
     report.count(Defect::kMissingTable);
-    report.notes.emplace_back("no table StringIds: names are shown as their numbers");
+    report.notes.push_back(
+        fmt::format("no table StringIds: names are shown as their numbers; {}", file.remedy()));
     return strings;
   }
   // The id is the rowid in every export seen; a copy made with CREATE TABLE AS has lost that.

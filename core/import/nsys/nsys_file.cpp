@@ -54,6 +54,16 @@ Result<NsysFile> NsysFile::open(const std::string& path) {
   return file;
 }
 
+bool NsysFile::isRecording() const {
+  const auto first = m_tables.lower_bound("CARACAL_");
+  return first != m_tables.end() && first->starts_with("CARACAL_");
+}
+
+std::string_view NsysFile::remedy() const {
+  return isRecording() ? "copy the recording again from where it was made, or record again"
+                       : "make the export again: nsys export --type sqlite REPORT.nsys-rep";
+}
+
 std::string NsysFile::tableNamed(const std::string& base) const {
   if (m_tables.count(base)) return base;
   const std::string prefix = base + "_V";
@@ -121,7 +131,7 @@ Result<sqlite::Statement> NsysFile::prepare(const std::string& table,
     list += "NULL";
     if (column.missing == Column::Missing::kCounted) {
       report.count(trace::Defect::kMissingTable);
-      report.notes.push_back(fmt::format("{} has no column {}", table, column.name));
+      report.notes.push_back(fmt::format("{} has no column {}; {}", table, column.name, remedy()));
     }
   }
   return m_database.prepare("SELECT " + list + from);

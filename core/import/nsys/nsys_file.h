@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
@@ -31,6 +32,11 @@ class NsysFile {
   // Fails with words when the file is no database, is empty or damaged beyond its table of
   // contents.
   static Result<NsysFile> open(const std::string& path);
+
+  // Whether Caracal wrote it: a run's recording, or that of `caracal record`.
+  bool isRecording() const;
+  // What to do about what the file lacks, to end a sentence with.
+  std::string_view remedy() const;
 
   // The table of that name, or of that name plus _V<n>; empty when there is none.
   std::string tableNamed(const std::string& base) const;

@@ -62,18 +62,15 @@ enum class Source : uint8_t {
 
 Source sourceOf(const NsysFile& file) {
   if (file.has("CARACAL_PROCESS")) return Source::kRecorder;
-  const bool isRun =
-      std::any_of(file.tables().begin(), file.tables().end(),
-                  [](const std::string& table) { return table.rfind("CARACAL_", 0) == 0; });
-  return isRun ? Source::kRun : Source::kNsys;
+  return file.isRecording() ? Source::kRun : Source::kNsys;
 }
 
 void countLostTables(Reading& reading) {
   for (const RecordingTable& table : kRecordingTables) {
     if (reading.file.has(table.name)) continue;
     reading.report().count(trace::Defect::kMissingTable);
-    reading.report().notes.push_back(
-        fmt::format("the recording has lost its table {}: {}", table.name, table.without));
+    reading.report().notes.push_back(fmt::format("the recording has lost its table {}: {}; {}",
+                                                 table.name, table.without, reading.file.remedy()));
   }
 }
 
@@ -133,13 +130,13 @@ Result<void> readTables(Reading& reading, const std::string& path,
                         const trace::Selection& selection) {
   const Source source = sourceOf(reading.file);
   reading.builder.setFormat(source == Source::kNsys ? "nsys" : "caracal");
+  cutEarly(reading);
   if (source == Source::kRecorder) CARACAL_CHECK_OK(readRecordingMeta(reading));
   if (source == Source::kRun) {
     countLostTables(reading);
     CARACAL_TRY(ranks, readRecordingHead(reading, path));
     CARACAL_CHECK_OK(readRecordingRows(reading, ranks));
   }
-  if (source != Source::kRun) cutEarly(reading);
   CARACAL_CHECK_OK(readGpuWork(reading));
   using trace::EventKind;
   if (isWanted(reading, selection, "CUPTI_ACTIVITY_KIND_SYNCHRONIZATION", {EventKind::kSync}))
@@ -189,7 +186,7 @@ Result<TraceBuilder> readFile(const std::string& path, const LoadOptions& option
   if (builder.eventCount() == 0 && !leftOut) {
     return fail(ErrorCode::kInvalidInput,
                 "the file holds no events: none of its tables of GPU work, API calls and NVTX "
-                "ranges has a usable row");
+                "ranges has a usable row; record again (docs/recording.md)");
   }
   tracks.finish();
   return builder;

@@ -51,7 +51,7 @@ class NvtxReader {
   explicit NvtxReader(Reading& reading)
       : m_reading(reading),
         m_registered(reading.strings, reading.builder, asStored),
-        m_caracal(reading.builder, reading.tracks) {}
+        m_caracal(reading) {}
 
   Result<void> read();
 
@@ -173,7 +173,8 @@ void NvtxReader::addEvent(const Statement& row, const NvtxKey& key) {
     return;
   }
   const EventIndex event =
-      isOwn ? m_caracal.add(key.globalTid, label, times->beginNs, times->durationNs)
+      isOwn ? m_caracal.add(key.globalTid, label, *times,
+                            isOpen ? CaracalRanges::End::kOpen : CaracalRanges::End::kKnown)
             : addAnnotation(row, key, *times, label, domain);
   if (isOpen) m_open.push_back(event);
 }

@@ -55,10 +55,9 @@ Result<void> forEachRow(Reading& reading, const std::string& table, sqlite::Stat
     }
     if (code != SQLITE_ROW) {
       reading.report().count(trace::Defect::kTruncatedInput);
-      reading.report().notes.push_back(
-          reading.file.database()
-              .lastError(fmt::format("{} is incomplete after row {}", table, count - 1))
-              .message);
+      const std::string what = fmt::format("{} is incomplete after row {}", table, count - 1);
+      reading.report().notes.push_back(fmt::format(
+          "{}; {}", reading.file.database().lastError(what).message, reading.file.remedy()));
       return {};
     }
     if (count % kRowsBetweenPolls == 0) reading.progress.advance(kRowsBetweenPolls);

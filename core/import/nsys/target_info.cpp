@@ -51,7 +51,8 @@ Result<void> nameDevices(Reading& reading) {
   if (reading.tracks.devices().empty()) return {};
   if (!reading.file.has("TARGET_INFO_GPU")) {
     reading.report().count(Defect::kMissingTable);
-    reading.report().notes.emplace_back("no table TARGET_INFO_GPU: the GPUs' names are unknown");
+    reading.report().notes.push_back(fmt::format(
+        "no table TARGET_INFO_GPU: the GPUs' names are unknown; {}", reading.file.remedy()));
   }
   CARACAL_TRY(names, readGpuNames(reading));
   for (const auto& [key, rank] : reading.tracks.devices()) {

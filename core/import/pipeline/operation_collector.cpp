@@ -34,9 +34,15 @@ EventArgs argsOf(const ChromeEvent& event) {
   return args;
 }
 
+// Until the ranks are known a transfer's peer is kTowardsBefore or kTowardsAfter, and the group of
+// a collective of replicas is kReplicas: completeArguments() puts the true ones there.
 void setOperation(EventArgs& args, const Operation& operation) {
   args.pass = operation.pass;
   args.collective = operation.collective;
+  if (operation.towards != 0)
+    args.peer = operation.towards < 0 ? OperationCollector::kTowardsBefore
+                                      : OperationCollector::kTowardsAfter;
+  if (operation.overReplicas) args.group = OperationCollector::kReplicas;
 }
 
 }  // namespace
@@ -48,8 +54,7 @@ void OperationCollector::take(const ChromeEvent& event) {
   if (!m_hasDecimals) m_hasDecimals = event.time.find('.') != std::string_view::npos;
   switch (event.phase) {
     case 'X':
-      if (const auto time = chrome::timeOf(event, m_builder.report())) add(event, row, *time);
-      return;
+      return takeComplete(event, row);
     case 'B':
       return takeBegin(event, row);
     case 'E':
@@ -77,6 +82,32 @@ TrackIndex OperationCollector::trackOf(const Row& row, Layer layer) {
   return found->second;
 }
 
+void OperationCollector::noteReplicaRow(const Row& row) {
+  RowInfo& info = m_rows[row];
+  if (!info.reduces) m_replicaRows.push_back(row);
+  info.reduces = true;
+}
+
+// Begins and ends are met apart, so only complete events are left out. Of them what others need to
+// know stays: the row, and how far the step reaches.
+void OperationCollector::takeComplete(const ChromeEvent& event, const Row& row) {
+  const auto time = chrome::timeOf(event, m_builder.report());
+  if (!time) return;
+  const Span span{time->beginNs, time->beginNs + time->durationNs};
+  if (m_cut.awaitsBegin()) m_cut.runBegins(span.beginNs, m_builder);
+  if (m_cut.takes(span)) {
+    add(event, row, *time);
+    return;
+  }
+  m_builder.leaveOut(span);
+  m_lastNs = std::max(m_lastNs, span.endNs);
+  const auto operation = operationOf(event.name);
+  if (!operation) m_builder.report().count(Defect::kUnknownCategory);
+  if (operation && operation->overReplicas) noteReplicaRow(row);
+  trackOf(row, operation && operation->kind == EventKind::kPass ? Layer::kPasses : Layer::kWork);
+  if (const int32_t step = argsOf(event).step; step >= 0) widenStep(m_leftOutSteps, step, span);
+}
+
 EventIndex OperationCollector::add(const ChromeEvent& event, const Row& row, EventTime time) {
   m_lastNs = std::max(m_lastNs, time.beginNs + time.durationNs);
   const auto operation = operationOf(event.name);
@@ -87,11 +118,8 @@ EventIndex OperationCollector::add(const ChromeEvent& event, const Row& row, Eve
   const std::string_view name =
       operation && !operation->name.empty() ? operation->name : event.name;
   const TrackIndex track = trackOf(row, kind == EventKind::kPass ? Layer::kPasses : Layer::kWork);
-  const EventIndex index =
-      m_builder.add({track, kind, m_builder.intern(name), time.beginNs, time.durationNs}, args);
-  if (operation && operation->towards != 0) m_transfers.emplace(index, operation->towards);
-  if (operation && operation->overReplicas) m_replicaCollectives.push_back(index);
-  return index;
+  if (operation && operation->overReplicas) noteReplicaRow(row);
+  return m_builder.add({track, kind, m_builder.intern(name), time.beginNs, time.durationNs}, args);
 }
 
 void OperationCollector::takeBegin(const ChromeEvent& event, const Row& row) {

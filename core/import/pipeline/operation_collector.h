@@ -15,12 +15,19 @@
 #include "core/import/chrome/open_ranges.h"
 #include "core/import/pipeline/operation_names.h"
 #include "core/import/pipeline/workers.h"
+#include "core/trace/early_cut.h"
 #include "core/trace/trace_builder.h"
 
 namespace caracal::import::pipeline {
 
 class OperationCollector {
  public:
+  // What ends before the cut is left out.
+  explicit OperationCollector(trace::EarlyCut cut) : m_cut(cut) {}
+
+  // In arguments while it is not known which rank a row belongs to.
+  static constexpr int32_t kTowardsBefore = 0, kTowardsAfter = 1;  // as EventArgs::peer
+  static constexpr uint32_t kReplicas = 0;                         // as EventArgs::group
   void take(const chrome::ChromeEvent& event);
   // Once, behind the last event. The collector is spent. Fails when no entry was an event.
   Result<trace::TraceBuilder> finish(const chrome::ChromeDocument& document,
@@ -40,7 +47,10 @@ class OperationCollector {
     std::map<Layer, trace::TrackIndex> tracks;
     std::string name;
     int64_t records = 0;
+    bool reduces = false;  // has collectives of replicas
   };
+  using StepExtents = std::map<int32_t, Span>;  // first begin to last end
+  static void widenStep(StepExtents& extents, int32_t step, Span by);
   // "iteration begin" and "iteration end" of a row; kNever until seen.
   static constexpr int64_t kNever = INT64_MIN;
   struct MarkedStep {
@@ -54,6 +64,8 @@ class OperationCollector {
   void takeEnd(const chrome::ChromeEvent& event, const Row& row);
   void takeInstant(const chrome::ChromeEvent& event, const Row& row);
   trace::EventIndex add(const chrome::ChromeEvent& event, const Row& row, chrome::EventTime time);
+  void takeComplete(const chrome::ChromeEvent& event, const Row& row);
+  void noteReplicaRow(const Row& row);
 
   WorkerPlace placeOf(const Row& row, const RowInfo& info) const;
   GridSizes makeRanks(const chrome::ChromeDocument& document, const std::string& path);
@@ -67,9 +79,9 @@ class OperationCollector {
   std::map<Row, RowInfo> m_rows;
   std::unordered_map<int64_t, std::string> m_processNames;
   std::map<WorkerPlace, uint32_t> m_ranks;  // index in the builder
-  std::unordered_map<trace::EventIndex, int8_t>
-      m_transfers;  // where the peer is, as Operation::towards
-  std::vector<trace::EventIndex> m_replicaCollectives;
+  trace::EarlyCut m_cut;
+  StepExtents m_leftOutSteps;
+  std::vector<Row> m_replicaRows;  // with collectives of replicas, in the order of the first
   std::map<std::pair<Row, int32_t>, MarkedStep> m_marks;
   std::unordered_map<uint32_t, trace::TrackIndex> m_stepTracks;  // by rank index
   bool m_hasDecimals = false;

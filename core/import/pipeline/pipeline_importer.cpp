@@ -16,9 +16,9 @@ class PipelineImporter : public Importer {
 
   bool isCompanion(const std::string& path) const override { return isDescription(path); }
 
-  Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions&,
+  Result<trace::TraceBuilder> read(const std::string& path, const LoadOptions& options,
                                    std::stop_token stop, const Progress& progress) const override {
-    OperationCollector collector;
+    OperationCollector collector(options.earlyCut());
     const auto sink = [&](const chrome::ChromeEvent& event) { collector.take(event); };
     CARACAL_TRY(document, chrome::readChromeTrace(path, sink, stop, progress));
     return collector.finish(document, path);

@@ -103,41 +103,42 @@ uint32_t OperationCollector::replicaGroup(const WorkerPlace& place, const GridSi
 }
 
 void OperationCollector::completeArguments(const GridSizes& sizes) {
-  const auto rankOf = [&](EventIndex e) -> const trace::Rank& {
-    return m_builder.rank(m_builder.track(m_builder.trackOf(e)).rank);
-  };
+  std::map<uint32_t, uint32_t> groupOfRank;
+  for (const Row& row : m_replicaRows) {
+    const WorkerPlace place = placeOf(row, m_rows[row]);
+    groupOfRank[m_ranks[place]] = replicaGroup(place, sizes);
+  }
   m_builder.forEachEvent([&](EventIndex e) {
     if (m_builder.kindOf(e) == EventKind::kInstant) return;
+    const uint32_t index = m_builder.track(m_builder.trackOf(e)).rank;
+    const trace::Rank& rank = m_builder.rank(index);
     EventArgs args = m_builder.argsOf(e);
-    args.stage = rankOf(e).stage;
+    args.stage = rank.stage;
+    if (args.peer >= 0) {
+      // Chunks of an interleaved schedule go around: behind the last stage comes the first.
+      const int32_t step = args.peer == kTowardsAfter ? 1 : -1;
+      const int32_t peer = (rank.stage + step + sizes.stages) % sizes.stages;
+      args.peer = sizes.rankOf({peer, rank.dataIndex, rank.tensorIndex});
+    }
+    if (args.group != trace::kNoIndex) args.group = groupOfRank.at(index);
     m_builder.setArgs(e, args);
   });
-  for (const auto& [event, towards] : m_transfers) {
-    const trace::Rank& rank = rankOf(event);
-    // Chunks of an interleaved schedule go around: behind the last stage comes the first.
-    const int32_t peer = (rank.stage + towards + sizes.stages) % sizes.stages;
-    EventArgs args = m_builder.argsOf(event);
-    args.peer = sizes.rankOf({peer, rank.dataIndex, rank.tensorIndex});
-    m_builder.setArgs(event, args);
-  }
-  for (const EventIndex event : m_replicaCollectives) {
-    const trace::Rank& rank = rankOf(event);
-    EventArgs args = m_builder.argsOf(event);
-    args.group = replicaGroup({rank.stage, rank.dataIndex, rank.tensorIndex}, sizes);
-    m_builder.setArgs(event, args);
-  }
+}
+
+void OperationCollector::widenStep(StepExtents& extents, int32_t step, Span by) {
+  Span& extent = extents.try_emplace(step, by).first->second;
+  extent = {std::min(extent.beginNs, by.beginNs), std::max(extent.endNs, by.endNs)};
 }
 
 // A step of a rank: between its marks where it has them, else from the first event of the step on
 // any rank to the first of the next one; where the next one was not recorded, to the last event.
 void OperationCollector::addSteps() {
-  std::map<int32_t, Span> extents;
+  StepExtents extents = std::move(m_leftOutSteps);
   m_builder.forEachEvent([&](EventIndex e) {
     const int32_t step = m_builder.argsOf(e).step;
     if (step < 0) return;
-    const Span span{m_builder.beginOf(e), m_builder.beginOf(e) + m_builder.durationOf(e)};
-    Span& extent = extents.try_emplace(step, span).first->second;
-    extent = {std::min(extent.beginNs, span.beginNs), std::max(extent.endNs, span.endNs)};
+    widenStep(extents, step,
+              {m_builder.beginOf(e), m_builder.beginOf(e) + m_builder.durationOf(e)});
   });
   std::map<std::pair<uint32_t, int32_t>, MarkedStep> marks;
   for (const auto& [key, mark] : m_marks) {
@@ -164,9 +165,13 @@ void OperationCollector::addSteps() {
 
 Result<trace::TraceBuilder> OperationCollector::finish(const chrome::ChromeDocument& document,
                                                        const std::string& path) {
-  if (m_builder.eventCount() == 0) {
-    return fail(ErrorCode::kInvalidInput,
-                "no events: none of the {} entries of the event array is one", document.entries);
+  const bool leftOut = m_builder.report().of(trace::Defect::kLeftOutByRequest) > 0;
+  if (m_builder.eventCount() == 0 && !leftOut) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        "no events: none of the {} entries of the event array is one; record again with the "
+        "profiler's activities on (docs/recording.md)",
+        document.entries);
   }
   m_openRanges.closeAll(m_lastNs, m_builder);
   const GridSizes sizes = makeRanks(document, path);

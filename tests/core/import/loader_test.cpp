@@ -51,6 +51,23 @@ TEST(Loader, aFolderLoadsWhatItCanAndReportsTheRest) {
   EXPECT_NE(loaded->skipped[1].text().find("notes.txt: not a trace"), std::string::npos);
 }
 
+// Ranks of several hosts often have one file name each in a folder of the host.
+TEST(Loader, notesNameTheirFileByItsPathWhereNamesRepeat) {
+  const TemporaryFolder folder;
+  const std::string cut = R"({"traceEvents":[{"ph":"X","cat":"kernel","name":"k","ts":1,"dur":1},)";
+  const std::string first = folder.write("host0/trace.json", cut + R"({"ph":)");
+  const std::string second = folder.write("host1/trace.json", cut + R"({"ph":)");
+  const auto both = loadTraces({first, second});
+  ASSERT_TRUE(both) << both.error().text();
+  const std::vector<std::string>& notes = both->trace->report().notes;
+  ASSERT_EQ(notes.size(), 2U);
+  EXPECT_TRUE(notes[0].starts_with(first + ": the file ends at byte ")) << notes[0];
+  EXPECT_TRUE(notes[1].starts_with(second + ": the file ends at byte ")) << notes[1];
+  const auto one = loadTraces({first});
+  ASSERT_TRUE(one) << one.error().text();
+  EXPECT_TRUE(one->trace->report().notes.at(0).starts_with("trace.json: the file ends at byte "));
+}
+
 TEST(Loader, anyNumberOfThreadsGivesTheSameTrace) {
   const TemporaryFolder folder;
   std::vector<std::string> paths;

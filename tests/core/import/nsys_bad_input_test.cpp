@@ -116,7 +116,15 @@ TEST_F(NsysBadInput, missingColumnsAreNamedAndTheRestIsRead) {
   EXPECT_EQ(trace->ranks()[0].deviceKey, "pidNone/dev0");
   EXPECT_EQ(trace->report().of(Defect::kMissingName), 2);
   EXPECT_GE(trace->report().of(Defect::kMissingTable), 4);
-  EXPECT_TRUE(anyNoteContains(*trace, "CUPTI_ACTIVITY_KIND_KERNEL has no column globalPid"));
+  const std::string file = std::filesystem::path(path()).filename().string();
+  constexpr const char* kRemedy =
+      "make the export again: nsys export --type sqlite REPORT.nsys-rep";
+  EXPECT_TRUE(anyNoteContains(
+      *trace,
+      fmt::format("{}: CUPTI_ACTIVITY_KIND_KERNEL has no column globalPid; {}", file, kRemedy)));
+  EXPECT_TRUE(anyNoteContains(
+      *trace,
+      fmt::format("{}: no table StringIds: names are shown as their numbers; {}", file, kRemedy)));
 }
 
 TEST_F(NsysBadInput, namesThatAreNotInTheStringTableAreShownAsNumbers) {

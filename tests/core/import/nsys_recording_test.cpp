@@ -3,6 +3,7 @@
 #include "core/recording/recording.h"
 #include "core/recording/write_trace.h"
 #include "tests/core/import/nsys_fixture.h"
+#include "tests/core/import/part_of_whole.h"
 
 namespace caracal::import {
 namespace {
@@ -292,6 +293,18 @@ TEST_F(CaracalRecording, aPredictionThatWasWrittenComesBackAsItWas) {
   ASSERT_EQ(after->counters().size(), 2u);
   EXPECT_EQ(after->counters()[1].values, before->counters()[1].values);
   EXPECT_TRUE(after->processGroups().empty()) << "one rank stands for its group";
+}
+
+TEST_F(CaracalRecording, aPartIsLeftOutWhileItIsRead) {
+  auto writer = create();
+  for (int32_t step = 0; step < 20; ++step)
+    ASSERT_TRUE(writer.append(stepRecords(step, 1000 * step)));
+  ASSERT_TRUE(writer.close());
+  for (const int64_t fromNs : {30, 5000, 12'025, 19'065}) {
+    expectPartOfTheWhole({path()}, {.fromNs = fromNs});
+    expectPartOfTheWhole({path()}, {.fromNs = fromNs, .toNs = fromNs + 3000});
+  }
+  expectCutEarly(path(), {.fromNs = 12'025});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/import/importer.h"
+#include "tests/core/import/part_of_whole.h"
 #include "tests/core/import/test_files.h"
 
 namespace caracal::import {
@@ -128,45 +129,6 @@ TEST_F(SelectionTest, eventsThatBeginTooLateAreLeftOutOnceForAll) {
   EXPECT_EQ(loaded->trace->report().of(Defect::kGpuWorkWithoutLaunch), 0);
 }
 
-// All that a trace says of its events, tracks, ranks and flows.
-std::vector<std::string> contentOf(const trace::Trace& trace) {
-  std::vector<std::string> lines;
-  for (const trace::Rank& rank : trace.ranks())
-    lines.push_back(fmt::format("rank {} device {} of {} records, resolution {}", rank.rank,
-                                rank.device, rank.sourceRecords, rank.resolutionNs));
-  for (const trace::ProcessGroup& group : trace.processGroups())
-    lines.push_back(fmt::format("group {} of {}", group.name, group.size));
-  const auto where = [&](trace::EventIndex e) {
-    return e == trace::kNoIndex ? "-" : fmt::format("{} {}", trace.name(e), trace.beginNs(e));
-  };
-  for (const trace::Track& track : trace.tracks()) {
-    lines.push_back(
-        fmt::format("track {} of rank {}", track.label, trace.ranks()[track.rank].rank));
-    for (auto e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
-      const trace::EventArgs args = trace.args(e).value_or(trace::EventArgs{});
-      lines.push_back(fmt::format("{} {} + {} by {} ({} {} {})", where(e), name(trace.kind(e)),
-                                  trace.durationNs(e), where(trace.launch(e)), args.bytes,
-                                  args.step, name(args.collective)));
-    }
-  }
-  for (const trace::Flow& flow : trace.flows())
-    lines.push_back(where(flow.from) + " -> " + where(flow.to));
-  lines.push_back(fmt::format("{} left out", trace.report().of(Defect::kLeftOutByRequest)));
-  return lines;
-}
-
-// What is left out while files are read is what would be cut from the whole run.
-void expectPartOfTheWhole(const std::vector<std::string>& paths, const Selection& part) {
-  const TemporaryFolder cache;
-  const CacheOptions options{.folder = cache.path()};
-  ASSERT_TRUE(loadTraces(paths, {.cache = options}));
-  const auto cut = loadTraces(paths, {.selection = part, .cache = options});
-  const auto read = loadTraces(paths, {.selection = part});
-  ASSERT_TRUE(cut && read) << (cut ? read : cut).error().text();
-  EXPECT_TRUE(cut->fromCache);
-  EXPECT_EQ(contentOf(*read->trace), contentOf(*cut->trace)) << part.text();
-}
-
 // Operators in each other, launches and their kernels, waits, flows between operators, in the order
 // of time or in none.
 std::string busyRank(int rank, int64_t baseUs, std::mt19937& random, bool inOrder) {
@@ -221,7 +183,9 @@ TEST_F(SelectionTest, aPartOfASharedTraceIsThePartOfTheWhole) {
   if (sharedTraces().empty()) GTEST_SKIP() << "no shared traces";
   for (const char* const path :
        {"nsys-2xh100-sp/mfu_2gpu_after.sqlite", "nsys-t4-nvtx", "nsys-nccl-2nodes-rtx3090",
-        "megatron-tp8-a100", "ddp-2xa100-pgmeta", "torchrec-dlrm-4xv100"}) {
+        "megatron-tp8-a100", "ddp-2xa100-pgmeta", "torchrec-dlrm-4xv100", "bytedance-pp-AR",
+        "bytedance-pp-ST",
+        "megatronapp-pp4/data-1-pipeline-4-tensor-1-pp-aggregated-iter10.json"}) {
     SCOPED_TRACE(path);
     const std::vector<std::string> paths{sharedTraces() + "/" + path};
     const auto whole = loadTraces(paths);
@@ -230,6 +194,48 @@ TEST_F(SelectionTest, aPartOfASharedTraceIsThePartOfTheWhole) {
     const int64_t length = range.endNs - range.beginNs;
     expectPartOfTheWhole(paths, {.fromNs = length / 2, .toNs = length / 2 + length / 8});
     expectPartOfTheWhole(paths, {.fromNs = length / 50});
+  }
+}
+
+// Three steps of a pipeline of two stages and two replicas, in the order of time or in none.
+std::string pipelineFile(std::mt19937& random, bool inOrder) {
+  std::vector<std::string> events;
+  for (int step = 0; step < 3; ++step) {
+    for (int i = 0; i < 200; ++i) {
+      const int replica = i % 2, stage = i / 2 % 2, at = 10'000 * step + 40 * i;
+      const auto add = [&](const char* name, int lane, int begin, int duration) {
+        events.push_back(fmt::format(
+            R"({{"name":"{}","ph":"X","pid":{},"tid":{},"ts":{},"dur":{},"args":{{"step":{},"model_chunk":0,"mb_id":{}}}}})",
+            name, replica, 10 * stage + lane, at + begin, duration, step + 5, i / 4));
+      };
+      add(i % 8 < 4 ? "forward-compute" : "backward-compute", 0, 0, 30);
+      add(stage == 0 ? "forward-send" : "forward-recv", 1, 5, 300);
+      if (i > 190 && step > 0) add("grads-reduce-scatter", 2, 10, 400);
+    }
+  }
+  if (!inOrder) std::shuffle(events.begin(), events.end(), random);
+  const char* const lanes[] = {"compute", "pp-comm", "dp-comm"};
+  for (int row = 0; row < 12; ++row)
+    events.push_back(fmt::format(
+        R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"PP rank {}, TP rank 0, {}"}}}})",
+        row % 2, 10 * (row / 6) + row / 2 % 3, row / 6, lanes[row / 2 % 3]));
+  for (int replica = 0; replica < 2; ++replica)
+    events.push_back(fmt::format(
+        R"({{"name":"process_name","ph":"M","pid":{0},"args":{{"name":"DP rank [{0}]"}}}})",
+        replica));
+  return fmt::format("[{}]", fmt::join(events, ","));
+}
+
+TEST_F(SelectionTest, aPartOfAPipelineIsLeftOutWhileItIsRead) {
+  std::mt19937 random(11);
+  const TemporaryFolder own;
+  for (const bool inOrder : {true, false}) {
+    const std::string file = own.write("pipeline.json", pipelineFile(random, inOrder));
+    for (const int64_t fromNs : {1'000'000, 9'000'000, 14'000'000, 27'500'000}) {
+      expectPartOfTheWhole({file}, {.fromNs = fromNs});
+      expectPartOfTheWhole({file}, {.fromNs = fromNs, .toNs = fromNs + 3'000'000});
+    }
+    if (inOrder) expectCutEarly(file, {.fromNs = 14'000'000});
   }
 }
 
