@@ -122,6 +122,7 @@ class ChainSearch {
     const size_t place = m_stage.placeOf[layer];
     const LayerTerms& terms = m_stage.places[place];
     const bool top = layer + 1 == m_stage.placeOf.size();
+    m_creditPerNs = m_dual.prices.backward * terms.share - m_dual.prices.mlpWindow;
     const int64_t oldestAbove = sumAbove(layer, m_leastOldest);
     const int64_t peakRoom = m_stage.roomBytes - sumAbove(layer, m_leastHeld);
     const int64_t room = peakRoom - oldestAbove;
@@ -224,16 +225,23 @@ class ChainSearch {
       into = cheaper;
       return;
     }
-    into.choice = cheaper.choice;
-    into.before = cheaper.before;
-    into.costNs = cheaper.costNs;
-    into.bytes = std::min(into.bytes, partial.bytes);
-    into.pipeNs = cheaper.pipeNs;
-    into.earlyNs = cheaper.earlyNs;
-    into.excessNs = std::min(into.excessNs, partial.excessNs);
-    into.peak = std::min(into.peak, partial.peak);
+    Partial joined = cheaper;
+    joined.bytes = std::min(into.bytes, partial.bytes);
+    joined.peak = std::min(into.peak, partial.peak);
     if (into.interface != partial.interface)
-      into.interface = m_interfaces.easier(into.interface, partial.interface);
+      joined.interface = m_interfaces.easier(into.interface, partial.interface);
+    joined.excessNs = std::min({into.excessNs, partial.excessNs, excessAs(joined, cheaper)});
+    into = joined;
+  }
+
+  // The excess of a chain like `cheaper`, were it as easy on memory and on the layer above as
+  // `joined`. What such a chain makes superfluous must not be cut off because of a higher one.
+  double excessAs(const Partial& joined, const Partial& cheaper) const {
+    const double easierNs =
+        m_interfaces[joined.interface].mlpNs - m_interfaces[cheaper.interface].mlpNs;
+    return cheaper.excessNs -
+           m_dual.prices.perByte * static_cast<double>(cheaper.bytes - joined.bytes) -
+           m_creditPerNs * easierNs;
   }
 
   // With what `pipe` and early work really cost in the stage's waits, not by their prices.
@@ -272,6 +280,7 @@ class ChainSearch {
   std::vector<std::vector<Extension>> m_extensions;  // per place
   std::vector<int64_t> m_leastHeld, m_leastOldest;
   double m_slackNs = 0;
+  double m_creditPerNs = 0;  // what pricedNs() counts for work that the layer above may hide
   std::vector<Level> m_levels;
   ChainResult m_result;
 };
