@@ -157,7 +157,8 @@ Result<ExitCode> runInfo(const Options& options, Console& console) {
   CARACAL_TRY(names, commNames(options.commKernels));
   const analysis::PreparedRun run = analysis::prepareRun(loaded.trace, names, console.stop);
   Info info{loaded, run.trace->range(), analysis::clockSentences(run.clocks),
-            analysis::deviceCounts(*loaded.trace, names), peakRssBytes()};
+            analysis::deviceCounts(*loaded.trace, names, console.stop), peakRssBytes()};
+  if (console.stop.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
   if (options.json) {
     printJson(console, toJson(info));
   } else {

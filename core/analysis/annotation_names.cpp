@@ -1,12 +1,13 @@
 #include "core/analysis/annotation_names.h"
 
-#include "core/analysis/pass_words.h"
-
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <string>
 #include <utility>
+
+#include "core/analysis/pass_words.h"
+#include "core/base/prefixes.h"
 
 namespace caracal::analysis {
 namespace {
@@ -86,11 +87,6 @@ std::optional<AnnotationMeaning> dualPipe(std::string_view text) {
     if (rest == "(W)") return AnnotationMeaning{Framework::kDualPipe, Pass::kWeight};
   }
   return std::nullopt;
-}
-
-bool startsWithOneOf(std::string_view text, std::initializer_list<std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
 bool holds(std::string_view text, std::string_view part) {

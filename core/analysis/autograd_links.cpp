@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/trace/polled_sort.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -39,7 +41,7 @@ std::vector<Autograd> findAutograd(const Trace& trace, const std::stop_token& st
     if (stop.stop_requested()) return found;
     if (track.kind != trace::TrackKind::kCpuThread) continue;
     Autograd& autograd = found[track.rank];
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (isEngine[trace.nameId(e)]) autograd.operators.push_back({track.id, trace.span(e)});
     }
   }
@@ -47,10 +49,11 @@ std::vector<Autograd> findAutograd(const Trace& trace, const std::stop_token& st
     return a.span.beginNs < b.span.beginNs;
   };
   for (Autograd& autograd : found) {
-    std::stable_sort(autograd.operators.begin(), autograd.operators.end(), byBegin);
+    if (!trace::polledStableSort(autograd.operators, byBegin, stop)) return found;
     for (const OperatorSpan& op : autograd.operators) autograd.threads.insert(op.thread);
   }
-  for (const trace::Flow& flow : trace.flows()) {
+  for (const size_t i : trace::placesOf(trace.flows(), stop)) {
+    const trace::Flow& flow = trace.flows()[i];
     if (flow.kind != trace::FlowKind::kForwardBackward) continue;
     const Track& from = trace.tracks()[trace.trackOf(flow.from)];
     const Track& to = trace.tracks()[trace.trackOf(flow.to)];
@@ -61,10 +64,10 @@ std::vector<Autograd> findAutograd(const Trace& trace, const std::stop_token& st
       autograd.links.push_back({forward, {to.id, trace.span(flow.to)}});
   }
   for (Autograd& autograd : found) {
-    std::stable_sort(autograd.links.begin(), autograd.links.end(),
-                     [&](const AutogradLink& a, const AutogradLink& b) {
-                       return byBegin(a.forward, b.forward);
-                     });
+    const auto byForward = [&](const AutogradLink& a, const AutogradLink& b) {
+      return byBegin(a.forward, b.forward);
+    };
+    if (!trace::polledStableSort(autograd.links, byForward, stop)) return found;
   }
   return found;
 }

@@ -8,6 +8,7 @@
 
 #include "core/analysis/recordings.h"
 #include "core/base/statistics.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -31,9 +32,10 @@ bool endsTogether(CollectiveKind kind) {
 }
 
 std::vector<Observation> observe(const Trace& trace, const CollectiveMatching& collectives,
-                                 const TransferMatching& transfers) {
+                                 const TransferMatching& transfers, const std::stop_token& stop) {
   std::vector<Observation> observations;
-  for (const MatchedCollective& match : collectives.matched) {
+  for (const size_t i : trace::placesOf(collectives.matched, stop)) {
+    const MatchedCollective& match = collectives.matched[i];
     if (!endsTogether(match.kind)) continue;
     Observation ends;
     for (const CollectiveMember& member : match.members)
@@ -50,9 +52,12 @@ std::vector<Observation> observe(const Trace& trace, const CollectiveMatching& c
 // First guesses, along the best observed links: a spanning tree from each recording's first rank.
 class FirstGuess {
  public:
-  FirstGuess(size_t ranks, const std::vector<Observation>& observations) : m_parent(ranks) {
+  FirstGuess(size_t ranks, const std::vector<Observation>& observations,
+             const std::stop_token& stop)
+      : m_stop(stop), m_parent(ranks) {
     std::iota(m_parent.begin(), m_parent.end(), 0U);
-    for (const Observation& ends : observations) {
+    for (const size_t o : trace::placesOf(observations, stop)) {
+      const Observation& ends = observations[o];
       for (size_t i = 1; i < ends.size(); ++i) {
         // Added to the second's times, this gives the first's.
         m_links[{ends[0].rankIndex, ends[i].rankIndex}].push_back(
@@ -107,6 +112,7 @@ class FirstGuess {
                      [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::vector<Step>> tree(m_parent.size());
     for (const auto& [pair, count] : links) {
+      if (m_stop.stop_requested()) break;
       if (!join(pair.first, pair.second)) continue;
       const RobustLine line = fitLine(m_links[pair]);
       tree[pair.first].push_back({pair.second, line});
@@ -126,6 +132,7 @@ class FirstGuess {
     return a != b;
   }
 
+  const std::stop_token& m_stop;
   std::vector<uint32_t> m_parent;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<LinePoint>> m_links;
 };
@@ -143,15 +150,16 @@ int64_t commonEnd(const Observation& ends, const std::vector<RobustLine>& lines)
 
 // Each rank's line against the common ends, in turn until settled.
 std::vector<RobustLine> refine(const std::vector<Observation>& observations,
-                               std::vector<RobustLine> lines) {
+                               std::vector<RobustLine> lines, const std::stop_token& stop) {
   for (int turn = 0; turn < kRefinements; ++turn) {
     std::vector<std::vector<LinePoint>> points(lines.size());
-    for (const Observation& ends : observations) {
+    for (const size_t o : trace::placesOf(observations, stop)) {
+      const Observation& ends = observations[o];
       const int64_t commonNs = commonEnd(ends, lines);
       for (const End& end : ends)
         points[end.rankIndex].push_back({end.endNs, commonNs - end.endNs});
     }
-    for (size_t rank = 0; rank < points.size(); ++rank) {
+    for (size_t rank = 0; rank < points.size() && !stop.stop_requested(); ++rank) {
       if (!points[rank].empty()) lines[rank] = fitLine(std::move(points[rank]));
     }
   }
@@ -185,9 +193,10 @@ bool isWorthCorrecting(const Trace& trace, uint32_t rankIndex, uint32_t referenc
 using Residuals = std::vector<std::vector<int64_t>>;  // per rank
 
 Residuals residualsOf(const std::vector<Observation>& observations,
-                      const std::vector<RobustLine>& lines) {
+                      const std::vector<RobustLine>& lines, const std::stop_token& stop) {
   Residuals residuals(lines.size());
-  for (const Observation& ends : observations) {
+  for (const size_t o : trace::placesOf(observations, stop)) {
+    const Observation& ends = observations[o];
     const int64_t commonNs = commonEnd(ends, lines);
     for (const End& end : ends) {
       residuals[end.rankIndex].push_back(
@@ -208,9 +217,10 @@ void setPercentiles(const Residuals& residuals, ClockModel& model) {
 }
 
 int64_t resolutionOf(const Trace& trace, const std::vector<Observation>& observations,
-                     const std::vector<RobustLine>& lines) {
+                     const std::vector<RobustLine>& lines, const std::stop_token& stop) {
   std::vector<int64_t> spreads;
-  for (const Observation& ends : observations) {
+  for (const size_t o : trace::placesOf(observations, stop)) {
+    const Observation& ends = observations[o];
     int64_t first = std::numeric_limits<int64_t>::max();
     int64_t last = std::numeric_limits<int64_t>::min();
     for (const End& end : ends) {
@@ -232,11 +242,11 @@ bool ClockModel::anyCorrected() const {
 }
 
 ClockModel fitClocks(const Trace& trace, const CollectiveMatching& collectives,
-                     const TransferMatching& transfers) {
-  const Recordings recordings = findRecordings(trace);
-  const std::vector<Observation> observations = observe(trace, collectives, transfers);
+                     const TransferMatching& transfers, const std::stop_token& stop) {
+  const Recordings recordings = findRecordings(trace, stop);
+  const std::vector<Observation> observations = observe(trace, collectives, transfers, stop);
   std::vector<RobustLine> lines =
-      refine(observations, FirstGuess(trace.ranks().size(), observations).lines());
+      refine(observations, FirstGuess(trace.ranks().size(), observations, stop).lines(), stop);
   anchor(recordings, lines);
 
   ClockModel model;
@@ -244,7 +254,7 @@ ClockModel fitClocks(const Trace& trace, const CollectiveMatching& collectives,
   model.recordings = static_cast<int64_t>(recordings.list.size());
   model.reasons = recordings.reasons;
   model.observations = static_cast<int64_t>(observations.size());
-  setPercentiles(residualsOf(observations, lines), model);
+  setPercentiles(residualsOf(observations, lines, stop), model);
   for (uint32_t rank = 0; rank < lines.size(); ++rank) {
     RankClock& clock = model.ranks[rank];
     clock.recording = recordings.recordingOfRank[rank];
@@ -254,8 +264,8 @@ ClockModel fitClocks(const Trace& trace, const CollectiveMatching& collectives,
         isWorthCorrecting(trace, rank, recording.rankIndices.front(), clock, recording.range);
     if (!clock.corrected) lines[rank] = {};
   }
-  setPercentiles(residualsOf(observations, lines), model);
-  model.resolutionNs = resolutionOf(trace, observations, lines);
+  setPercentiles(residualsOf(observations, lines, stop), model);
+  model.resolutionNs = resolutionOf(trace, observations, lines, stop);
   return model;
 }
 

@@ -42,8 +42,9 @@ struct ClockModel {
   bool anyCorrected() const;
 };
 
+// Polls `stop`; what it then returns is not complete.
 ClockModel fitClocks(const trace::Trace& trace, const CollectiveMatching& collectives,
-                     const TransferMatching& transfers);
+                     const TransferMatching& transfers, const std::stop_token& stop = {});
 
 // The trace with corrected ranks moved onto the common clock; `trace` itself when none is. Counters
 // and flows move with their rank; meta gets "clockCorrected" = number of ranks moved. `trace`

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "core/trace/polled_range.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -89,9 +91,11 @@ int64_t sizeOf(const MatchedCollective& call) {
 
 std::vector<CollectiveSummary> summarizeCollectives(const trace::Trace& trace,
                                                     const CollectiveMatching& matching,
-                                                    int64_t resolutionNs) {
+                                                    int64_t resolutionNs,
+                                                    const std::stop_token& stop) {
   std::map<std::pair<trace::CollectiveKind, std::string>, Collected> byGroup;
-  for (const MatchedCollective& call : matching.matched) {
+  for (const size_t i : trace::placesOf(matching.matched, stop)) {
+    const MatchedCollective& call = matching.matched[i];
     const std::string group = groupText(trace, call.group);
     Collected& collected = byGroup[{call.kind, group}];
     collected.summary.kind = call.kind;

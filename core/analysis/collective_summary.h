@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -39,9 +40,11 @@ double busFactor(trace::CollectiveKind kind, int32_t members);
 // payload of all members. -1: not known.
 int64_t sizeOf(const MatchedCollective& call);
 
-// In order of waitNs + transferNs, largest first. resolutionNs: ClockModel::resolutionNs.
+// In order of waitNs + transferNs, largest first. resolutionNs: ClockModel::resolutionNs. Polls
+// `stop`; what it then returns is not complete.
 std::vector<CollectiveSummary> summarizeCollectives(const trace::Trace& trace,
                                                     const CollectiveMatching& matching,
-                                                    int64_t resolutionNs);
+                                                    int64_t resolutionNs,
+                                                    const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -86,11 +86,11 @@ struct Calls {
 Calls collectCalls(const Trace& trace, const CommNames& comm, const std::stop_token& stop) {
   Calls calls;
   CommKernelFilter filter(trace, comm);
-  const ProfilerSteps steps(trace);
-  const Recordings recordings = findRecordings(trace);
+  const ProfilerSteps steps(trace, stop);
+  const Recordings recordings = findRecordings(trace, stop);
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       const CollectiveKind kind = kindOf(trace, e, filter);
       if (kind == CollectiveKind::kNone) continue;
       const auto args = trace.args(e);
@@ -110,7 +110,9 @@ Calls collectCalls(const Trace& trace, const CommNames& comm, const std::stop_to
     }
   }
   for (auto& [key, ofRank] : calls.byKey) {
-    for (auto& [rank, events] : ofRank) sortByBegin(trace, events);
+    for (auto& [rank, events] : ofRank) {
+      if (!sortByBegin(trace, events, stop)) return calls;
+    }
   }
   return calls;
 }
@@ -157,7 +159,7 @@ bool isTrusted(const CallsOfRank& ofRank, size_t shortest, MatchOrder order) {
 }
 
 void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRank,
-                 MatchOrder order, CollectiveMatching& result) {
+                 MatchOrder order, const std::stop_token& stop, CollectiveMatching& result) {
   const auto shortest = std::min_element(
       ofRank.begin(), ofRank.end(),
       [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
@@ -165,11 +167,11 @@ void matchOneKey(const Trace& trace, const CallKey& key, const CallsOfRank& ofRa
   if (key.sequence < 0 && !isTrusted(ofRank, reference.size(), order)) return;
   std::map<uint32_t, size_t> offsets;
   for (const auto& [rank, calls] : ofRank) {
-    offsets[rank] = bestOffset(trace, calls, reference);
+    offsets[rank] = bestOffset(trace, calls, reference, stop);
     result.unmatchedEvents += static_cast<int64_t>(calls.size() - reference.size());
   }
   int64_t ordinal = 0;
-  for (size_t i = 0; i < reference.size(); ++i) {
+  for (const size_t i : trace::placesOf(reference, stop)) {
     std::vector<std::pair<uint32_t, EventIndex>> calls;
     for (const auto& [rank, events] : ofRank) calls.emplace_back(rank, events[offsets[rank] + i]);
     MatchedCollective match = makeMatch(trace, key, calls);
@@ -191,6 +193,7 @@ CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm, M
   CollectiveMatching result;
   result.unmatchedEvents = calls.anonymous;
   for (const auto& [key, ofRank] : calls.byKey) {
+    if (stop.stop_requested()) return result;
     const std::set<uint32_t>& expected = calls.ranks.at({key.group, key.kind});
     if (expected.size() < 2 || ofRank.size() < expected.size()) {
       for (const auto& [rank, events] : ofRank) {
@@ -198,12 +201,12 @@ CollectiveMatching matchCollectives(const Trace& trace, const CommNames& comm, M
       }
       continue;
     }
-    matchOneKey(trace, key, ofRank, order, result);
+    matchOneKey(trace, key, ofRank, order, stop, result);
   }
-  std::stable_sort(result.matched.begin(), result.matched.end(),
-                   [](const MatchedCollective& a, const MatchedCollective& b) {
-                     return a.lastStartNs < b.lastStartNs;
-                   });
+  const auto byLastStart = [](const MatchedCollective& a, const MatchedCollective& b) {
+    return a.lastStartNs < b.lastStartNs;
+  };
+  trace::polledStableSort(result.matched, byLastStart, stop);
   return result;
 }
 

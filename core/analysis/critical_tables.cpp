@@ -5,14 +5,10 @@
 
 #include "core/analysis/rank_tables.h"
 #include "core/analysis/run_graph.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
-
-Cell percentOf(int64_t part, int64_t whole) {
-  if (whole <= 0) return {};
-  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
 
 std::vector<std::string> notesOf(const TableRequest& request, const RunGraph& graph) {
   std::vector<std::string> notes = clockSentences(request.run.clocks);
@@ -37,7 +33,7 @@ const std::string& trackLabel(const trace::Trace& trace, trace::EventIndex event
 
 Result<DataTable> criticalPathTable(const TableRequest& request) {
   CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
-  const CriticalPath path = criticalPath(graph.graph);
+  const CriticalPath path = criticalPath(graph.graph, request.stop);
   DataTable table{"critical-path",
                   {{"rank"},
                    {"track"},
@@ -49,7 +45,8 @@ Result<DataTable> criticalPathTable(const TableRequest& request) {
                   {},
                   notesOf(request, graph)};
   const trace::Trace& trace = request.trace();
-  for (const PathStep& step : path.steps) {
+  for (const size_t i : trace::placesOf(path.steps, request.stop)) {
+    const PathStep& step = path.steps[i];
     const GraphNode& node = graph.graph.nodes[step.node];
     table.rows.push_back({int64_t{trace.ranks()[node.rankIndex].rank},
                           trackLabel(trace, node.event), std::string(name(node.kind)),
@@ -61,12 +58,13 @@ Result<DataTable> criticalPathTable(const TableRequest& request) {
 
 Result<DataTable> criticalKindsTable(const TableRequest& request) {
   CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
-  const CriticalPath path = criticalPath(graph.graph);
+  const CriticalPath path = criticalPath(graph.graph, request.stop);
   struct Sum {
     int64_t steps = 0, workNs = 0, gapNs = 0;
   };
   std::array<Sum, kWorkKindCount> sums{};
-  for (const PathStep& step : path.steps) {
+  for (const size_t i : trace::placesOf(path.steps, request.stop)) {
+    const PathStep& step = path.steps[i];
     Sum& sum = sums[static_cast<size_t>(graph.graph.nodes[step.node].kind)];
     ++sum.steps;
     sum.workNs += step.workNs;
@@ -95,7 +93,7 @@ Result<DataTable> criticalKindsTable(const TableRequest& request) {
 
 Result<DataTable> slackTable(const TableRequest& request) {
   CARACAL_TRY(graph, buildRunGraph(request.run, request.comm, request.stop));
-  const CriticalPath path = criticalPath(graph.graph);
+  const CriticalPath path = criticalPath(graph.graph, request.stop);
   DataTable table{"slack",
                   {{"rank"},
                    {"track"},
@@ -106,8 +104,9 @@ Result<DataTable> slackTable(const TableRequest& request) {
                    {"slackNs", Unit::kNs}},
                   {},
                   notesOf(request, graph)};
+  if (request.stop.stop_requested()) return table;
   const trace::Trace& trace = request.trace();
-  for (NodeIndex n = 0; n < graph.graph.nodes.size(); ++n) {
+  for (const size_t n : trace::placesOf(graph.graph.nodes, request.stop)) {
     const GraphNode& node = graph.graph.nodes[n];
     table.rows.push_back({int64_t{trace.ranks()[node.rankIndex].rank},
                           trackLabel(trace, node.event), std::string(name(node.kind)),
@@ -153,11 +152,11 @@ Result<DataTable> whatIfTable(const TableRequest& request, const std::vector<Wha
                   {},
                   notesOf(request, graph)};
   table.notes.push_back("a ceiling: gaps that no dependency explains stay as they were");
-  const int64_t beforeNs = graph.graph.span().lengthNs();
+  const int64_t beforeNs = graph.graph.span(request.stop).lengthNs();
   for (const WhatIf& question : questions) {
     KindScales scales = unscaled();
     scales[static_cast<size_t>(question.kind)] = 1 / question.speedup;
-    const int64_t afterNs = replayNs(graph.graph, scales);
+    const int64_t afterNs = replayNs(graph.graph, scales, request.stop);
     const int64_t changeNs = afterNs - beforeNs;
     const bool told = changeNs == 0 || std::abs(changeNs) >= request.run.clocks.resolutionNs;
     if (!told) table.notes.push_back(cannotTell(request.run.clocks.resolutionNs));

@@ -50,6 +50,11 @@ std::string shortened(std::string name) {
 
 }  // namespace
 
+Cell percentOf(int64_t part, int64_t whole) {
+  if (whole <= 0) return {};
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
 std::string toText(const DataTable& table, size_t row, size_t column) {
   const Cell& cell = table.rows[row][column];
   const Unit unit = table.columns[column].unit;

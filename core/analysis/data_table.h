@@ -15,6 +15,9 @@ namespace caracal::analysis {
 // std::monostate: not known; an empty cell in text and CSV, null in JSON.
 using Cell = std::variant<std::monostate, int64_t, double, std::string>;
 
+// Of no whole: not known.
+Cell percentOf(int64_t part, int64_t whole);
+
 enum class Unit : uint8_t {
   kNone,
   kNs,

@@ -6,6 +6,8 @@
 #include <optional>
 #include <tuple>
 
+#include "core/trace/polled_range.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -39,7 +41,8 @@ std::optional<int64_t> arrivalByReceive(const StageActivity& activity, const Res
 // Ends of passes by what they are, to find the producer of a pass's input.
 class Producers {
  public:
-  Producers(const std::vector<StageActivity>& activities, const PipelineLayout& layout)
+  Producers(const std::vector<StageActivity>& activities, const PipelineLayout& layout,
+            const std::stop_token& stop)
       : m_lastStage(layout.stageCount - 1) {
     for (const StageActivity& activity : activities) {
       for (const StepPass& p : activity.passes) {
@@ -50,7 +53,8 @@ class Producers {
       }
     }
     for (const StageActivity& activity : activities) {
-      for (const Resume& resume : activity.resumes) {
+      for (const size_t i : trace::placesOf(activity.resumes, stop)) {
+        const Resume& resume = activity.resumes[i];
         if (!resume.startsPass) continue;
         const auto end = endOfProducer(activity.place, resume);
         if (!end) continue;
@@ -101,10 +105,12 @@ class Producers {
 };
 
 template <class Arrival>  // (const Resume&) -> std::optional<int64_t>
-DependencyWaits waitsOf(const StageActivity& activity, Arrival arrival) {
+DependencyWaits waitsOf(const StageActivity& activity, const std::stop_token& stop,
+                        Arrival arrival) {
   std::vector<Span> upstream;
   std::vector<Span> downstream;
-  for (const Resume& resume : activity.resumes) {
+  for (const size_t i : trace::placesOf(activity.resumes, stop)) {
+    const Resume& resume = activity.resumes[i];
     if (!resume.startsPass || resume.freeNs >= resume.beginNs) continue;
     const std::optional<int64_t> arrived = arrival(resume);
     if (!arrived) continue;
@@ -116,14 +122,16 @@ DependencyWaits waitsOf(const StageActivity& activity, Arrival arrival) {
 
 }  // namespace
 
-WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const PipelineLayout& layout) {
+WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const PipelineLayout& layout,
+                       const std::stop_token& stop) {
   WaitAnalysis result;
   const bool receives = std::any_of(activities.begin(), activities.end(),
                                     [](const StageActivity& a) { return !a.receives.empty(); });
   if (receives) {
     for (const StageActivity& activity : activities) {
-      result.ofActivity.push_back(waitsOf(
-          activity, [&](const Resume& resume) { return arrivalByReceive(activity, resume); }));
+      result.ofActivity.push_back(waitsOf(activity, stop, [&](const Resume& resume) {
+        return arrivalByReceive(activity, resume);
+      }));
     }
     result.fact = {"a stage waits until its receive ends", "receive events"};
     return result;
@@ -133,10 +141,11 @@ WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const Pipel
     result.fact = {"no waits for neighbours", "one stage"};
     return result;
   }
-  const Producers producers(activities, layout);
+  const Producers producers(activities, layout, stop);
   for (const StageActivity& activity : activities) {
-    result.ofActivity.push_back(waitsOf(
-        activity, [&](const Resume& resume) { return producers.arrival(activity.place, resume); }));
+    result.ofActivity.push_back(waitsOf(activity, stop, [&](const Resume& resume) {
+      return producers.arrival(activity.place, resume);
+    }));
   }
   result.fact = {
       "a stage waits until its neighbour's pass has ended and the least transfer seen is over",

@@ -24,6 +24,8 @@ struct WaitAnalysis {
 // that follows it. In a trace without receives it is the end
 // of the pass that produced the tensor, on the neighbouring stage, plus the least time ever seen
 // between such an end and the begin of the pass that needs it.
-WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const PipelineLayout& layout);
+// Polls `stop`; what it then returns is not complete.
+WaitAnalysis findWaits(const std::vector<StageActivity>& activities, const PipelineLayout& layout,
+                       const std::stop_token& stop);
 
 }  // namespace caracal::analysis

@@ -3,29 +3,37 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <utility>
 
+#include "core/trace/polled_sort.h"
+
 namespace caracal::analysis {
 namespace {
+
+using trace::placesOf;
 
 int64_t departure(const GraphNode& from, EdgeFrom side) {
   return side == EdgeFrom::kEnd ? from.endNs() : from.startNs;
 }
 
 // Positions of the nodes in time order. What takes no time comes before what begins with it.
-std::vector<NodeIndex> timeOrder(const std::vector<GraphNode>& nodes) {
-  std::vector<NodeIndex> order(nodes.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](NodeIndex a, NodeIndex b) { return nodes[a].startNs < nodes[b].startNs; });
+std::vector<NodeIndex> timeOrder(const std::vector<GraphNode>& nodes, const std::stop_token& stop) {
+  std::vector<NodeIndex> order;
+  order.reserve(nodes.size());
+  for (const size_t n : placesOf(nodes, stop)) order.push_back(static_cast<NodeIndex>(n));
+  const auto startsBefore = [&](NodeIndex a, NodeIndex b) {
+    return nodes[a].startNs < nodes[b].startNs;
+  };
+  trace::polledStableSort(order, startsBefore, stop);
   return order;
 }
 
 void placeEdges(std::vector<GraphEdge> edges, const std::vector<NodeIndex>& newIndex,
-                EventGraph& graph) {
-  for (GraphEdge edge : edges) {
+                const std::stop_token& stop, EventGraph& graph) {
+  graph.edges.reserve(edges.size());
+  for (const size_t e : placesOf(edges, stop)) {
+    GraphEdge edge = edges[e];
     edge.from = newIndex[edge.from];
     edge.to = newIndex[edge.to];
     if (edge.from >= edge.to) {
@@ -38,16 +46,20 @@ void placeEdges(std::vector<GraphEdge> edges, const std::vector<NodeIndex>& newI
     edge.lagNs = std::min(edge.lagNs, recordedNs);
     graph.edges.push_back(edge);
   }
-  std::stable_sort(graph.edges.begin(), graph.edges.end(),
-                   [](const GraphEdge& a, const GraphEdge& b) { return a.to < b.to; });
-  graph.firstEdge.assign(graph.nodes.size() + 1, 0);
-  for (const GraphEdge& edge : graph.edges) ++graph.firstEdge[edge.to + 1];
-  std::partial_sum(graph.firstEdge.begin(), graph.firstEdge.end(), graph.firstEdge.begin());
+  const auto byTo = [](const GraphEdge& a, const GraphEdge& b) { return a.to < b.to; };
+  if (!trace::polledStableSort(graph.edges, byTo, stop)) return;
+  graph.firstEdge.reserve(graph.nodes.size() + 1);
+  uint32_t edge = 0;
+  for (const size_t n : placesOf(graph.nodes, stop)) {
+    graph.firstEdge.push_back(edge);
+    while (edge < graph.edges.size() && graph.edges[edge].to == n) ++edge;
+  }
+  graph.firstEdge.push_back(edge);
 }
 
-void computeGaps(EventGraph& graph) {
+void computeGaps(EventGraph& graph, const std::stop_token& stop) {
   const int64_t originNs = graph.nodes.empty() ? 0 : graph.nodes.front().startNs;
-  for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
+  for (const size_t n : placesOf(graph.nodes, stop)) {
     int64_t allowedNs = originNs;
     for (uint32_t e = graph.firstEdge[n]; e < graph.firstEdge[n + 1]; ++e) {
       const GraphEdge& edge = graph.edges[e];
@@ -75,13 +87,16 @@ std::optional<GraphEdge> bindingEdge(const EventGraph& graph, NodeIndex node) {
   return binding;
 }
 
-std::vector<int64_t> slackOf(const EventGraph& graph) {
-  const int64_t lastNs = graph.span().endNs;
+std::vector<int64_t> slackOf(const EventGraph& graph, int64_t lastNs, const std::stop_token& stop) {
   // Latest start and end of each node that leave the whole as it is.
-  std::vector<int64_t> latestStart(graph.nodes.size(), std::numeric_limits<int64_t>::max());
-  std::vector<int64_t> latestEnd(graph.nodes.size(), lastNs);
-  std::vector<int64_t> slack(graph.nodes.size());
-  for (size_t i = graph.nodes.size(); i-- > 0;) {
+  std::vector<int64_t> latestStart, latestEnd, slack;
+  const bool ready = trace::polledResize(latestStart, graph.nodes.size(),
+                                         std::numeric_limits<int64_t>::max(), stop) &&
+                     trace::polledResize(latestEnd, graph.nodes.size(), lastNs, stop) &&
+                     trace::polledResize(slack, graph.nodes.size(), int64_t{0}, stop);
+  if (!ready) return slack;
+  for (const size_t fromLast : placesOf(graph.nodes, stop)) {
+    const size_t i = graph.nodes.size() - 1 - fromLast;
     const GraphNode& node = graph.nodes[i];
     latestStart[i] = std::min(latestStart[i], latestEnd[i] - node.durationNs);
     slack[i] = latestEnd[i] - node.endNs();
@@ -97,24 +112,29 @@ std::vector<int64_t> slackOf(const EventGraph& graph) {
 
 }  // namespace
 
-Span EventGraph::span() const {
+Span EventGraph::span(const std::stop_token& stop) const {
   if (nodes.empty()) return {};
   // Sorted by start.
   int64_t lastNs = nodes.front().endNs();
-  for (const GraphNode& node : nodes) lastNs = std::max(lastNs, node.endNs());
+  for (const size_t n : placesOf(nodes, stop)) lastNs = std::max(lastNs, nodes[n].endNs());
   return {nodes.front().startNs, lastNs};
 }
 
-EventGraph finishGraph(std::vector<GraphNode> nodes, std::vector<GraphEdge> edges) {
+EventGraph finishGraph(std::vector<GraphNode> nodes, std::vector<GraphEdge> edges,
+                       const std::stop_token& stop) {
   EventGraph graph;
-  const std::vector<NodeIndex> order = timeOrder(nodes);
-  std::vector<NodeIndex> newIndex(nodes.size());
-  for (NodeIndex i = 0; i < order.size(); ++i) {
-    newIndex[order[i]] = i;
+  const std::vector<NodeIndex> order = timeOrder(nodes, stop);
+  std::vector<NodeIndex> newIndex;
+  if (!trace::polledResize(newIndex, nodes.size(), NodeIndex{0}, stop)) return graph;
+  graph.nodes.reserve(nodes.size());
+  for (const size_t i : placesOf(order, stop)) {
+    newIndex[order[i]] = static_cast<NodeIndex>(i);
     graph.nodes.push_back(nodes[order[i]]);
   }
-  placeEdges(std::move(edges), newIndex, graph);
-  computeGaps(graph);
+  if (stop.stop_requested()) return graph;
+  placeEdges(std::move(edges), newIndex, stop, graph);
+  if (stop.stop_requested()) return graph;
+  computeGaps(graph, stop);
   return graph;
 }
 
@@ -124,13 +144,14 @@ KindScales unscaled() {
   return scales;
 }
 
-int64_t replayNs(const EventGraph& graph, const KindScales& scales) {
+int64_t replayNs(const EventGraph& graph, const KindScales& scales, const std::stop_token& stop) {
   if (graph.nodes.empty()) return 0;
   const int64_t originNs = graph.nodes.front().startNs;
-  std::vector<int64_t> starts(graph.nodes.size());
-  std::vector<int64_t> ends(graph.nodes.size());
+  std::vector<int64_t> starts, ends;
+  starts.reserve(graph.nodes.size());
+  ends.reserve(graph.nodes.size());
   int64_t lastNs = originNs;
-  for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
+  for (const size_t n : placesOf(graph.nodes, stop)) {
     const GraphNode& node = graph.nodes[n];
     const double scale = scales[static_cast<size_t>(node.kind)];
     int64_t allowedNs = originNs;
@@ -140,24 +161,27 @@ int64_t replayNs(const EventGraph& graph, const KindScales& scales) {
       allowedNs = std::max(allowedNs, fromNs + edge.lagNs);
     }
     const bool host = node.kind == WorkKind::kHostLaunch;
-    starts[n] = allowedNs + (host ? scaled(node.gapNs, scale) : node.gapNs);
-    ends[n] = starts[n] + scaled(node.durationNs, scale);
-    lastNs = std::max(lastNs, ends[n]);
+    starts.push_back(allowedNs + (host ? scaled(node.gapNs, scale) : node.gapNs));
+    ends.push_back(starts.back() + scaled(node.durationNs, scale));
+    lastNs = std::max(lastNs, ends.back());
   }
   return lastNs - originNs;
 }
 
-CriticalPath criticalPath(const EventGraph& graph) {
+CriticalPath criticalPath(const EventGraph& graph, const std::stop_token& stop) {
   CriticalPath path;
   if (graph.nodes.empty()) return path;
-  path.lengthNs = graph.span().lengthNs();
-  path.slackNs = slackOf(graph);
+  const Span whole = graph.span(stop);
+  path.lengthNs = whole.lengthNs();
+  path.slackNs = slackOf(graph, whole.endNs, stop);
   NodeIndex node = 0;
-  for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
-    if (graph.nodes[n].endNs() > graph.nodes[node].endNs()) node = n;
+  for (const size_t n : placesOf(graph.nodes, stop)) {
+    if (graph.nodes[n].endNs() > graph.nodes[node].endNs()) node = static_cast<NodeIndex>(n);
   }
+  if (stop.stop_requested()) return path;
   int64_t leaveNs = graph.nodes[node].endNs();  // when the path leaves the node
-  while (true) {
+  // At most once through each node: every edge leads to a later one.
+  for ([[maybe_unused]] const size_t step : placesOf(graph.nodes, stop)) {
     const GraphNode& at = graph.nodes[node];
     const std::optional<GraphEdge> edge = bindingEdge(graph, node);
     const int64_t arriveNs =

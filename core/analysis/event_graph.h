@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/work_kinds.h"
@@ -42,19 +43,22 @@ struct EventGraph {
   std::vector<GraphEdge> edges;     // sorted by `to`
   std::vector<uint32_t> firstEdge;  // nodes.size() + 1: edges into node n
   int64_t droppedEdges = 0;  // dependencies that the recorded times contradict by their order
-  Span span() const;         // first start to last end
+  Span span(const std::stop_token& stop = {}) const;  // first start to last end
 };
 
 // Sorts nodes and edges, drops edges that lead backwards in time, shortens the lag of those that
 // the recorded times contradict, and computes gaps. `edges` refer to positions in `nodes`.
-EventGraph finishGraph(std::vector<GraphNode> nodes, std::vector<GraphEdge> edges);
+// Polls `stop`, as all functions here; what they then return is not complete.
+EventGraph finishGraph(std::vector<GraphNode> nodes, std::vector<GraphEdge> edges,
+                       const std::stop_token& stop = {});
 
 // Durations of each kind are multiplied by these; 0.5 is "twice as fast".
 using KindScales = std::array<double, kWorkKindCount>;
 KindScales unscaled();
 
 // Length of the whole under these scales. Unscaled: span().lengthNs().
-int64_t replayNs(const EventGraph& graph, const KindScales& scales);
+int64_t replayNs(const EventGraph& graph, const KindScales& scales,
+                 const std::stop_token& stop = {});
 
 struct PathStep {
   NodeIndex node = 0;
@@ -72,6 +76,6 @@ struct CriticalPath {
 };
 
 // Linear in nodes and edges. An empty graph has an empty path.
-CriticalPath criticalPath(const EventGraph& graph);
+CriticalPath criticalPath(const EventGraph& graph, const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/trace/polled_range.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -66,22 +68,17 @@ class Work {
   Span m_extent{std::numeric_limits<int64_t>::max(), std::numeric_limits<int64_t>::min()};
 };
 
-template <class Visit>  // (EventIndex)
-void forEachEvent(const Track& track, Visit visit) {
-  for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) visit(e);
-}
-
 // What each rank shows: GPU rows, operators inside passes.
 struct RankContent {
   bool gpuWork = false;
   bool operators = false;
 };
 
-std::vector<RankContent> contentOfRanks(const Trace& trace) {
+std::vector<RankContent> contentOfRanks(const Trace& trace, const std::stop_token& stop) {
   std::vector<RankContent> content(trace.ranks().size());
   for (const Track& track : trace.tracks()) {
     RankContent& rank = content[track.rank];
-    forEachEvent(track, [&](EventIndex e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       const EventKind kind = trace.kind(e);
       if (trace::isGpuWork(kind)) rank.gpuWork = true;
       if (kind == EventKind::kRecompute) rank.operators = true;
@@ -90,7 +87,7 @@ std::vector<RankContent> contentOfRanks(const Trace& trace) {
         const auto args = trace.args(e);
         rank.operators = rank.operators || !args || args->pass != trace::Pass::kOptimizer;
       }
-    });
+    }
   }
   return content;
 }
@@ -170,7 +167,7 @@ std::vector<int64_t> recordsOfRanks(const Trace& trace) {
 
 std::vector<DeviceFigures> deviceFigures(const Trace& trace, const CommNames& comm,
                                          std::optional<Span> range, const std::stop_token& stop) {
-  const std::vector<RankContent> content = contentOfRanks(trace);
+  const std::vector<RankContent> content = contentOfRanks(trace, stop);
   CommKernelFilter filter(trace, comm);
   std::map<DeviceId, Work> devices;
   std::vector<bool> seen(trace.ranks().size(), false);
@@ -178,7 +175,7 @@ std::vector<DeviceFigures> deviceFigures(const Trace& trace, const CommNames& co
     if (stop.stop_requested()) break;
     const RankContent& rank = content[track.rank];
     Work* work = nullptr;
-    forEachEvent(track, [&](EventIndex e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       WorkKind kind = WorkKind::kNone;
       if (!rank.gpuWork) {
         kind = scheduleWorkKind(trace.kind(e), rank);
@@ -187,10 +184,10 @@ std::vector<DeviceFigures> deviceFigures(const Trace& trace, const CommNames& co
                : filter.isCommKernel(e)            ? WorkKind::kComm
                                                    : WorkKind::kCompute;
       }
-      if (kind == WorkKind::kNone) return;
+      if (kind == WorkKind::kNone) continue;
       if (work == nullptr) work = &devices[deviceOf(trace, track, rank)];
       work->add(kind, trace.span(e), range);
-    });
+    }
     if (work != nullptr) work->endTrack();
     if (work != nullptr) seen[track.rank] = true;
   }
@@ -205,19 +202,20 @@ std::vector<DeviceFigures> deviceFigures(const Trace& trace, const CommNames& co
   return rows;
 }
 
-std::vector<DeviceCounts> deviceCounts(const Trace& trace, const CommNames& comm) {
-  const std::vector<RankContent> content = contentOfRanks(trace);
+std::vector<DeviceCounts> deviceCounts(const Trace& trace, const CommNames& comm,
+                                       const std::stop_token& stop) {
+  const std::vector<RankContent> content = contentOfRanks(trace, stop);
   CommKernelFilter filter(trace, comm);
   std::map<DeviceId, DeviceCounts> devices;
   std::vector<int64_t> hostEvents(trace.ranks().size());
   for (const Track& track : trace.tracks()) {
     DeviceCounts* row = nullptr;
-    forEachEvent(track, [&](EventIndex e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (isHostEvent(trace.kind(e))) ++hostEvents[track.rank];
-      if (!trace::isGpuWork(trace.kind(e))) return;
+      if (!trace::isGpuWork(trace.kind(e))) continue;
       if (row == nullptr) row = &devices[deviceOf(trace, track, content[track.rank])];
       countGpuEvent(trace, e, filter, *row);
-    });
+    }
   }
   for (uint32_t rank = 0; rank < content.size(); ++rank) {
     if (!content[rank].gpuWork) devices[{rank, kNoDevice}];

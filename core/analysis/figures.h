@@ -54,6 +54,8 @@ struct DeviceCounts {
 std::vector<DeviceFigures> deviceFigures(const trace::Trace& trace, const CommNames& comm,
                                          std::optional<Span> range = {},
                                          const std::stop_token& stop = {});
-std::vector<DeviceCounts> deviceCounts(const trace::Trace& trace, const CommNames& comm);
+// Polls `stop` as deviceFigures() does.
+std::vector<DeviceCounts> deviceCounts(const trace::Trace& trace, const CommNames& comm,
+                                       const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
+#include "core/trace/polled_sort.h"
 #include "core/trace/trace.h"
 
 namespace caracal::analysis {
@@ -17,9 +19,9 @@ class GpuEndings {
 
   // REQUIRES: sort() after the last add, before the first question.
   void add(trace::EventIndex work) { m_list.push_back({m_trace->endNs(work), work}); }
-  void sort() {
-    std::sort(m_list.begin(), m_list.end(),
-              [](const Ending& a, const Ending& b) { return a.endNs < b.endNs; });
+  void sort(const std::stop_token& stop) {
+    const auto byEnd = [](const Ending& a, const Ending& b) { return a.endNs < b.endNs; };
+    trace::polledStableSort(m_list, byEnd, stop);
   }
 
   // The last work to end inside the call that was launched before it; kNoIndex: none.

@@ -14,6 +14,7 @@
 #include "core/analysis/stated_sizes.h"
 #include "core/analysis/trace_copy.h"
 #include "core/analysis/transfers.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -25,12 +26,22 @@ using trace::Pass;
 using trace::Trace;
 using trace::Track;
 
-bool holdsPasses(const Trace& trace) {
-  return trace.countOf(EventKind::kPass) > 0;
+template <class Wanted>  // (EventKind) -> bool
+bool holds(const Trace& trace, const std::stop_token& stop, Wanted wanted) {
+  for (const EventIndex e : trace::eventsOf(trace, stop)) {
+    if (wanted(trace.kind(e))) return true;
+  }
+  return false;
 }
 
-bool holdsGpuWork(const Trace& trace) {
-  return trace.countOf(EventKind::kKernel) + trace.countOf(EventKind::kGraph) > 0;
+bool holdsPasses(const Trace& trace, const std::stop_token& stop) {
+  return holds(trace, stop, [](EventKind kind) { return kind == EventKind::kPass; });
+}
+
+bool holdsGpuWork(const Trace& trace, const std::stop_token& stop) {
+  return holds(trace, stop, [](EventKind kind) {
+    return kind == EventKind::kKernel || kind == EventKind::kGraph;
+  });
 }
 
 struct Marks {
@@ -59,16 +70,17 @@ uint32_t hostOf(const Trace& trace, uint32_t rank) {
 GpuPasses passesOf(const Trace& trace, const CommNames& comm,
                    const std::vector<RankPassRanges>& ranges, const std::stop_token& stop) {
   GpuPasses found;
-  found.rangeOfEvent.assign(trace.eventCount(), nullptr);
   found.ofRank.resize(trace.ranks().size());
-  const LaunchRanges launches(trace, ranges);
+  const PassRange* const none = nullptr;
+  if (!trace::polledResize(found.rangeOfEvent, trace.eventCount(), none, stop)) return found;
+  const LaunchRanges launches(trace, ranges, stop);
   CommKernelFilter filter(trace, comm);
-  PointToPoint pointToPoint(trace, comm);
+  PointToPoint pointToPoint(trace, comm, stop);
   std::vector<std::map<const PassRange*, Span>> spans(trace.ranks().size());
   for (const Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
     if (track.kind != trace::TrackKind::kGpuStream) continue;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (!trace::isGpuWork(trace.kind(e)) || trace.launch(e) == kNoIndex) continue;
       const bool communicates = filter.isCommKernel(e);
       if (pointToPoint.is(e)) continue;
@@ -110,7 +122,7 @@ Result<void> checkPasses(const GpuPasses& found) {
 }
 
 Result<Marks> findMarks(const Trace& trace, const CommNames& comm, const std::stop_token& stop) {
-  if (!holdsGpuWork(trace)) {
+  if (!holdsGpuWork(trace, stop)) {
     return fail(ErrorCode::kCannotAnswer,
                 "the recording holds no GPU kernels: only the host was profiled, or an accelerator "
                 "whose kernels are not recorded as such; record with CUDA activities on");
@@ -124,7 +136,7 @@ Result<Marks> findMarks(const Trace& trace, const CommNames& comm, const std::st
   marks.passes = passesOf(trace, comm, marks.ranges, stop);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "finding passes was stopped");
   CARACAL_CHECK_OK(checkPasses(marks.passes));
-  CARACAL_TRY(places, placeStages(trace, comm, marks.passes));
+  CARACAL_TRY(places, placeStages(trace, comm, marks.passes, stop));
   marks.places = std::move(places);
   return marks;
 }
@@ -187,12 +199,12 @@ void placeInGroups(const GroupRoles& roles, trace::TraceBuilder& copy) {
 
 std::shared_ptr<const Trace> markPasses(std::shared_ptr<const Trace> trace, const CommNames& comm,
                                         const std::stop_token& stop) {
-  if (holdsPasses(*trace)) return trace;
+  if (holdsPasses(*trace, stop)) return trace;
   const auto marks = findMarks(*trace, comm, stop);
   if (!marks) return trace;
   const GroupRoles roles(
       *trace, comm, [&](EventIndex e) { return marks->passes.passOf(e); }, stop);
-  const ProfilerSteps steps(*trace);
+  const ProfilerSteps steps(*trace, stop);
   trace::TraceBuilder copy = copyTrace(
       *trace, [](uint32_t, int64_t timeNs) { return timeNs; }, marksOfEvents(*trace, *marks, steps),
       stop);
@@ -208,7 +220,7 @@ std::shared_ptr<const Trace> markPasses(std::shared_ptr<const Trace> trace, cons
 }
 
 std::string whyNoPasses(const Trace& trace, const CommNames& comm, const std::stop_token& stop) {
-  if (holdsPasses(trace)) return {};
+  if (holdsPasses(trace, stop)) return {};
   const auto marks = findMarks(trace, comm, stop);
   return marks ? std::string() : marks.error().message;
 }

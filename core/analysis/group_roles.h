@@ -22,6 +22,17 @@ std::string_view name(GroupRole role);  // "tensor", ..., "unknown"
 // known, and for groups that span several roles ("MODEL_PARALLEL_GROUP", "default_pg").
 GroupRole roleOf(const trace::ProcessGroup& group);
 
+// Which ranks of a data-parallel job one of its groups joins: all of them, or only some, because
+// copies are made of sharded models (HSDP, "mesh_dp_replicate" and "mesh_dp_shard").
+enum class DataPart : uint8_t {
+  kWhole,
+  kReplicate,  // the ranks that hold the same shard
+  kShard,      // the ranks that hold one copy together
+  kOther,      // some of the parameters only (experts), or ranks of other roles with them
+};
+// By the same words. REQUIRES: roleOf(group) is kData.
+DataPart dataPartOf(const trace::ProcessGroup& group);
+
 struct GroupFinding {
   GroupRole role = GroupRole::kUnknown;
   std::string foundBy;  // "its description", "its traffic: ..."; empty: unknown
@@ -44,15 +55,21 @@ class GroupRoles {
   // `group`: index into Trace::processGroups(), or kNoIndex for calls that name none.
   const GroupFinding& of(uint32_t group) const;
 
-  // The rank's index in the first group of this role whose whole list is known.
+  // The rank's index in the first group of this role whose whole list is known. Data-parallel
+  // ranks: in the group of them all; else in that of the replicas times that of the shards,
+  // replicas counted slower; unknown where several groups might be that of them all.
   struct Place {
     int32_t index = -1;  // -1: there is none
     int32_t size = 0;
     std::string foundBy;
+    std::string whyNot;  // where there are groups, and they do not tell
   };
   Place placeOf(int32_t rank, GroupRole role) const;
 
  private:
+  Place dataPlaceOf(int32_t rank) const;
+  Place placeIn(size_t group, int32_t rank) const;
+
   const trace::Trace& m_trace;
   std::vector<GroupFinding> m_findings;  // per group, last: calls without one
 };

@@ -47,13 +47,32 @@ constexpr std::array<std::string_view, 14> kFillers{
     "mesh", "group", "pg",      "process",      "parallel", "model", "gloo",
     "nccl", "intra", "partial", "hierarchical", "inter",    "comm",  "parallelism"};
 
+// "DATA_PARALLEL_GROUP_WITH_CP" is a wider group of the same purpose: what follows is left out.
+std::vector<std::string> purposeOf(const trace::ProcessGroup& group) {
+  const bool described = !group.description.empty() && group.description != "undefined";
+  std::vector<std::string> words = wordsOf(described ? group.description : group.name);
+  words.erase(std::find(words.begin(), words.end(), "with"), words.end());
+  return words;
+}
+
 }  // namespace
 
+DataPart dataPartOf(const trace::ProcessGroup& group) {
+  DataPart part = DataPart::kWhole;
+  for (const std::string& word : purposeOf(group)) {
+    const auto role = std::find_if(kRoleWords.begin(), kRoleWords.end(),
+                                   [&](const auto& known) { return known.first == word; });
+    const bool otherRole = role != kRoleWords.end() && role->second != GroupRole::kData;
+    if (otherRole || word == "partial") return DataPart::kOther;
+    if (word == "replicate") part = DataPart::kReplicate;
+    if (word == "shard") part = DataPart::kShard;
+  }
+  return part;
+}
+
 GroupRole roleOf(const trace::ProcessGroup& group) {
-  const bool described = !group.description.empty() && group.description != "undefined";
   std::vector<GroupRole> roles;
-  for (const std::string& word : wordsOf(described ? group.description : group.name)) {
-    if (word == "with") break;  // "DATA_PARALLEL_GROUP_WITH_CP": a wider group of the same purpose
+  for (const std::string& word : purposeOf(group)) {
     const auto role = std::find_if(kRoleWords.begin(), kRoleWords.end(),
                                    [&](const auto& known) { return known.first == word; });
     if (role != kRoleWords.end()) {

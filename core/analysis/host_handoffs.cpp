@@ -6,6 +6,7 @@
 
 #include "core/analysis/autograd_links.h"
 #include "core/analysis/run_draft.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -16,13 +17,13 @@ using trace::Track;
 
 using CallsOfThreads = std::map<int64_t, std::vector<EventIndex>>;  // by thread, in time order
 
-std::vector<CallsOfThreads> callsOfRanks(const RunDraft& draft) {
+std::vector<CallsOfThreads> callsOfRanks(const RunDraft& draft, const std::stop_token& stop) {
   std::vector<CallsOfThreads> calls(draft.trace.ranks().size());
   for (const Track& track : draft.trace.tracks()) {
     if (track.kind != trace::TrackKind::kCpuThread || !draft.chosen[track.rank]) continue;
-    forEachEventOf(track, [&](EventIndex e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (draft.isCall(e)) calls[track.rank][track.id].push_back(e);
-    });
+    }
   }
   return calls;
 }
@@ -61,10 +62,10 @@ void addRuns(const std::vector<EventIndex>& asking, const std::vector<EventIndex
 
 }  // namespace
 
-void addHandOffs(RunDraft& draft) {
-  const std::vector<Autograd> autograd = findAutograd(draft.trace);
-  const std::vector<CallsOfThreads> calls = callsOfRanks(draft);
-  for (size_t rank = 0; rank < calls.size(); ++rank) {
+void addHandOffs(RunDraft& draft, const std::stop_token& stop) {
+  const std::vector<Autograd> autograd = findAutograd(draft.trace, stop);
+  const std::vector<CallsOfThreads> calls = callsOfRanks(draft, stop);
+  for (size_t rank = 0; rank < calls.size() && !stop.stop_requested(); ++rank) {
     const auto thread = askingThread(autograd[rank]);
     const auto asking = thread ? calls[rank].find(*thread) : calls[rank].end();
     if (asking == calls[rank].end()) continue;

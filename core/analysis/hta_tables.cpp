@@ -7,11 +7,6 @@
 namespace caracal::analysis {
 namespace {
 
-Cell percentOf(int64_t part, int64_t whole) {
-  if (whole <= 0) return {};
-  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
 tl::unexpected<Error> nothingOnTheGpu() {
   return fail(ErrorCode::kCannotAnswer,
               "no GPU work in this trace; record with CUDA activities on (docs/recording.md)");

@@ -40,6 +40,8 @@ void explainOutsideOfWindow(IdleTime& idle, const StageActivity& activity, const
   if (!inTail.empty()) {
     idle.take(Span{tail.beginNs, inTail.spans().back().endNs}, IdleCause::kDataParallel);
   }
+  for (const Span& region : {head, tail})
+    idle.take(clip(activity.otherTransfers, region), IdleCause::kCommunication);
   idle.take(head, IdleCause::kUnexplained);
   idle.take(tail, IdleCause::kUnexplained);
 }
@@ -62,6 +64,7 @@ std::vector<Bubble> explainIdle(const StageActivity& activity, const DependencyW
   if (!activity.kernels) return std::move(idle).finish(IdleCause::kLaunch);
   idle.take(activity.dataTransfers, IdleCause::kDataParallel);
   idle.take(activity.launchGaps, IdleCause::kLaunch);
+  idle.take(activity.otherTransfers, IdleCause::kCommunication);
   return std::move(idle).finish(IdleCause::kUnexplained);
 }
 

@@ -22,7 +22,7 @@ struct StepSituation {
 // applies to a moment wins:
 //   outside the pipeline window   up to the last data-parallel or optimizer work of any rank (or
 //   after
-//                                 it, before the window): kDataParallel; else kUnexplained
+//                                 it, before the window): kDataParallel; else as the rest
 //   before the stage's first work kWarmup; after its last work kCooldown
 //   inside a tensor collective    until the last rank came kCollectiveSkew, then kTensorTransfer
 //   inside a copy or set          kMemory
@@ -32,8 +32,8 @@ struct StepSituation {
 //   the rest                      kLaunch: everything was there, nothing ran
 // Where kernels are recorded, launches are too: then the rest is kDataParallel inside a
 // data-parallel collective, kLaunch until work that was launched only after all before it had
-// ended, and else kUnexplained; outside of the window skew, transfers, copies and late launches
-// count first.
+// ended, kCommunication inside a transfer whose purpose nothing tells, and else kUnexplained;
+// outside of the window skew, transfers, copies and late launches count first.
 std::vector<Bubble> explainIdle(const StageActivity& activity, const DependencyWaits& waits,
                                 const StepSituation& situation);
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <tuple>
 #include <utility>
 
 #include "core/base/intervals.h"
+#include "core/trace/polled_sort.h"
 
 namespace caracal::analysis {
 namespace {
@@ -27,7 +29,7 @@ std::vector<SpansOfTypes> collectSpans(const Trace& trace, const CommNames& comm
   std::vector<SpansOfTypes> ofRanks(trace.ranks().size());
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (!trace::isGpuWork(trace.kind(e))) continue;
       const auto type = static_cast<size_t>(kernelTypeOf(trace, e, filter));
       ofRanks[track.rank][type].push_back(trace.span(e));
@@ -39,7 +41,7 @@ std::vector<SpansOfTypes> collectSpans(const Trace& trace, const CommNames& comm
 // Length of time per set of types that run together; bit i is type i.
 using TimesOfSets = std::array<int64_t, size_t{1} << kTypes>;
 
-void addTimes(SpansOfTypes& spans, size_t types, TimesOfSets& times) {
+void addTimes(SpansOfTypes& spans, size_t types, const std::stop_token& stop, TimesOfSets& times) {
   std::vector<std::pair<int64_t, size_t>> toggles;  // (time, type)
   for (size_t type = 0; type < types; ++type) {
     const SpanSet united(std::move(spans[type]));
@@ -48,7 +50,7 @@ void addTimes(SpansOfTypes& spans, size_t types, TimesOfSets& times) {
       toggles.emplace_back(span.endNs, type);
     }
   }
-  std::sort(toggles.begin(), toggles.end());
+  if (!trace::polledStableSort(toggles, std::less<>(), stop)) return;
   size_t running = 0;
   int64_t sinceNs = toggles.empty() ? 0 : toggles.front().first;
   for (const auto& [timeNs, type] : toggles) {
@@ -111,7 +113,7 @@ std::vector<KernelTypeTime> kernelTypeTimes(const Trace& trace, const CommNames&
   TimesOfSets times{};
   for (SpansOfTypes& spans : collectSpans(trace, comm, stop)) {
     if (stop.stop_requested()) break;
-    addTimes(spans, memory == MemoryOperations::kCounted ? kTypes : 2, times);
+    addTimes(spans, memory == MemoryOperations::kCounted ? kTypes : 2, stop, times);
   }
   times[0] = 0;  // nothing ran
   int64_t total = 0;
@@ -135,7 +137,7 @@ std::vector<KernelStatistics> kernelStatistics(const Trace& trace, const CommNam
   std::map<Key, std::vector<int64_t>> durations;
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (!trace::isGpuWork(trace.kind(e))) continue;
       const Key key{trace.ranks()[track.rank].rank, kernelTypeOf(trace, e, filter),
                     trace.nameId(e)};
@@ -144,6 +146,7 @@ std::vector<KernelStatistics> kernelStatistics(const Trace& trace, const CommNam
   }
   std::vector<KernelStatistics> rows;
   for (const auto& [key, values] : durations) {
+    if (stop.stop_requested()) break;
     rows.push_back(statisticsOf(values));
     rows.back().rank = std::get<0>(key);
     rows.back().type = std::get<1>(key);

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 
+#include "core/analysis/call_alignment.h"
+
 namespace caracal::analysis {
 
-std::vector<Span> launchGaps(const trace::Trace& trace, std::vector<trace::EventIndex> work) {
-  std::stable_sort(work.begin(), work.end(), [&](trace::EventIndex a, trace::EventIndex b) {
-    return trace.beginNs(a) < trace.beginNs(b);
-  });
+std::vector<Span> launchGaps(const trace::Trace& trace, std::vector<trace::EventIndex> work,
+                             const std::stop_token& stop) {
+  if (!sortByBegin(trace, work, stop)) return {};
   std::vector<Span> gaps;
   int64_t freeNs = trace.range().beginNs;
-  for (const trace::EventIndex e : work) {
+  for (const size_t i : trace::placesOf(work, stop)) {
+    const trace::EventIndex e = work[i];
     const trace::EventIndex launch = trace.launch(e);
     if (launch != trace::kNoIndex && trace.beginNs(launch) > freeNs)
       gaps.push_back({freeNs, trace.beginNs(e)});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/trace/polled_range.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -21,7 +23,8 @@ const PassRange* openAt(const std::vector<const PassRange*>& ranges, int64_t tim
 
 }  // namespace
 
-LaunchRanges::LaunchRanges(const trace::Trace& trace, const std::vector<RankPassRanges>& ranges)
+LaunchRanges::LaunchRanges(const trace::Trace& trace, const std::vector<RankPassRanges>& ranges,
+                           const std::stop_token& stop)
     : m_trace(trace), m_hosts(ranges.size()) {
   for (size_t rank = 0; rank < ranges.size(); ++rank) {
     Host& host = m_hosts[rank];
@@ -32,10 +35,10 @@ LaunchRanges::LaunchRanges(const trace::Trace& trace, const std::vector<RankPass
     }
     host.helpers.insert(ranges[rank].backwardThreads.begin(), ranges[rank].backwardThreads.end());
   }
-  findHelpers();
+  findHelpers(stop);
 }
 
-void LaunchRanges::findHelpers() {
+void LaunchRanges::findHelpers(const std::stop_token& stop) {
   struct Launches {
     int64_t inside = 0, outside = 0;
   };
@@ -45,7 +48,7 @@ void LaunchRanges::findHelpers() {
         track.label.find("autograd") != std::string::npos)
       m_hosts[track.rank].helpers.insert(track.id);
     if (track.kind != trace::TrackKind::kGpuStream) continue;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       const EventIndex launch = m_trace.launch(e);
       if (launch == trace::kNoIndex) continue;
       const Track& from = m_trace.tracks()[m_trace.trackOf(launch)];

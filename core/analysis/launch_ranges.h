@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/pass_ranges.h"
@@ -17,7 +18,9 @@ namespace caracal::analysis {
 // only ever while another thread has a backward range open. Must not outlive what it is made of.
 class LaunchRanges {
  public:
-  LaunchRanges(const trace::Trace& trace, const std::vector<RankPassRanges>& ranges);
+  // Polls `stop`; what it then says is not to be used.
+  LaunchRanges(const trace::Trace& trace, const std::vector<RankPassRanges>& ranges,
+               const std::stop_token& stop);
   // Null: none. `hostRank`: the rank index that holds the launching threads.
   const PassRange* rangeOf(uint32_t hostRank, trace::EventIndex launch) const;
 
@@ -27,7 +30,7 @@ class LaunchRanges {
     std::vector<const PassRange*> backward;                     // of all threads, by begin
     std::set<int64_t> helpers;                                  // autograd threads
   };
-  void findHelpers();
+  void findHelpers(const std::stop_token& stop);
 
   const trace::Trace& m_trace;
   std::vector<Host> m_hosts;  // per rank index

@@ -12,6 +12,7 @@
 #include "core/analysis/linked_ranges.h"
 #include "core/analysis/pass_numbers.h"
 #include "core/analysis/profiler_steps.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -166,7 +167,7 @@ AnnotationMeaning passMeaning(const Trace& trace, std::string_view name) {
 }  // namespace
 
 std::vector<RankPassRanges> findPassRanges(const Trace& trace, const std::stop_token& stop) {
-  const ProfilerSteps steps(trace);
+  const ProfilerSteps steps(trace, stop);
   const std::vector<Autograd> autograd = findAutograd(trace, stop);
   std::vector<AnnotationMeaning> meanings;
   std::vector<bool> interleaved;
@@ -181,7 +182,7 @@ std::vector<RankPassRanges> findPassRanges(const Trace& trace, const std::stop_t
   for (const Track& track : trace.tracks()) {
     if (stop.stop_requested()) return std::vector<RankPassRanges>(trace.ranks().size());
     if (track.kind != trace::TrackKind::kCpuThread) continue;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (trace.kind(e) != trace::EventKind::kAnnotation) continue;
       const AnnotationMeaning& meaning = meanings[trace.nameId(e)];
       if (interleaved[trace.nameId(e)]) finders[track.rank].sawInterleaving();
@@ -189,7 +190,10 @@ std::vector<RankPassRanges> findPassRanges(const Trace& trace, const std::stop_t
     }
   }
   std::vector<RankPassRanges> found;
-  for (RangeFinder& finder : finders) found.push_back(std::move(finder).run());
+  for (RangeFinder& finder : finders) {
+    if (stop.stop_requested()) return std::vector<RankPassRanges>(trace.ranks().size());
+    found.push_back(std::move(finder).run());
+  }
   return found;
 }
 

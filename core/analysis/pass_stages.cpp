@@ -81,9 +81,10 @@ Result<std::optional<StagePlaces>> placeByNames(const Trace& trace, const GpuPas
 }
 
 std::optional<StagePlaces> placeByGroups(const Trace& trace, const CommNames& comm,
-                                         const GpuPasses& passes) {
+                                         const GpuPasses& passes, const std::stop_token& stop) {
   StagePlaces places = noPlaces(trace, "place in the pipeline-parallel process group");
-  const GroupRoles roles(trace, comm, [&](EventIndex e) { return passes.passOf(e); });
+  const GroupRoles roles(
+      trace, comm, [&](EventIndex e) { return passes.passOf(e); }, stop);
   for (uint32_t rank = 0; rank < passes.ofRank.size(); ++rank) {
     if (passes.ofRank[rank].empty()) continue;
     const GroupRoles::Place place = roles.placeOf(trace.ranks()[rank].rank, GroupRole::kPipeline);
@@ -95,7 +96,7 @@ std::optional<StagePlaces> placeByGroups(const Trace& trace, const CommNames& co
 }
 
 Result<StagePlaces> placeByTraffic(const Trace& trace, const CommNames& comm,
-                                   const GpuPasses& passes) {
+                                   const GpuPasses& passes, const std::stop_token& stop) {
   std::vector<int64_t> firstForwardNs(trace.ranks().size(), -1);
   for (size_t rank = 0; rank < passes.ofRank.size(); ++rank) {
     for (const GpuPass& pass : passes.ofRank[rank]) {
@@ -104,7 +105,7 @@ Result<StagePlaces> placeByTraffic(const Trace& trace, const CommNames& comm,
       first = first < 0 ? pass.span.beginNs : std::min(first, pass.span.beginNs);
     }
   }
-  CARACAL_TRY(stages, stagesByTraffic(trace, comm, firstForwardNs));
+  CARACAL_TRY(stages, stagesByTraffic(trace, comm, firstForwardNs, stop));
   const bool one = std::all_of(stages.begin(), stages.end(), [](int32_t s) { return s <= 0; });
   StagePlaces places = noPlaces(trace, one ? "no sends or receives between ranks: one stage"
                                            : "who sends to whom, and who begins first");
@@ -114,13 +115,13 @@ Result<StagePlaces> placeByTraffic(const Trace& trace, const CommNames& comm,
 
 }  // namespace
 
-Result<StagePlaces> placeStages(const Trace& trace, const CommNames& comm,
-                                const GpuPasses& passes) {
+Result<StagePlaces> placeStages(const Trace& trace, const CommNames& comm, const GpuPasses& passes,
+                                const std::stop_token& stop) {
   if (auto places = placeByRecording(trace, passes)) return std::move(*places);
   CARACAL_TRY(named, placeByNames(trace, passes));
   if (named) return std::move(*named);
-  if (auto places = placeByGroups(trace, comm, passes)) return std::move(*places);
-  return placeByTraffic(trace, comm, passes);
+  if (auto places = placeByGroups(trace, comm, passes, stop)) return std::move(*places);
+  return placeByTraffic(trace, comm, passes, stop);
 }
 
 }  // namespace caracal::analysis

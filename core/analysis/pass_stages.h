@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,9 @@ struct StagePlaces {
 };
 
 // By the recording or the hint, the stages that names state, process groups, or traffic, in this
-// order. kCannotAnswer says in words why none of them tells.
+// order. kCannotAnswer says in words why none of them tells. Polls
+// `stop`; what it then returns is not to be used.
 Result<StagePlaces> placeStages(const trace::Trace& trace, const CommNames& comm,
-                                const GpuPasses& passes);
+                                const GpuPasses& passes, const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

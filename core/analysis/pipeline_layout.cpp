@@ -10,6 +10,7 @@
 #include "core/analysis/gpu_passes.h"
 #include "core/analysis/recordings.h"
 #include "core/analysis/stated_sizes.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -25,10 +26,11 @@ bool isMarked(const Trace& trace) {
 }
 
 // The stage that a rank's passes name, or nothing when it has no passes.
-std::vector<std::optional<int32_t>> stagesOfPasses(const Trace& trace) {
+std::vector<std::optional<int32_t>> stagesOfPasses(const Trace& trace,
+                                                   const std::stop_token& stop) {
   std::vector<std::optional<int32_t>> stages(trace.ranks().size());
   for (const Track& track : trace.tracks()) {
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (trace.kind(e) != EventKind::kPass) continue;
       const auto args = trace.args(e);
       if (!stages[track.rank]) stages[track.rank] = args ? args->stage : -1;
@@ -40,9 +42,9 @@ std::vector<std::optional<int32_t>> stagesOfPasses(const Trace& trace) {
 
 // Ranks of one recording only: the one with the most events of ranks with passes. Nothing of
 // another recording may be compared with it.
-void keepOneRecording(const Trace& trace, std::vector<std::optional<int32_t>>& stagesOf,
-                      PipelineLayout& layout) {
-  const Recordings recordings = findRecordings(trace);
+void keepOneRecording(const Trace& trace, const std::stop_token& stop,
+                      std::vector<std::optional<int32_t>>& stagesOf, PipelineLayout& layout) {
+  const Recordings recordings = findRecordings(trace, stop);
   if (recordings.list.size() < 2) return;
   std::vector<int64_t> events(recordings.list.size());
   for (const Track& track : trace.tracks()) {
@@ -80,9 +82,9 @@ bool isRepresented(const Trace& trace, const std::vector<std::optional<int32_t>>
   return false;
 }
 
-void addStageRanks(const Trace& trace, PipelineLayout& layout) {
-  auto stagesOf = stagesOfPasses(trace);
-  keepOneRecording(trace, stagesOf, layout);
+void addStageRanks(const Trace& trace, const std::stop_token& stop, PipelineLayout& layout) {
+  auto stagesOf = stagesOfPasses(trace, stop);
+  keepOneRecording(trace, stop, stagesOf, layout);
   std::set<std::pair<int32_t, int32_t>> taken;  // (replica, stage)
   for (uint32_t index = 0; index < stagesOf.size(); ++index) {
     if (!stagesOf[index]) continue;
@@ -146,13 +148,13 @@ void addFacts(const Trace& trace, PipelineLayout& layout) {
 // layout's recording.
 std::map<int32_t, Span> extentsOfSteps(const Trace& trace, const PipelineLayout& layout,
                                        const std::stop_token& stop) {
-  const Recordings recordings = findRecordings(trace);
+  const Recordings recordings = findRecordings(trace, stop);
   const uint32_t recording = recordings.recordingOfRank[layout.ranks.front().rankIndex];
   std::map<int32_t, Span> extents;
   for (const Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
     if (recordings.recordingOfRank[track.rank] != recording) continue;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       const auto args = trace.args(e);
       if (!args || args->step < 0) continue;
       // On a rank with kernels a step is where its kernels run, not where the host launched them.
@@ -196,7 +198,7 @@ void addSteps(const Trace& trace, PipelineLayout& layout, const std::stop_token&
 
 Result<PipelineLayout> findPipelineLayout(const Trace& trace, const std::stop_token& stop) {
   PipelineLayout layout;
-  addStageRanks(trace, layout);
+  addStageRanks(trace, stop, layout);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "finding stages was stopped");
   if (layout.ranks.empty()) {
     return fail(

@@ -16,7 +16,7 @@ ClockModel fitFarClocks(const trace::Trace& trace, const CommNames& comm,
   constexpr int64_t kLeastCalls = 16;
   const CollectiveMatching inOrder = matchCollectives(trace, comm, MatchOrder::kAnyTime, stop);
   if (stop.stop_requested()) return near;
-  ClockModel far = fitClocks(trace, inOrder, transfers);
+  ClockModel far = fitClocks(trace, inOrder, transfers, stop);
   const bool better = far.observations > 2 * near.observations && far.observations >= kLeastCalls;
   return better && far.anyCorrected() && far.resolutionNs <= kInStepNs ? far : near;
 }
@@ -29,7 +29,7 @@ PreparedRun prepareRun(std::shared_ptr<const trace::Trace> trace, const CommName
   run.collectives = matchCollectives(*run.trace, comm, MatchOrder::kOverlapping, stop);
   run.transfers = matchTransfers(*run.trace, comm, stop);
   if (stop.stop_requested()) return run;
-  run.clocks = fitClocks(*run.trace, run.collectives, run.transfers);
+  run.clocks = fitClocks(*run.trace, run.collectives, run.transfers, stop);
   if (run.collectives.unmatchedEvents > 0)
     run.clocks = fitFarClocks(*run.trace, comm, run.transfers, std::move(run.clocks), stop);
   if (stop.stop_requested()) return run;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/analysis/step_names.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -18,9 +19,9 @@ using trace::Track;
 using Steps = std::vector<ProfilerSteps::Step>;
 
 template <class Visit>  // (rank index, event)
-void forEachAnnotation(const Trace& trace, Visit visit) {
+void forEachAnnotation(const Trace& trace, const std::stop_token& stop, Visit visit) {
   for (const Track& track : trace.tracks()) {
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (trace.kind(e) == trace::EventKind::kAnnotation) visit(track.rank, e);
     }
   }
@@ -58,24 +59,25 @@ int64_t lengthOf(const std::vector<Steps>& ofRanks) {
 
 }  // namespace
 
-ProfilerSteps::ProfilerSteps(const Trace& trace) : m_trace(trace) {
+ProfilerSteps::ProfilerSteps(const Trace& trace, const std::stop_token& stop) : m_trace(trace) {
   const std::string own = trace.metaOr(kStepAnnotationKey, "");
   if (!own.empty()) {
-    m_steps = stepsNamed(own);
+    m_steps = stepsNamed(own, stop);
     m_foundBy = "hint: " + own;
     return;
   }
-  m_steps = profilerSteps();
+  m_steps = profilerSteps(stop);
   if (!empty(m_steps)) {
     m_foundBy = "annotations ProfilerStep#N";
     return;
   }
-  m_steps = numberedSteps();
+  m_steps = numberedSteps(stop);
 }
 
-ProfilerSteps::StepsOfRanks ProfilerSteps::stepsNamed(std::string_view name) const {
+ProfilerSteps::StepsOfRanks ProfilerSteps::stepsNamed(std::string_view name,
+                                                      const std::stop_token& stop) const {
   StepsOfRanks steps(m_trace.ranks().size());
-  forEachAnnotation(m_trace, [&](uint32_t rank, EventIndex e) {
+  forEachAnnotation(m_trace, stop, [&](uint32_t rank, EventIndex e) {
     if (m_trace.name(e) == name) steps[rank].push_back({m_trace.span(e), -1});
   });
   sortByBegin(steps);
@@ -85,10 +87,10 @@ ProfilerSteps::StepsOfRanks ProfilerSteps::stepsNamed(std::string_view name) con
   return steps;
 }
 
-ProfilerSteps::StepsOfRanks ProfilerSteps::profilerSteps() const {
+ProfilerSteps::StepsOfRanks ProfilerSteps::profilerSteps(const std::stop_token& stop) const {
   constexpr std::string_view kPrefix = "ProfilerStep#";
   StepsOfRanks steps(m_trace.ranks().size());
-  forEachAnnotation(m_trace, [&](uint32_t rank, EventIndex e) {
+  forEachAnnotation(m_trace, stop, [&](uint32_t rank, EventIndex e) {
     const std::string_view name = m_trace.name(e);
     if (!name.starts_with(kPrefix)) return;
     int32_t number = -1;
@@ -99,12 +101,12 @@ ProfilerSteps::StepsOfRanks ProfilerSteps::profilerSteps() const {
   return steps;
 }
 
-ProfilerSteps::StepsOfRanks ProfilerSteps::numberedSteps() {
+ProfilerSteps::StepsOfRanks ProfilerSteps::numberedSteps(const std::stop_token& stop) {
   std::vector<std::optional<NumberedStep>> meanings;
   for (trace::NameId id = 0; id < m_trace.names().size(); ++id)
     meanings.push_back(numberedStep(m_trace.names()[id]));
   std::map<std::string_view, StepsOfRanks> byWord;
-  forEachAnnotation(m_trace, [&](uint32_t rank, EventIndex e) {
+  forEachAnnotation(m_trace, stop, [&](uint32_t rank, EventIndex e) {
     const auto& meaning = meanings[m_trace.nameId(e)];
     if (!meaning || m_trace.durationNs(e) <= 0) return;
     StepsOfRanks& steps = byWord.try_emplace(meaning->word, m_trace.ranks().size()).first->second;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,8 @@ class ProfilerSteps {
     int32_t number = -1;
   };
 
-  explicit ProfilerSteps(const trace::Trace& trace);
+  // Polls `stop`; what was found by then is not complete.
+  explicit ProfilerSteps(const trace::Trace& trace, const std::stop_token& stop = {});
 
   // The step that launched a GPU event; -1 when its launch is not recorded or in no step.
   int32_t stepOf(uint32_t rankIndex, trace::EventIndex event) const;
@@ -38,9 +40,9 @@ class ProfilerSteps {
 
  private:
   using StepsOfRanks = std::vector<std::vector<Step>>;
-  StepsOfRanks stepsNamed(std::string_view name) const;
-  StepsOfRanks profilerSteps() const;
-  StepsOfRanks numberedSteps();
+  StepsOfRanks stepsNamed(std::string_view name, const std::stop_token& stop) const;
+  StepsOfRanks profilerSteps(const std::stop_token& stop) const;
+  StepsOfRanks numberedSteps(const std::stop_token& stop);
 
   const trace::Trace& m_trace;
   StepsOfRanks m_steps;  // per rank index

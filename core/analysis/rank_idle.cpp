@@ -11,6 +11,7 @@
 #include "core/analysis/kernel_breakdown.h"
 #include "core/analysis/launch_gaps.h"
 #include "core/analysis/profiler_steps.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -22,12 +23,12 @@ using trace::Track;
 
 // The time of one rank, by what ran or was waited for.
 struct RankTime {
-  SpanSet busy, skew, upstream, downstream, tensor, data, copies, launch;
+  SpanSet busy, skew, upstream, downstream, tensor, data, copies, launch, other;
   std::map<int32_t, Span> steps;  // first begin to last end of GPU work launched in the step
 };
 
 struct RawTime {
-  std::vector<Span> busy, skew, upstream, downstream, tensor, data, copies;
+  std::vector<Span> busy, skew, upstream, downstream, tensor, data, copies, other;
   std::vector<EventIndex> compute;
 };
 
@@ -35,14 +36,17 @@ class RankReader {
  public:
   RankReader(const PreparedRun& run, const CommNames& comm, const std::stop_token& stop)
       : m_trace(*run.trace),
+        m_stop(stop),
         m_filter(m_trace, comm),
         m_roles(m_trace, comm, stop),
-        m_steps(m_trace) {
-    for (const MatchedCollective& match : run.collectives.matched) {
+        m_steps(m_trace, stop) {
+    for (const size_t i : trace::placesOf(run.collectives.matched, stop)) {
+      const MatchedCollective& match = run.collectives.matched[i];
       for (const CollectiveMember& member : match.members)
         m_lastStart[member.event] = match.lastStartNs;
     }
-    for (const MatchedTransfer& match : run.transfers.matched) {
+    for (const size_t i : trace::placesOf(run.transfers.matched, stop)) {
+      const MatchedTransfer& match = run.transfers.matched[i];
       const bool forward = match.sender < match.receiver;
       m_upstream[match.receive] = forward;
       m_upstream[match.send] = !forward;
@@ -54,7 +58,7 @@ class RankReader {
     RankTime time;
     for (const Track& track : m_trace.tracks()) {
       if (track.rank != rankIndex) continue;
-      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      for (const EventIndex e : trace::eventsOf(track, m_stop)) {
         if (!trace::isGpuWork(m_trace.kind(e))) continue;
         add(e);
         const int32_t step = m_steps.stepOf(rankIndex, e);
@@ -70,7 +74,8 @@ class RankReader {
     time.tensor = SpanSet(std::move(m_raw.tensor));
     time.data = SpanSet(std::move(m_raw.data));
     time.copies = SpanSet(std::move(m_raw.copies));
-    time.launch = SpanSet(launchGaps(m_trace, std::move(m_raw.compute)));
+    time.other = SpanSet(std::move(m_raw.other));
+    time.launch = SpanSet(launchGaps(m_trace, std::move(m_raw.compute), m_stop));
     return time;
   }
 
@@ -99,12 +104,24 @@ class RankReader {
       return;
     }
     const auto args = m_trace.args(e);
-    const GroupRole role = m_roles.of(args ? args->group : kNoIndex).role;
-    if (role == GroupRole::kTensor) m_raw.tensor.push_back(m_trace.span(e));
-    if (role == GroupRole::kData) m_raw.data.push_back(m_trace.span(e));
+    switch (m_roles.of(args ? args->group : kNoIndex).role) {
+      case GroupRole::kTensor:
+      case GroupRole::kContext:
+      case GroupRole::kExpert:
+        m_raw.tensor.push_back(m_trace.span(e));
+        break;
+      case GroupRole::kData:
+        m_raw.data.push_back(m_trace.span(e));
+        break;
+      case GroupRole::kPipeline:  // unmatched: which side was waited for is not known
+      case GroupRole::kUnknown:
+        m_raw.other.push_back(m_trace.span(e));
+        break;
+    }
   }
 
   const Trace& m_trace;
+  const std::stop_token& m_stop;
   CommKernelFilter m_filter;
   GroupRoles m_roles;
   ProfilerSteps m_steps;
@@ -125,6 +142,7 @@ RankStep explain(const RankTime& time, uint32_t rankIndex, int32_t step, Span sp
   idle.take(time.data, IdleCause::kDataParallel);
   idle.take(time.copies, IdleCause::kMemory);
   idle.take(time.launch, IdleCause::kLaunch);
+  idle.take(time.other, IdleCause::kCommunication);
   row.causes = sumByCause(std::move(idle).finish(IdleCause::kUnexplained));
   return row;
 }

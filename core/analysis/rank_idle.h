@@ -24,10 +24,12 @@ struct RankStep {
 // first that applies to a moment wins:
 //   inside a matched collective     until its last rank came kCollectiveSkew
 //   inside a transfer               kWaitUpstream from or to a lower rank, else kWaitDownstream
-//   inside any other collective     kTensorTransfer or kDataParallel where its group says which
+//   inside any other collective     kTensorTransfer (context- and expert-parallel ones too) or
+//                                   kDataParallel where its group says which
 //   inside a copy or set            kMemory
 //   until a kernel launched only after the one before it had ended     kLaunch
-//   the rest                        kUnexplained, collectives of unnamed groups included
+//   inside any other communication  kCommunication
+//   the rest                        kUnexplained
 // Ranks without GPU work have no rows. Sorted by (rank index, time). Polls `stop` between ranks;
 // what it then returns is not complete.
 std::vector<RankStep> explainRanks(const PreparedRun& run, const CommNames& comm,

@@ -1,6 +1,7 @@
 #include "core/analysis/rank_tables.h"
 
 #include "core/analysis/collective_summary.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -75,7 +76,7 @@ Result<DataTable> collectivesTable(const TableRequest& request) {
                                request.run.collectives.unmatchedEvents),
                    "who came last in untold calls: " + cannotTell(resolutionNs)}};
   for (const CollectiveSummary& row :
-       summarizeCollectives(request.trace(), request.run.collectives, resolutionNs)) {
+       summarizeCollectives(request.trace(), request.run.collectives, resolutionNs, request.stop)) {
     table.rows.push_back({std::string(trace::name(row.kind)), row.group, int64_t{row.members},
                           row.calls, row.bytes > 0 ? Cell(row.bytes) : Cell(),
                           row.waitNs / row.calls / row.members, row.transferNs / row.calls,
@@ -103,7 +104,8 @@ Result<DataTable> collectiveCallsTable(const TableRequest& request) {
                    {"cameLast"}},
                   {},
                   {"where cameLast is empty: " + cannotTell(resolutionNs)}};
-  for (const MatchedCollective& call : request.run.collectives.matched) {
+  for (const size_t i : trace::placesOf(request.run.collectives.matched, request.stop)) {
+    const MatchedCollective& call = request.run.collectives.matched[i];
     int64_t longestNs = 0;
     for (const CollectiveMember& member : call.members)
       longestNs = std::max(longestNs, member.waitNs);

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "core/analysis/robust_line.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -69,8 +70,9 @@ void unite(Part& into, Part& part) {
   }
 }
 
-void addTimes(const Trace& trace, const trace::Track& track, Part& part) {
-  for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+void addTimes(const Trace& trace, const trace::Track& track, const std::stop_token& stop,
+              Part& part) {
+  for (const EventIndex e : trace::eventsOf(track, stop)) {
     part.range.beginNs = std::min(part.range.beginNs, trace.beginNs(e));
     part.range.endNs = std::max(part.range.endNs, trace.endNs(e));
     if (trace.kind(e) != trace::EventKind::kKernel && trace.kind(e) != trace::EventKind::kComm)
@@ -85,7 +87,7 @@ void addTimes(const Trace& trace, const trace::Track& track, Part& part) {
 }
 
 // One part per file, in the order of their ranks.
-std::vector<Part> partsOfFiles(const Trace& trace) {
+std::vector<Part> partsOfFiles(const Trace& trace, const std::stop_token& stop) {
   std::map<std::string, size_t> partOfFile;
   std::vector<Part> parts;
   std::vector<size_t> partOfRank;
@@ -103,7 +105,7 @@ std::vector<Part> partsOfFiles(const Trace& trace) {
     partOfRank.push_back(found->second);
   }
   for (const trace::Track& track : trace.tracks())
-    addTimes(trace, track, parts[partOfRank[track.rank]]);
+    addTimes(trace, track, stop, parts[partOfRank[track.rank]]);
   return parts;
 }
 
@@ -118,10 +120,10 @@ std::string fileNames(const Part& part) {
 
 }  // namespace
 
-Recordings findRecordings(const Trace& trace) {
+Recordings findRecordings(const Trace& trace, const std::stop_token& stop) {
   std::vector<Part> recordings;
   std::vector<std::string> reasons;
-  for (Part& part : partsOfFiles(trace)) {
+  for (Part& part : partsOfFiles(trace, stop)) {
     const auto home = std::find_if(recordings.begin(), recordings.end(), [&](const Part& known) {
       return !conflict(known, part) && (overlaps(known, part) || sameCalls(known, part));
     });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct Recordings {
 // a rank number, or a place in the pipeline, that another has. Files whose times do not overlap
 // still belong together when at least 16 collectives with equal sequence numbers end in step on
 // both: then their clocks differ, not their run (clock.h).
-Recordings findRecordings(const trace::Trace& trace);
+// Polls `stop`; what it then returns is not complete.
+Recordings findRecordings(const trace::Trace& trace, const std::stop_token& stop = {});
 
 }  // namespace caracal::analysis

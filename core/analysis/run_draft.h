@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/schedule_edges.h"
@@ -26,23 +27,19 @@ struct RunDraft {
   }
 };
 
-template <class Visit>  // (EventIndex)
-void forEachEventOf(const trace::Track& track, Visit visit) {
-  for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e)
-    visit(e);
-}
-
 bool isSynchronization(std::string_view call);
 
+// These poll `stop`; what they have added then is not complete.
+
 // The rest of a synchronising or blocking copy call after the last GPU work it waited for.
-void addHostWaits(RunDraft& draft);
+void addHostWaits(RunDraft& draft, const std::stop_token& stop);
 
 // Operations after those of another stream that ended just before. How many were taken so.
-int64_t addStreamWaits(RunDraft& draft);
+int64_t addStreamWaits(RunDraft& draft, const std::stop_token& stop);
 
 // PyTorch runs backward operators on threads of its own, while the thread that asked for them
 // waits: its first call there comes after the asking thread's last one, and the asking thread goes
 // on after its last one. Where the asking thread made calls meanwhile, nothing is added.
-void addHandOffs(RunDraft& draft);
+void addHandOffs(RunDraft& draft, const std::stop_token& stop);
 
 }  // namespace caracal::analysis

@@ -8,6 +8,7 @@
 #include "core/analysis/recordings.h"
 #include "core/analysis/run_draft.h"
 #include "core/analysis/schedule_edges.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -20,22 +21,25 @@ using trace::Track;
 
 class RunGraphBuilder {
  public:
-  RunGraphBuilder(const PreparedRun& run, const CommNames& comm)
+  RunGraphBuilder(const PreparedRun& run, const CommNames& comm, const std::stop_token& stop)
       : m_run(run),
         m_trace(*run.trace),
+        m_stop(stop),
         m_kinds(*run.trace, comm),
-        m_draft{*run.trace, {}, {}, {}, {}} {
-    m_draft.launches.resize(m_trace.eventCount());
-    m_draft.places.resize(m_trace.eventCount());
-  }
+        m_draft{*run.trace, {}, {}, {}, {}} {}
 
-  Result<RunGraph> build(const std::stop_token& stop) {
+  Result<RunGraph> build() {
     const auto stopped = [] { return fail(ErrorCode::kCancelled, "linking events was stopped"); };
+    if (!trace::polledResize(m_draft.places, m_trace.eventCount(), NodePlace{}, m_stop))
+      return stopped();
+    // A copy of gigabytes, as a vector makes when it grows, cannot be stopped.
+    m_draft.graph.nodes.reserve(m_trace.eventCount());
+    m_draft.graph.edges.reserve(2 * m_trace.eventCount());
     chooseRanks();
     markLaunches();
     addShared();
     for (const Track& track : m_trace.tracks()) {
-      if (stop.stop_requested()) return stopped();
+      if (m_stop.stop_requested()) return stopped();
       if (m_draft.chosen[track.rank]) addTrack(track);
     }
     if (m_draft.graph.nodes.empty()) {
@@ -43,21 +47,24 @@ class RunGraphBuilder {
                   "no GPU work and no schedule in this trace: nothing to find a critical path of");
     }
     addLaunchEdges();
-    if (stop.stop_requested()) return stopped();
-    addHandOffs(m_draft);
-    addHostWaits(m_draft);
-    if (stop.stop_requested()) return stopped();
+    if (m_stop.stop_requested()) return stopped();
+    addHandOffs(m_draft, m_stop);
+    addHostWaits(m_draft, m_stop);
+    if (m_stop.stop_requested()) return stopped();
     RunGraph result;
-    result.inferredWaits = addStreamWaits(m_draft);
-    addScheduleEdges(m_trace, m_run.transfers, m_draft.chosen, m_draft.places, m_draft.graph);
-    if (stop.stop_requested()) return stopped();
-    result.graph = finishGraph(std::move(m_draft.graph.nodes), std::move(m_draft.graph.edges));
+    result.inferredWaits = addStreamWaits(m_draft, m_stop);
+    addScheduleEdges(m_trace, m_run.transfers, m_draft.chosen, m_draft.places, m_stop,
+                     m_draft.graph);
+    if (m_stop.stop_requested()) return stopped();
+    result.graph =
+        finishGraph(std::move(m_draft.graph.nodes), std::move(m_draft.graph.edges), m_stop);
+    if (m_stop.stop_requested()) return stopped();
     return result;
   }
 
  private:
   void chooseRanks() {
-    const Recordings recordings = findRecordings(m_trace);
+    const Recordings recordings = findRecordings(m_trace, m_stop);
     std::vector<int64_t> events(recordings.list.size());
     for (const Track& track : m_trace.tracks())
       events[recordings.recordingOfRank[track.rank]] += track.eventCount;
@@ -68,19 +75,20 @@ class RunGraphBuilder {
     for (const Track& track : m_trace.tracks()) {
       if (track.kind == trace::TrackKind::kGpuStream) m_operators[track.rank] = true;
       if (m_operators[track.rank]) continue;
-      forEachEventOf(track, [&](EventIndex e) {
+      for (const EventIndex e : trace::eventsOf(track, m_stop)) {
         const auto args = m_trace.args(e);
         const bool optimizer = args && args->pass == trace::Pass::kOptimizer;
         const EventKind kind = m_trace.kind(e);
         if (kind == EventKind::kRecompute || (kind == EventKind::kCompute && !optimizer))
           m_operators[track.rank] = true;
-      });
+      }
     }
   }
 
   void markLaunches() {
-    for (size_t e = 0; e < m_trace.eventCount(); ++e) {
-      const EventIndex launch = m_trace.launch(static_cast<EventIndex>(e));
+    m_draft.launches.resize(m_trace.eventCount());
+    for (const EventIndex e : trace::eventsOf(m_trace, m_stop)) {
+      const EventIndex launch = m_trace.launch(e);
       if (launch != kNoIndex) m_draft.launches[launch] = true;
     }
   }
@@ -131,13 +139,15 @@ class RunGraphBuilder {
   }
 
   void addShared() {
-    for (const MatchedCollective& match : m_run.collectives.matched) {
+    for (const size_t i : trace::placesOf(m_run.collectives.matched, m_stop)) {
+      const MatchedCollective& match = m_run.collectives.matched[i];
       if (!m_draft.chosen[match.members.front().rankIndex]) continue;
       std::vector<EventIndex> members;
       for (const CollectiveMember& member : match.members) members.push_back(member.event);
       addSharedWork(members);
     }
-    for (const MatchedTransfer& match : m_run.transfers.matched) {
+    for (const size_t i : trace::placesOf(m_run.transfers.matched, m_stop)) {
+      const MatchedTransfer& match = m_run.transfers.matched[i];
       if (m_draft.chosen[match.sender]) addSharedWork({match.send, match.receive});
     }
   }
@@ -160,8 +170,8 @@ class RunGraphBuilder {
     EventIndex previous = kNoIndex;
     // Transfers of a stage do not wait for one another: links are their own.
     const bool ordered = laneOf(track) != Lane::kPipeline;
-    forEachEventOf(track, [&](EventIndex e) {
-      if (!isNode(track, e)) return;
+    for (const EventIndex e : trace::eventsOf(track, m_stop)) {
+      if (!isNode(track, e)) continue;
       if (m_draft.places[e].arrive == kNoIndex) {
         const NodeIndex node = addNode(e, m_trace.beginNs(e), m_trace.durationNs(e));
         m_draft.places[e] = {node, node, 0};
@@ -169,11 +179,11 @@ class RunGraphBuilder {
       if (ordered && previous != kNoIndex)
         m_draft.graph.follow(m_draft.places[previous], m_draft.places[e]);
       previous = e;
-    });
+    }
   }
 
   void addLaunchEdges() {
-    for (EventIndex e = 0; e < m_trace.eventCount(); ++e) {
+    for (const EventIndex e : trace::eventsOf(m_trace, m_stop)) {
       const EventIndex launch = m_trace.launch(e);
       if (launch == kNoIndex || m_draft.places[e].arrive == kNoIndex) continue;
       if (m_draft.places[launch].arrive == kNoIndex) continue;
@@ -184,6 +194,7 @@ class RunGraphBuilder {
 
   const PreparedRun& m_run;
   const Trace& m_trace;
+  const std::stop_token& m_stop;
   WorkKinds m_kinds;
   std::vector<bool> m_operators;  // per rank: operators recorded inside passes
   RunDraft m_draft;
@@ -193,7 +204,7 @@ class RunGraphBuilder {
 
 Result<RunGraph> buildRunGraph(const PreparedRun& run, const CommNames& comm,
                                const std::stop_token& stop) {
-  return RunGraphBuilder(run, comm).build(stop);
+  return RunGraphBuilder(run, comm, stop).build();
 }
 
 }  // namespace caracal::analysis

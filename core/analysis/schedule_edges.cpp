@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/analysis/call_alignment.h"
 #include "core/analysis/lanes.h"
 #include "core/trace/args_of.h"
 
@@ -35,23 +36,23 @@ struct RankWork {
 
 class ScheduleEdges {
  public:
-  ScheduleEdges(const Trace& trace, const std::vector<NodePlace>& places, GraphDraft& draft)
-      : m_trace(trace), m_places(places), m_draft(draft) {}
+  ScheduleEdges(const Trace& trace, const std::vector<NodePlace>& places,
+                const std::stop_token& stop, GraphDraft& draft)
+      : m_trace(trace), m_places(places), m_stop(stop), m_draft(draft) {}
 
   void collect(const std::vector<bool>& chosen) {
     for (const Track& track : m_trace.tracks()) {
       if (!chosen[track.rank]) continue;
-      for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+      for (const EventIndex e : trace::eventsOf(track, m_stop)) {
         if (m_places[e].arrive == kNoIndex) continue;
         if (isComputeWork(m_trace.kind(e))) m_ranks[track.rank].compute.push_back(e);
         if (m_trace.kind(e) == EventKind::kComm) m_ranks[track.rank].comm.push_back(e);
       }
     }
     for (auto& [rank, work] : m_ranks) {
-      std::stable_sort(work.compute.begin(), work.compute.end(), [&](EventIndex a, EventIndex b) {
-        return m_trace.beginNs(a) < m_trace.beginNs(b);
-      });
-      for (const EventIndex e : work.compute) {
+      if (!sortByBegin(m_trace, work.compute, m_stop)) return;
+      for (const size_t i : trace::placesOf(work.compute, m_stop)) {
+        const EventIndex e = work.compute[i];
         const EventArgs args = argsOf(m_trace, e);
         // Recomputation that nothing hides is the first work of its backward pass.
         const Pass pass = m_trace.kind(e) == EventKind::kRecompute ? Pass::kBackward : args.pass;
@@ -62,8 +63,10 @@ class ScheduleEdges {
 
   void orderWork() {
     for (const auto& [rank, work] : m_ranks) {
-      for (size_t i = 1; i < work.compute.size(); ++i) follow(work.compute[i - 1], work.compute[i]);
-      for (const EventIndex e : work.comm) tieToWork(work, e);
+      for (const size_t i : trace::placesOf(work.compute, m_stop)) {
+        if (i > 0) follow(work.compute[i - 1], work.compute[i]);
+      }
+      for (const size_t i : trace::placesOf(work.comm, m_stop)) tieToWork(work, work.comm[i]);
     }
   }
 
@@ -82,7 +85,8 @@ class ScheduleEdges {
                        std::max(args.chunk, 0) * stages + m_trace.ranks()[rank].stage};
     };
     for (const auto& [rank, work] : m_ranks) {
-      for (const EventIndex e : work.compute) {
+      for (const size_t i : trace::placesOf(work.compute, m_stop)) {
+        const EventIndex e = work.compute[i];
         if (m_trace.kind(e) == EventKind::kPass) passes[placeOf(rank, e)] = e;
       }
     }
@@ -136,6 +140,7 @@ class ScheduleEdges {
 
   const Trace& m_trace;
   const std::vector<NodePlace>& m_places;
+  const std::stop_token& m_stop;
   GraphDraft& m_draft;
   std::map<uint32_t, RankWork> m_ranks;
 };
@@ -144,8 +149,8 @@ class ScheduleEdges {
 
 void addScheduleEdges(const Trace& trace, const TransferMatching& transfers,
                       const std::vector<bool>& chosen, const std::vector<NodePlace>& places,
-                      GraphDraft& draft) {
-  ScheduleEdges edges(trace, places, draft);
+                      const std::stop_token& stop, GraphDraft& draft) {
+  ScheduleEdges edges(trace, places, stop, draft);
   edges.collect(chosen);
   edges.orderWork();
   if (transfers.matched.empty()) edges.tiePasses();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/event_graph.h"
@@ -31,8 +32,9 @@ struct GraphDraft {
 //   compute work of a rank in order; a collective or send after the work that ended last before it;
 //   the next work of the same pass and micro-batch after a collective or receive;
 //   without transfers, a pass after the neighbouring stage's pass that makes its input.
+// Polls `stop`; what it has added then is not complete.
 void addScheduleEdges(const trace::Trace& trace, const TransferMatching& transfers,
                       const std::vector<bool>& chosen, const std::vector<NodePlace>& places,
-                      GraphDraft& draft);
+                      const std::stop_token& stop, GraphDraft& draft);
 
 }  // namespace caracal::analysis

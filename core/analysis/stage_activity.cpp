@@ -11,6 +11,7 @@
 #include "core/analysis/stage_resumes.h"
 #include "core/analysis/transfers.h"
 #include "core/trace/args_of.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -30,7 +31,8 @@ LastEntries lastEntriesOf(const Trace& trace, const std::stop_token& stop) {
   LastEntries entries;
   const CollectiveMatching matching =
       matchCollectives(trace, CommNames{}, MatchOrder::kOverlapping, stop);
-  for (const MatchedCollective& match : matching.matched) {
+  for (const size_t i : trace::placesOf(matching.matched, stop)) {
+    const MatchedCollective& match = matching.matched[i];
     for (const CollectiveMember& member : match.members) entries[member.event] = match.lastStartNs;
   }
   return entries;
@@ -40,7 +42,7 @@ LastEntries lastEntriesOf(const Trace& trace, const std::stop_token& stop) {
 struct RawSpans {
   std::vector<Span> optimizer, operators, recomputes, repeated, passes;
   std::vector<Span> skew, transfer, windows, synchronisation, copies;
-  std::vector<Span> dataTransfers;
+  std::vector<Span> dataTransfers, otherTransfers;
   std::vector<EventIndex> kernels;  // computation
 };
 
@@ -68,9 +70,9 @@ class ActivityReader {
     m_activity.place = place;
   }
 
-  void read(const Track& track) {
+  void read(const Track& track, const std::stop_token& stop) {
     const Lane lane = laneOf(track);
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       const EventArgs args = trace::argsOf(m_trace, e);
       switch (m_trace.kind(e)) {
         case EventKind::kPass:
@@ -99,7 +101,7 @@ class ActivityReader {
     }
   }
 
-  StageActivity finish() && {
+  StageActivity finish(const std::stop_token& stop) && {
     StageActivity& a = m_activity;
     a.operators = !m_raw.operators.empty() || !m_raw.recomputes.empty();
     const SpanSet optimizer(std::move(m_raw.optimizer));
@@ -115,9 +117,10 @@ class ActivityReader {
     a.synchronisation = unite(SpanSet(std::move(m_raw.synchronisation)), optimizer);
     a.copies = SpanSet(std::move(m_raw.copies));
     a.dataTransfers = SpanSet(std::move(m_raw.dataTransfers));
-    a.launchGaps = SpanSet(launchGaps(m_trace, std::move(m_raw.kernels)));
+    a.otherTransfers = SpanSet(std::move(m_raw.otherTransfers));
+    a.launchGaps = SpanSet(launchGaps(m_trace, std::move(m_raw.kernels), stop));
     directTransfers();
-    orderInTime(a, m_trace.range().beginNs);
+    orderInTime(a, m_trace.range().beginNs, stop);
     return std::move(m_activity);
   }
 
@@ -173,7 +176,9 @@ class ActivityReader {
     if (role == GroupRole::kData) {
       m_raw.dataTransfers.push_back(transfer);
       m_raw.synchronisation.push_back(span);
-    } else if (role != GroupRole::kUnknown) {
+    } else if (role == GroupRole::kUnknown) {
+      m_raw.otherTransfers.push_back(transfer);
+    } else {
       m_raw.transfer.push_back(transfer);
       m_raw.windows.push_back(span);
     }
@@ -248,7 +253,8 @@ std::vector<StageActivity> gatherActivities(const Trace& trace, const PipelineLa
                                             const std::stop_token& stop) {
   const LastEntries lastEntries = lastEntriesOf(trace, stop);
   const CommNames comm;
-  KernelFacts kernels{{trace, comm}, {trace, comm}, {trace, comm, stop}, {}, layout.stageCount};
+  KernelFacts kernels{
+      {trace, comm}, {trace, comm, stop}, {trace, comm, stop}, {}, layout.stageCount};
   for (const trace::Rank& rank : trace.ranks()) kernels.stageOfRank[rank.rank] = rank.stage;
   std::vector<ActivityReader> readers;
   std::vector<int> readerOfRank(trace.ranks().size(), -1);
@@ -259,12 +265,12 @@ std::vector<StageActivity> gatherActivities(const Trace& trace, const PipelineLa
   for (const Track& track : trace.tracks()) {
     if (stop.stop_requested()) return {};
     if (readerOfRank[track.rank] >= 0)
-      readers[static_cast<size_t>(readerOfRank[track.rank])].read(track);
+      readers[static_cast<size_t>(readerOfRank[track.rank])].read(track, stop);
   }
   std::vector<StageActivity> activities;
   for (ActivityReader& reader : readers) {
     if (stop.stop_requested()) return {};
-    activities.push_back(std::move(reader).finish());
+    activities.push_back(std::move(reader).finish(stop));
   }
   return activities;
 }

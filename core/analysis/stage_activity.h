@@ -47,12 +47,13 @@ struct StageActivity {
   std::vector<Resume> resumes;     // in time order
   std::vector<Transfer> receives;  // in time order
   std::vector<Transfer> sends;
-  SpanSet collectiveSkew;      // tensor collectives, own entry to the last rank's
+  SpanSet collectiveSkew;      // tensor collectives (context, expert), own entry to the last rank's
   SpanSet collectiveTransfer;  // and the rest of them
   SpanSet collectiveWindows;   // tensor collectives that recomputation may hide in
   SpanSet synchronisation;     // data-parallel collectives and the optimizer
   SpanSet copies;              // copies and sets of the device
   SpanSet dataTransfers;       // kernels of data-parallel collectives
+  SpanSet otherTransfers;      // and of communication whose purpose nothing tells
   SpanSet launchGaps;          // launch_gaps.h
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/analysis/transfers.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -20,11 +21,11 @@ struct Messages {
   bool unnamedPeers = false;
 };
 
-Messages messagesOf(const Trace& trace, const CommNames& comm) {
+Messages messagesOf(const Trace& trace, const CommNames& comm, const std::stop_token& stop) {
   Messages messages;
-  PointToPoint pointToPoint(trace, comm);
+  PointToPoint pointToPoint(trace, comm, stop);
   for (const Track& track : trace.tracks()) {
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (!pointToPoint.is(e)) continue;
       const auto args = trace.args(e);
       const int32_t own = trace.ranks()[track.rank].rank;
@@ -70,8 +71,9 @@ std::vector<int32_t> chainOf(const Neighbours& neighbours, int32_t rank) {
 }  // namespace
 
 Result<std::vector<int32_t>> stagesByTraffic(const Trace& trace, const CommNames& comm,
-                                             const std::vector<int64_t>& firstForwardNs) {
-  const Messages messages = messagesOf(trace, comm);
+                                             const std::vector<int64_t>& firstForwardNs,
+                                             const std::stop_token& stop) {
+  const Messages messages = messagesOf(trace, comm, stop);
   std::vector<int32_t> stages(trace.ranks().size(), -1);
   std::map<int32_t, uint32_t> indexOf;
   for (uint32_t index = 0; index < trace.ranks().size(); ++index)

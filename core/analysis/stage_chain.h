@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,9 @@ namespace caracal::analysis {
 // `firstForwardNs`: per rank index; ranks with a negative one are not asked for. A run without any
 // send or receive has one stage.
 // Fails with kCannotAnswer, in words: peers that are not recorded, a ring, a chain of which ranks
-// are missing.
+// are missing. Polls `stop`; what it then returns is not to be used.
 Result<std::vector<int32_t>> stagesByTraffic(const trace::Trace& trace, const CommNames& comm,
-                                             const std::vector<int64_t>& firstForwardNs);
+                                             const std::vector<int64_t>& firstForwardNs,
+                                             const std::stop_token& stop);
 
 }  // namespace caracal::analysis

@@ -4,15 +4,17 @@
 #include <limits>
 #include <tuple>
 
+#include "core/trace/polled_sort.h"
+
 namespace caracal::analysis {
 namespace {
 
-void sortLists(StageActivity& a) {
+void sortLists(StageActivity& a, const std::stop_token& stop) {
   std::stable_sort(a.passes.begin(), a.passes.end(), [](const StepPass& x, const StepPass& y) {
     return x.pass.span.beginNs < y.pass.span.beginNs;
   });
-  std::stable_sort(a.resumes.begin(), a.resumes.end(),
-                   [](const Resume& x, const Resume& y) { return x.beginNs < y.beginNs; });
+  const auto resumesFirst = [](const Resume& x, const Resume& y) { return x.beginNs < y.beginNs; };
+  if (!trace::polledStableSort(a.resumes, resumesFirst, stop)) return;
   const auto byBegin = [](const Transfer& x, const Transfer& y) {
     return x.span.beginNs < y.span.beginNs;
   };
@@ -48,9 +50,10 @@ void fillResumes(StageActivity& activity, int64_t traceBeginNs) {
 
 }  // namespace
 
-void orderInTime(StageActivity& activity, int64_t traceBeginNs) {
+void orderInTime(StageActivity& activity, int64_t traceBeginNs, const std::stop_token& stop) {
   if (!activity.operators) addPasses(activity);
-  sortLists(activity);
+  sortLists(activity, stop);
+  if (stop.stop_requested()) return;
   fillResumes(activity, traceBeginNs);
 }
 

@@ -28,11 +28,12 @@ constexpr std::array<CauseText, kIdleCauseCount> kCauseTexts{{
     {"waitUpstream", "waiting for the stage before"},
     {"waitDownstream", "waiting for the stage after"},
     {"cooldown", "cool-down: the pipeline drains"},
-    {"tensorTransfer", "tensor-parallel transfer"},
+    {"tensorTransfer", "tensor-, context- or expert-parallel transfer"},
     {"collectiveSkew", "waiting for the last rank of a collective"},
     {"dataParallel", "data-parallel reduction and optimizer"},
     {"launch", "not launched in time"},
     {"memory", "memory copies and allocation"},
+    {"communication", "communication, purpose unknown"},
     {"unexplained", "unexplained"},
 }};
 
@@ -115,7 +116,7 @@ void addReplica(StepModel& model, const Run& run, const std::vector<size_t>& ind
     }
     const std::optional<Span> window = windowOf(ofStep);
     if (!window) continue;
-    for (size_t i = 0; i < indices.size(); ++i) {
+    for (size_t i = 0; i < indices.size() && !stop.stop_requested(); ++i) {
       model.stageSteps.push_back(makeStageStep(run, indices[i], step, *window, *ofStep[i]));
     }
   }
@@ -148,8 +149,9 @@ Result<StepModel> buildStepModel(const trace::Trace& trace, const std::stop_toke
   Run run{std::move(layout), {}, {}, {}};
   run.activities = gatherActivities(trace, run.layout, stop);
   if (stop.stop_requested()) return stopped();
-  run.waits = findWaits(run.activities, run.layout);
+  run.waits = findWaits(run.activities, run.layout, stop);
   for (const StageActivity& activity : run.activities) {
+    if (stop.stop_requested()) return stopped();
     run.synchronisation = unite(run.synchronisation, activity.synchronisation);
   }
 

@@ -27,6 +27,7 @@ enum class IdleCause : uint8_t {
   kDataParallel,    // data-parallel reduction, optimizer and what surrounds them
   kLaunch,          // the host did not launch in time
   kMemory,          // allocation, copies, offload
+  kCommunication,   // a transfer whose purpose (which of the above) nothing tells
   kUnexplained,
   kCount
 };

@@ -109,6 +109,7 @@ Result<DataTable> memoryTable(const TableRequest& request) {
                   {},
                   {"device -1 is the host, or not told"}};
   for (const trace::CounterSeries& series : request.trace().counters()) {
+    if (request.stop.stop_requested()) break;
     if (isMemory(series)) addBins(request.trace(), series, table);
   }
   if (table.rows.empty()) return noMemory();
@@ -130,6 +131,7 @@ Result<DataTable> memoryPeaksTable(const TableRequest& request) {
                   {},
                   {"rises and falls: allocations and frees, where each is a sample"}};
   for (const trace::CounterSeries& series : request.trace().counters()) {
+    if (request.stop.stop_requested()) break;
     if (!isMemory(series)) continue;
     const auto peak = std::max_element(series.values.begin(), series.values.end());
     int64_t rises = 0;

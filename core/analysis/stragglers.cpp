@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/analysis/profiler_steps.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -41,7 +42,7 @@ std::optional<Iterations> iterationsOf(const Trace& trace, const ProfilerSteps& 
   // GPU work belongs to the iteration that launched it, and may end after it.
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (trace::isGpuWork(trace.kind(e)) && steps.stepOf(track.rank, e) >= 0)
         extent.endNs = std::max(extent.endNs, trace.endNs(e));
     }
@@ -58,7 +59,7 @@ std::map<StreamKernel, LastOfIteration> lastLongKernels(const Trace& trace, cons
   std::map<StreamKernel, LastOfIteration> last;
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (static_cast<double>(trace.durationNs(e)) < minimumNs || !filter.isCommKernel(e)) continue;
       const int32_t iteration = steps.stepOf(track.rank, e);
       if (iteration <= 0 || track.id <= 0) continue;
@@ -109,7 +110,7 @@ Result<Stragglers> findStragglers(const Trace& trace, const CommNames& comm,
                                   const std::stop_token& stop) {
   if (trace.ranks().size() < 2)
     return fail(ErrorCode::kCannotAnswer, "one rank has no stragglers; open the traces of all");
-  const ProfilerSteps steps(trace);
+  const ProfilerSteps steps(trace, stop);
   const auto iterations = iterationsOf(trace, steps, stop);
   if (!iterations) {
     return fail(ErrorCode::kCannotAnswer,

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 
 #include "core/base/statistics.h"
+#include "core/trace/polled_sort.h"
 
 namespace caracal::analysis {
 namespace {
@@ -18,8 +20,9 @@ constexpr std::array<std::string_view, kGapCauseCount> kCauseNames{"host_wait", 
                                                                    "other"};
 
 template <class Visit>  // (EventIndex)
-void forEachOperation(const Trace& trace, const trace::Track& track, Visit visit) {
-  for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+void forEachOperation(const Trace& trace, const trace::Track& track, const std::stop_token& stop,
+                      Visit visit) {
+  for (const EventIndex e : trace::eventsOf(track, stop)) {
     if (trace::isGpuWork(trace.kind(e))) visit(e);
   }
 }
@@ -45,8 +48,8 @@ double quantile(const std::vector<int64_t>& sorted, double share) {
          static_cast<double>(sorted[above]) * weight;
 }
 
-void describe(std::vector<int64_t> lengths, QueueLength& row) {
-  std::sort(lengths.begin(), lengths.end());
+void describe(std::vector<int64_t> lengths, const std::stop_token& stop, QueueLength& row) {
+  if (!trace::polledStableSort(lengths, std::less<>(), stop)) return;
   row.changes = static_cast<int64_t>(lengths.size());
   const auto count = static_cast<double>(lengths.size());
   double sum = 0;
@@ -64,12 +67,13 @@ void describe(std::vector<int64_t> lengths, QueueLength& row) {
   row.threeQuarters = quantile(lengths, 0.75);
 }
 
-QueueLength lengthOf(std::vector<Change> changes) {
+QueueLength lengthOf(std::vector<Change> changes, const std::stop_token& stop) {
   // A launch counts before an operation that begins in the same nanosecond.
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+  const auto inOrder = [](const Change& a, const Change& b) {
     return a.timeNs != b.timeNs ? a.timeNs < b.timeNs : a.by > b.by;
-  });
+  };
   QueueLength row;
+  if (!trace::polledStableSort(changes, inOrder, stop)) return row;
   std::vector<int64_t> lengths;
   int64_t length = 0;
   int64_t sinceNs = 0;
@@ -79,7 +83,7 @@ QueueLength lengthOf(std::vector<Change> changes) {
     sinceNs = change.timeNs;
     lengths.push_back(length);
   }
-  describe(std::move(lengths), row);
+  describe(std::move(lengths), stop, row);
   return row;
 }
 
@@ -115,7 +119,7 @@ std::vector<StreamGaps> streamGaps(const Trace& trace, int64_t kernelGapNs,
     if (stop.stop_requested()) break;
     StreamGaps row{.rank = trace.ranks()[track.rank].rank, .stream = track.id};
     EventIndex previous = kNoIndex;
-    forEachOperation(trace, track, [&](EventIndex e) {
+    forEachOperation(trace, track, stop, [&](EventIndex e) {
       if (previous != kNoIndex) {
         // Overlapping operations of one stream leave no gap.
         const int64_t gapNs = std::max<int64_t>(0, trace.beginNs(e) - trace.endNs(previous));
@@ -134,13 +138,13 @@ std::vector<QueueLength> queueLengths(const Trace& trace, const std::stop_token&
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
     std::vector<Change> changes;
-    forEachOperation(trace, track, [&](EventIndex e) {
+    forEachOperation(trace, track, stop, [&](EventIndex e) {
       if (trace.launch(e) == kNoIndex) return;
       changes.push_back({trace.beginNs(trace.launch(e)), 1});
       changes.push_back({trace.beginNs(e), -1});
     });
     if (changes.empty()) continue;
-    rows.push_back(lengthOf(std::move(changes)));
+    rows.push_back(lengthOf(std::move(changes), stop));
     rows.back().rank = trace.ranks()[track.rank].rank;
     rows.back().stream = track.id;
   }
@@ -151,7 +155,7 @@ std::vector<LaunchStatistics> launchStatistics(const Trace& trace, const std::st
   std::map<uint32_t, LaunchTimes> ofRanks;
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    forEachOperation(trace, track, [&](EventIndex e) {
+    forEachOperation(trace, track, stop, [&](EventIndex e) {
       const EventIndex launch = trace.launch(e);
       if (launch == kNoIndex) return;
       LaunchTimes& times = ofRanks[track.rank];
@@ -162,6 +166,7 @@ std::vector<LaunchStatistics> launchStatistics(const Trace& trace, const std::st
   }
   std::vector<LaunchStatistics> rows;
   for (const auto& [rank, times] : ofRanks) {
+    if (stop.stop_requested()) break;
     rows.push_back(statisticsOf(times));
     rows.back().rank = trace.ranks()[rank].rank;
   }

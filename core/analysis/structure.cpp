@@ -13,6 +13,7 @@
 #include "core/analysis/group_roles.h"
 #include "core/analysis/profiler_steps.h"
 #include "core/analysis/stated_sizes.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -36,7 +37,7 @@ Annotations readAnnotations(const Trace& trace, const std::stop_token& stop) {
     meanings.push_back(meaningOf(trace.names()[id]));
   for (const Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (trace.kind(e) != trace::EventKind::kAnnotation) continue;
       const AnnotationMeaning& meaning = meanings[trace.nameId(e)];
       ++found.counts[static_cast<size_t>(meaning.framework)];
@@ -117,7 +118,17 @@ int32_t sizeOf(const Trace& trace, const GroupRoles& roles, const Coordinate& co
   return size;
 }
 
-Fact countFact(const Structure& structure, const Coordinate& coordinate, int32_t size) {
+// Why nothing tells the ranks' places, and what would help.
+std::string whyUnknown(const Trace& trace, const GroupRoles& roles, const Coordinate& coordinate) {
+  for (const trace::Rank& rank : trace.ranks()) {
+    const std::string why = roles.placeOf(rank.rank, coordinate.role).whyNot;
+    if (!why.empty()) return why + "; state it with --hint";
+  }
+  return std::string(coordinate.help);
+}
+
+Fact countFact(const Trace& trace, const GroupRoles& roles, const Structure& structure,
+               const Coordinate& coordinate, int32_t size) {
   std::set<int32_t> seen;
   size_t unknown = 0;
   std::set<std::string> sources;
@@ -129,7 +140,7 @@ Fact countFact(const Structure& structure, const Coordinate& coordinate, int32_t
     if (!(known.*coordinate.from).empty()) sources.insert(known.*coordinate.from);
   }
   if (seen.empty())
-    return {fmt::format("{}: cannot tell", coordinate.what), std::string(coordinate.help)};
+    return {fmt::format("{}: cannot tell", coordinate.what), whyUnknown(trace, roles, coordinate)};
   const int32_t count = std::max(size, *seen.rbegin() + 1);
   std::string what =
       fmt::format("{}: {}{}", coordinate.what, unknown > 0 && size == 0 ? "at least " : "", count);
@@ -167,9 +178,9 @@ void addGroupFacts(const Trace& trace, const GroupRoles& roles, Structure& struc
   }
 }
 
-void addStepFact(const Trace& trace, Structure& structure) {
+void addStepFact(const Trace& trace, const std::stop_token& stop, Structure& structure) {
   std::set<int32_t> numbers;
-  const ProfilerSteps steps(trace);
+  const ProfilerSteps steps(trace, stop);
   for (uint32_t rank = 0; rank < trace.ranks().size(); ++rank) {
     for (const ProfilerSteps::Step& step : steps.ofRank(rank)) numbers.insert(step.number);
   }
@@ -205,11 +216,12 @@ Structure inferStructure(const Trace& trace, const StructureHint& hint,
   structure.stageCount = sizeOf(trace, roles, kCoordinates[0]);
   structure.tensorSize = sizeOf(trace, roles, kCoordinates[1]);
   structure.dataSize = sizeOf(trace, roles, kCoordinates[2]);
-  structure.facts.push_back(countFact(structure, kCoordinates[0], structure.stageCount));
-  structure.facts.push_back(countFact(structure, kCoordinates[1], structure.tensorSize));
-  structure.facts.push_back(countFact(structure, kCoordinates[2], structure.dataSize));
+  const std::array<int32_t, 3> sizes{structure.stageCount, structure.tensorSize,
+                                     structure.dataSize};
+  for (size_t i = 0; i < kCoordinates.size(); ++i)
+    structure.facts.push_back(countFact(trace, roles, structure, kCoordinates[i], sizes[i]));
   addGroupFacts(trace, roles, structure);
-  addStepFact(trace, structure);
+  addStepFact(trace, stop, structure);
   addAnnotationFacts(annotations, structure);
   if (const auto model = buildStepModel(trace, stop)) {
     structure.facts.insert(structure.facts.end(), model->facts.begin(), model->facts.end());

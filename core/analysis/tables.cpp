@@ -5,6 +5,7 @@
 #include "core/analysis/rank_tables.h"
 #include "core/analysis/step_tables.h"
 #include "core/analysis/structure_tables.h"
+#include "core/trace/polled_range.h"
 
 namespace caracal::analysis {
 namespace {
@@ -19,7 +20,7 @@ Result<DataTable> commKernelsTable(const TableRequest& request) {
   std::vector<int64_t> calls(request.trace().names().size());
   for (const trace::Track& track : request.trace().tracks()) {
     if (request.stop.stop_requested()) break;
-    for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const trace::EventIndex e : trace::eventsOf(track, request.stop)) {
       if (filter.isCommKernel(e)) ++calls[request.trace().nameId(e)];
     }
   }

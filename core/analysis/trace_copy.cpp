@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "core/trace/polled_range.h"
+
 namespace caracal::analysis {
 namespace {
 
@@ -18,10 +20,10 @@ std::vector<trace::NameId> copyNames(const Trace& trace, TraceBuilder& builder) 
 }
 
 // Launches are joined by a number of their own: the index of the call, plus one.
-std::vector<bool> launchingCalls(const Trace& trace) {
+std::vector<bool> launchingCalls(const Trace& trace, const std::stop_token& stop) {
   std::vector<bool> launching(trace.eventCount());
-  for (size_t e = 0; e < trace.eventCount(); ++e) {
-    const EventIndex launch = trace.launch(static_cast<EventIndex>(e));
+  for (const EventIndex e : trace::eventsOf(trace, stop)) {
+    const EventIndex launch = trace.launch(e);
     if (launch != kNoIndex) launching[launch] = true;
   }
   return launching;
@@ -31,12 +33,13 @@ std::vector<bool> launchingCalls(const Trace& trace) {
 std::vector<EventIndex> copyEvents(const Trace& trace, const TimeMap& map, const ArgsMap& argsMap,
                                    const std::stop_token& stop, TraceBuilder& builder) {
   const std::vector<trace::NameId> names = copyNames(trace, builder);
-  const std::vector<bool> launching = launchingCalls(trace);
-  std::vector<EventIndex> copies(trace.eventCount());
+  const std::vector<bool> launching = launchingCalls(trace, stop);
+  std::vector<EventIndex> copies;
+  if (!trace::polledResize(copies, trace.eventCount(), EventIndex{0}, stop)) return copies;
   for (trace::TrackIndex t = 0; t < trace.tracks().size(); ++t) {
     if (stop.stop_requested()) return copies;
     const trace::Track& track = trace.tracks()[t];
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       const int64_t beginNs = map(track.rank, trace.beginNs(e));
       const EventIndex launch = launching[e] ? e : trace.launch(e);
       copies[e] = builder.add({t, trace.kind(e), names[trace.nameId(e)], beginNs,
@@ -67,8 +70,10 @@ TraceBuilder copyTrace(const Trace& trace, const TimeMap& map, const ArgsMap& ar
     for (int64_t& timeNs : series.timesNs) timeNs = map(series.rank, timeNs);
     builder.addCounter(std::move(series));
   }
-  for (const trace::Flow& flow : trace.flows())
+  for (const size_t i : trace::placesOf(trace.flows(), stop)) {
+    const trace::Flow& flow = trace.flows()[i];
     builder.addFlow(copies[flow.from], copies[flow.to], flow.kind);
+  }
   builder.report() = trace.report();
   // finish() counts these again.
   builder.report().counts[static_cast<size_t>(trace::Defect::kGpuWorkWithoutLaunch)] = 0;

@@ -47,17 +47,17 @@ std::optional<TransferKey> keyOf(const Trace& trace, const trace::Track& track, 
       args->step, args->microBatch};
 }
 
-void matchSides(const Trace& trace, Sides& sides, TransferMatching& result) {
-  sortByBegin(trace, sides.sends);
-  sortByBegin(trace, sides.receives);
+void matchSides(const Trace& trace, Sides& sides, const std::stop_token& stop,
+                TransferMatching& result) {
+  if (!sortByBegin(trace, sides.sends, stop) || !sortByBegin(trace, sides.receives, stop)) return;
   const bool moreSends = sides.sends.size() > sides.receives.size();
   auto& longer = moreSends ? sides.sends : sides.receives;
   const auto& shorter = moreSends ? sides.receives : sides.sends;
   result.unmatchedEvents += static_cast<int64_t>(longer.size() - shorter.size());
   if (shorter.empty()) return;
-  const size_t offset = bestOffset(trace, longer, shorter);
+  const size_t offset = bestOffset(trace, longer, shorter, stop);
   longer.erase(longer.begin(), longer.begin() + static_cast<std::ptrdiff_t>(offset));
-  for (size_t i = 0; i < shorter.size(); ++i) {
+  for (const size_t i : trace::placesOf(shorter, stop)) {
     const EventIndex send = sides.sends[i];
     const EventIndex receive = sides.receives[i];
     result.matched.push_back({send, receive, trace.tracks()[trace.trackOf(send)].rank,
@@ -78,7 +78,7 @@ TransferSide transferSide(const Trace& trace, EventIndex event) {
   return name.starts_with("send.") ? TransferSide::kSend : TransferSide::kNone;
 }
 
-PointToPoint::PointToPoint(const Trace& trace, const CommNames& comm)
+PointToPoint::PointToPoint(const Trace& trace, const CommNames& comm, const std::stop_token& stop)
     : m_trace(trace), m_filter(trace, comm) {
   constexpr std::string_view kExchange = "nccl:all_to_all";
   std::vector<bool> isExchange;
@@ -86,7 +86,7 @@ PointToPoint::PointToPoint(const Trace& trace, const CommNames& comm)
     isExchange.push_back(trace.names()[id].starts_with(kExchange));
   for (const trace::Track& track : trace.tracks()) {
     if (track.kind != trace::TrackKind::kCpuThread) continue;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (isExchange[trace.nameId(e)]) m_exchanges[{track.rank, track.id}].push_back(trace.span(e));
     }
   }
@@ -130,11 +130,11 @@ bool PointToPoint::is(EventIndex event) {
 TransferMatching matchTransfers(const Trace& trace, const CommNames& comm,
                                 const std::stop_token& stop) {
   CommKernelFilter filter(trace, comm);
-  const Recordings recordings = findRecordings(trace);
+  const Recordings recordings = findRecordings(trace, stop);
   std::map<TransferKey, Sides> byKey;
   for (const trace::Track& track : trace.tracks()) {
     if (stop.stop_requested()) break;
-    for (EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const EventIndex e : trace::eventsOf(track, stop)) {
       if (trace.kind(e) != EventKind::kComm && !filter.isCommKernel(e)) continue;
       const auto key = keyOf(trace, track, e, recordings.recordingOfRank[track.rank]);
       if (!key) continue;
@@ -144,11 +144,14 @@ TransferMatching matchTransfers(const Trace& trace, const CommNames& comm,
     }
   }
   TransferMatching result;
-  for (auto& [key, sides] : byKey) matchSides(trace, sides, result);
-  std::sort(result.matched.begin(), result.matched.end(),
-            [&](const MatchedTransfer& a, const MatchedTransfer& b) {
-              return trace.endNs(a.receive) < trace.endNs(b.receive);
-            });
+  for (auto& [key, sides] : byKey) {
+    if (stop.stop_requested()) return result;
+    matchSides(trace, sides, stop, result);
+  }
+  const auto byEnd = [&](const MatchedTransfer& a, const MatchedTransfer& b) {
+    return trace.endNs(a.receive) < trace.endNs(b.receive);
+  };
+  trace::polledStableSort(result.matched, byEnd, stop);
   return result;
 }
 

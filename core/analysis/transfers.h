@@ -23,7 +23,8 @@ TransferSide transferSide(const trace::Trace& trace, trace::EventIndex event);
 // annotations. Must not outlive the trace.
 class PointToPoint {
  public:
-  PointToPoint(const trace::Trace& trace, const CommNames& comm);
+  // Polls `stop`; what it then says is not to be used.
+  PointToPoint(const trace::Trace& trace, const CommNames& comm, const std::stop_token& stop = {});
   bool is(trace::EventIndex event);
 
  private:

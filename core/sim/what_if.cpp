@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <initializer_list>
+
+#include "core/base/prefixes.h"
 
 namespace caracal::sim {
 namespace {
@@ -51,11 +52,6 @@ void scaleOperator(Operator& op, double factor) {
   const int64_t weightNs = op.weightGradientNs();
   op.backwardNs = scaled(op.backwardNs, factor);
   op.weightNs = std::min(op.backwardNs, scaled(weightNs, factor));
-}
-
-bool startsWithOneOf(std::string_view text, std::initializer_list<std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
 // An all-reduce of N bytes moves 2 N (t - 1) / t over a rank's link; the all-to-alls of q, k, v and

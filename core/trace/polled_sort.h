@@ -5,23 +5,24 @@
 #include <algorithm>
 #include <cstddef>
 #include <stop_token>
+#include <utility>
 #include <vector>
+
+#include "core/trace/polled_range.h"
 
 namespace caracal::trace {
 
-inline constexpr size_t kBetweenPolls = size_t{1} << 16;
-
-// Merges the sorted runs [first, middle) and [middle, last) of `from` into `to`. False: stopped.
+// Moves the sorted runs [first, middle) and [middle, last) of `from` into `to`, merged. False:
+// stopped.
 template <class T, class Less>
-bool mergeRuns(const std::vector<T>& from, std::vector<T>& to, size_t first, size_t middle,
-               size_t last, const Less& less, const std::stop_token& stop) {
+bool mergeRuns(std::vector<T>& from, std::vector<T>& to, size_t first, size_t middle, size_t last,
+               const Less& less, const std::stop_token& stop) {
   size_t left = first, right = middle;
-  for (size_t out = first; out < last; ++out) {
-    if (out % kBetweenPolls == 0 && stop.stop_requested()) return false;
+  for (const size_t out : PolledRange<size_t>(first, last, stop)) {
     const bool takeRight = left == middle || (right < last && less(from[right], from[left]));
-    to[out] = from[takeRight ? right++ : left++];
+    to[out] = std::move(from[takeRight ? right++ : left++]);
   }
-  return true;
+  return !stop.stop_requested();
 }
 
 // False: stopped; the order of `values` is then unspecified.
@@ -29,7 +30,7 @@ template <class T, class Less>
 bool polledStableSort(std::vector<T>& values, const Less& less, const std::stop_token& stop) {
   if (std::is_sorted(values.begin(), values.end(), less)) return !stop.stop_requested();
   for (size_t first = 0; first < values.size(); first += kBetweenPolls) {
-    if (stop.stop_requested()) return false;
+    if (isStopRequested(stop)) return false;
     const size_t last = std::min(first + kBetweenPolls, values.size());
     std::stable_sort(values.begin() + static_cast<std::ptrdiff_t>(first),
                      values.begin() + static_cast<std::ptrdiff_t>(last), less);

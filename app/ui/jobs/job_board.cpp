@@ -6,6 +6,8 @@
 #include <chrono>
 #include <mutex>
 
+#include "app/ui/qt_text.h"
+
 namespace caracal::ui {
 namespace {
 
@@ -46,7 +48,7 @@ quint64 JobBoard::run(const QString& title, std::stop_source stop,
   m_pool.start([this, id, stop, throttle, work = std::move(work), finished = std::move(finished)] {
     work(stop.get_token(), [this, id, throttle](double fraction, std::string_view phase) {
       if (!throttle->due()) return;
-      const QString text = QString::fromUtf8(phase.data(), static_cast<qsizetype>(phase.size()));
+      const QString text = toQt(phase);
       QMetaObject::invokeMethod(
           this, [this, id, fraction, text] { update(id, fraction, text); }, Qt::QueuedConnection);
     });

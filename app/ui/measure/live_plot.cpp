@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
 
@@ -23,9 +24,6 @@ constexpr std::array<Paint, kMostLines> kLinePaints{Paint::kForward, Paint::kBac
                                                     Paint::kComm,    Paint::kRecompute,
                                                     Paint::kHostOp,  Paint::kOverhead};
 
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 QString durationText(double ns) {
   return toQt(formatDuration(static_cast<int64_t>(ns)));
 }

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/ui/qt_text.h"
 #include "core/profile/link_text.h"
 
 namespace caracal::ui {
@@ -21,10 +22,6 @@ namespace {
 
 constexpr int kCudaItem = 1;
 constexpr int kProcessesItem = 1;
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 // Greys an item of a box, with the reason.
 void setPossible(QComboBox* box, int index, const QString& whyNot) {

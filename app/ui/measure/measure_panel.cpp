@@ -14,15 +14,12 @@
 #include "app/ui/measure/command_line_box.h"
 #include "app/ui/measure/measure_form.h"
 #include "app/ui/measure/measured_view.h"
+#include "app/ui/qt_text.h"
 
 namespace caracal::ui {
 namespace {
 
 constexpr int kOutputLines = 5000;  // kept of what a run prints
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 }  // namespace
 

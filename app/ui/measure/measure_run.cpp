@@ -3,12 +3,10 @@
 #include <csignal>
 #include <cstring>
 
+#include "app/ui/qt_text.h"
+
 namespace caracal::ui {
 namespace {
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 // Why a program failed: what it said, else what ended it.
 QString reasonOf(const ChildEnd& end, const QString& said) {

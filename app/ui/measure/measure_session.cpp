@@ -6,6 +6,7 @@
 
 #include "app/runs/program.h"
 #include "app/runs/shell_words.h"
+#include "app/ui/qt_text.h"
 #include "core/plan/plan_json.h"
 #include "core/profile/profile_json.h"
 
@@ -14,10 +15,6 @@ namespace {
 
 // For the step that runs when the user stops.
 constexpr std::chrono::milliseconds kGrace{5000};
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 Result<bool> writeDocuments(const profile::Profile& profile, const plan::Plan& plan,
                             const MeasureFiles& files) {

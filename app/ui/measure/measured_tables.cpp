@@ -3,6 +3,7 @@
 #include <QCoreApplication>
 #include <cmath>
 
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/analysis/figure_pairs.h"
 #include "core/base/format.h"
@@ -13,14 +14,6 @@ namespace {
 QString tr(const char* text) {
   return QCoreApplication::translate("MeasuredTables", text);
 }
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
-
-QString fromView(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 Cell figureCell(analysis::FigureUnit unit, int64_t value) {
   return unit == analysis::FigureUnit::kBytes ? bytes(value) : duration(value);
 }
@@ -64,7 +57,7 @@ FigureTable measuredTable(const runs::Measurement& measurement, const Theme& the
     Cell of = word(whole ? tr("whole step") : tr("stage %1").arg(pair.stage));
     Cell error = errorCell(pair.first, pair.second, theme);
     of.strong = error.strong = whole;
-    table.rows.push_back({of, word(fromView(pair.label)), figureCell(pair.unit, pair.first),
+    table.rows.push_back({of, word(toQt(pair.label)), figureCell(pair.unit, pair.first),
                           figureCell(pair.unit, pair.second), error});
   }
   Cell points =

@@ -8,18 +8,11 @@
 #include "app/ui/measure/measured_tables.h"
 #include "app/ui/measure/pass_chart.h"
 #include "app/ui/panels/figure_table.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
-namespace {
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
-
-}  // namespace
-
 QString comparisonWords(const ComparedRun& run) {
   const analysis::RunSummary& predicted = run.measurement.predicted;
   const analysis::RunSummary& measured = run.measurement.measured;

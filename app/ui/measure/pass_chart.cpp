@@ -9,6 +9,7 @@
 #include <set>
 
 #include "app/ui/measure/measured_tables.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "app/ui/timeline/event_blocks.h"
 #include "core/base/format.h"
@@ -22,16 +23,13 @@ constexpr int kCaption = 76;        // words left of the rows
 constexpr int kMostRow = 26;        // pixels of one row
 constexpr double kStageGap = 0.35;  // of a row, between stages
 
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 QString durationText(int64_t ns) {
   return toQt(formatDuration(ns));
 }
 
 QString letterOf(trace::Pass pass) {
   const std::string_view name = trace::name(pass);
-  return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+  return toQt(name);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <numeric>
 
+#include "app/ui/qt_text.h"
+
 namespace caracal::ui {
 namespace {
 
@@ -27,10 +29,6 @@ bool isLess(const Cell& a, const Cell& b) {
   if (wordA != nullptr && wordB != nullptr) return *wordA < *wordB;
   if (isNumber(a) && isNumber(b)) return numberOf(a) < numberOf(b);
   return a.index() < b.index();
-}
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
 }
 
 // Exact times and sizes, where the text is rounded.

@@ -7,15 +7,35 @@
 #include <algorithm>
 
 #include "app/ui/panels/padded_cells.h"
+#include "app/ui/qt_text.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
+
+namespace {
+
+// Headings of several words take less room in lines: words up to about this many characters each.
+constexpr qsizetype kHeadingLine = 14;
+
+QString inLines(const QString& heading) {
+  QString lines;
+  qsizetype length = 0;
+  for (const QString& part : heading.split(QLatin1Char(' '))) {
+    const bool fits = length + 1 + part.size() <= kHeadingLine;
+    if (!lines.isEmpty()) lines += fits ? QLatin1Char(' ') : QLatin1Char('\n');
+    length = lines.isEmpty() || !fits ? part.size() : length + 1 + part.size();
+    lines += part;
+  }
+  return lines;
+}
+
+}  // namespace
 
 Cell word(const QString& text) {
   return {text, {}, {}, false, false};
 }
 Cell word(std::string_view text) {
-  return word(QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())));
+  return word(toQt(text));
 }
 Cell number(const QString& text, const QString& toolTip) {
   return {text, toolTip, {}, true, false};
@@ -80,13 +100,14 @@ QVariant FigureTableModel::headerData(int section, Qt::Orientation orientation, 
                         m_table.rows.front()[column].number;
     return static_cast<int>((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
   }
-  return role == Qt::DisplayRole ? QVariant(m_table.header.value(section)) : QVariant();
+  return role == Qt::DisplayRole ? QVariant(inLines(m_table.header.value(section))) : QVariant();
 }
 
 FigureTableView::FigureTableView(QWidget* parent)
     : QTableView(parent), m_model(new FigureTableModel(this)) {
   setModel(m_model);
   setItemDelegate(new PaddedCells(this));
+  setHorizontalHeader(new PaddedHeader(this));
   setEditTriggers(QAbstractItemView::NoEditTriggers);
   setAlternatingRowColors(true);
   setShowGrid(false);
@@ -95,7 +116,6 @@ FigureTableView::FigureTableView(QWidget* parent)
   verticalHeader()->hide();
   verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 6);
   horizontalHeader()->setStretchLastSection(true);
-  horizontalHeader()->setHighlightSections(false);
   auto* action = new QAction(tr("Copy"), this);
   action->setShortcut(QKeySequence::Copy);
   action->setShortcutContext(Qt::WidgetShortcut);

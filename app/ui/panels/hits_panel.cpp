@@ -6,16 +6,13 @@
 #include <QVBoxLayout>
 
 #include "app/ui/panels/padded_cells.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/timeline/block_text.h"
 #include "app/ui/timeline/timeline_controller.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
 namespace {
-
-QString toQt(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 // "rank 3 > stream 7"
 QString placeOf(const Scene& scene, uint32_t row) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/ui/panels/run_tables.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
 
@@ -120,9 +121,15 @@ void StagesPanel::refresh() {
     return m_caption->setText(tr("%1: no pipeline view. %2")
                                   .arg(runCaption(*run), QString::fromStdString(run->whyNoModel)));
   }
-  m_caption->setText(tr("%1 \u2014 %2, stages: %3; figures are per step and stage")
-                         .arg(runCaption(*run), QString::fromStdString(run->model->schedule))
-                         .arg(run->model->stageCount));
+  const analysis::StepModel& model = *run->model;
+  if (model.stageCount == 1) {
+    return m_caption->setText(
+        tr("%1 \u2014 one stage: no pipeline, and no schedule of stages; figures are per step")
+            .arg(runCaption(*run)));
+  }
+  m_caption->setText(tr("%1 \u2014 schedule %2, %3 stages; figures are per step and stage")
+                         .arg(runCaption(*run), toQt(model.schedule))
+                         .arg(model.stageCount));
 }
 
 QualityPanel::QualityPanel(Workspace& workspace, QWidget* parent)

@@ -2,6 +2,7 @@
 
 #include <QCoreApplication>
 
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 
 namespace caracal::ui {
@@ -12,10 +13,6 @@ using analysis::IdleCause;
 QString tr(const char* text) {
   return QCoreApplication::translate("RunTables", text);
 }
-QString toQt(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 // Causes that occur anywhere, so that the table has no empty columns.
 std::vector<IdleCause> causesOf(const analysis::StepModel& model) {
   std::vector<IdleCause> causes;
@@ -77,9 +74,11 @@ FigureTable stageTable(const LoadedRun& run, const Theme& theme) {
                   tr("Bubble"),
                   tr("Bubble share"),
                   tr("F per micro-batch"),
-                  tr("B per micro-batch"),
-                  tr("Recompute hidden"),
-                  tr("Recompute exposed")};
+                  tr("B per micro-batch")};
+  const bool recomputes =
+      std::any_of(run.model->stages.begin(), run.model->stages.end(),
+                  [](const auto& s) { return s.recomputeHiddenNs + s.recomputeExposedNs > 0; });
+  if (recomputes) table.header << tr("Recompute hidden") << tr("Recompute exposed");
   for (const IdleCause cause : causes)
     table.header << tr("Idle: %1").arg(toQt(analysis::label(cause)));
   for (const analysis::StageSummary& s : run.model->stages) {
@@ -90,10 +89,12 @@ FigureTable stageTable(const LoadedRun& run, const Theme& theme) {
                           duration(s.bubbleNs / steps),
                           percent(s.bubblePct),
                           duration(s.forwardNs),
-                          duration(s.backwardNs),
-                          duration(s.recomputeHiddenNs / steps),
-                          duration(s.recomputeExposedNs / steps)};
+                          duration(s.backwardNs)};
     row[4].strong = true;
+    if (recomputes) {
+      row.push_back(duration(s.recomputeHiddenNs / steps));
+      row.push_back(duration(s.recomputeExposedNs / steps));
+    }
     for (const IdleCause cause : causes) {
       Cell cell = duration(s.causes[static_cast<size_t>(cause)] / steps);
       cell.colour = theme.of(paintOf(cause));

@@ -13,6 +13,7 @@
 
 #include "app/ui/panels/padded_cells.h"
 #include "app/ui/panels/table_places.h"
+#include "app/ui/qt_text.h"
 #include "core/analysis/tables.h"
 #include "core/base/files.h"
 
@@ -21,10 +22,6 @@ namespace {
 
 constexpr int kWidestColumn = 420;
 constexpr int kRowsToMeasure = 200;  // for the widths of columns
-
-QString toQt(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
 
 QString sentenceOf(std::string_view name) {
   for (const analysis::TableKind& kind : analysis::tableKinds()) {
@@ -75,6 +72,7 @@ void TablePanel::makeWidgets() {
   connect(save, &QToolButton::clicked, this, &TablePanel::saveCsv);
   m_view->setModel(m_model);
   m_view->setItemDelegate(new PaddedCells(m_view));
+  m_view->setHorizontalHeader(new PaddedHeader(m_view));
   m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
   m_view->setEditTriggers(QAbstractItemView::NoEditTriggers);
   m_view->setAlternatingRowColors(true);
@@ -89,6 +87,7 @@ void TablePanel::makeWidgets() {
   m_view->setAccessibleName(m_names.size() > 1 ? tr("Analysis table") : toQt(m_names.front()));
   auto* head = new QHBoxLayout;
   head->setContentsMargins(6, 4, 6, 2);
+  head->setSpacing(8);
   head->addWidget(m_choice);
   head->addWidget(m_caption, 1);
   head->addWidget(save);

@@ -16,13 +16,10 @@
 
 #include "app/ui/panels/figure_table.h"
 #include "app/ui/plan/plan_tables.h"
+#include "app/ui/qt_text.h"
 
 namespace caracal::ui {
 namespace {
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 FigureTable lossTable(const std::vector<exporter::FieldLoss>& losses, const Theme& theme) {
   FigureTable table;

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 
+#include "app/ui/qt_text.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
 namespace {
 
 constexpr int kTop = 16;
+constexpr int kNameGap = 14;
 constexpr std::array<Paint, 6> kStagePaints{Paint::kForward,   Paint::kBackward, Paint::kComm,
                                             Paint::kRecompute, Paint::kCompute,  Paint::kOverhead};
 constexpr std::array<Qt::PenStyle, 3> kStagePens{Qt::SolidLine, Qt::DashLine, Qt::DotLine};
@@ -40,6 +42,25 @@ void paintStage(QPainter& painter, const Scale& scale, const sim::StageResult& s
   }
   line << QPoint(scale.area.right(), lastY);
   painter.drawPolyline(line);
+}
+
+// What the curves are called: the longest of these forms that fits beside the budget's words.
+QStringList curveNames(const std::vector<sim::StageResult>& stages, const QFontMetrics& metrics,
+                       int width) {
+  QStringList names;
+  for (const QString& form : {MemoryChart::tr("stage %1: %2"), QStringLiteral("%1: %2"),
+                              MemoryChart::tr("stage %1"), QStringLiteral("%1")}) {
+    names.clear();
+    int needed = 0;
+    for (const sim::StageResult& stage : stages) {
+      QString name = form.arg(stage.stage);
+      if (form.contains(QLatin1String("%2"))) name = name.arg(toQt(formatBytes(stage.peakBytes)));
+      needed += metrics.horizontalAdvance(name) + kNameGap;
+      names << name;
+    }
+    if (needed <= width) break;
+  }
+  return names;
 }
 
 }  // namespace
@@ -81,22 +102,25 @@ void MemoryChart::paintEvent(QPaintEvent*) {
     painter.setPen(QPen(colours.error, 1, Qt::DashLine));
     painter.drawLine(scale.area.left(), scale.y(budget), scale.area.right(), scale.y(budget));
   }
+  const QFontMetrics metrics = painter.fontMetrics();
+  int right = scale.area.right();
+  if (budget > 0) {
+    const QString words = tr("budget %1").arg(toQt(formatBytes(budget)));
+    right -= metrics.horizontalAdvance(words);
+    painter.setPen(colours.error);
+    painter.drawText(right, kTop - 4, words);
+  }
   int x = scale.area.left();
+  const QStringList names = curveNames(result.stages, metrics, right - x);
+  auto name = names.begin();
   for (const sim::StageResult& stage : result.stages) {
     const auto index = static_cast<size_t>(stage.stage);
     const QColor colour = colours.of(kStagePaints[index % kStagePaints.size()]);
     painter.setPen(
         QPen(colour, 1.5, kStagePens[(index / kStagePaints.size()) % kStagePens.size()]));
     paintStage(painter, scale, stage);
-    const QString words = tr("stage %1: %2")
-                              .arg(stage.stage)
-                              .arg(QString::fromStdString(formatBytes(stage.peakBytes)));
-    painter.drawText(x, kTop - 4, words);
-    x += painter.fontMetrics().horizontalAdvance(words) + 14;
-  }
-  if (budget > 0) {
-    painter.setPen(colours.error);
-    painter.drawText(x, kTop - 4, tr("budget %1").arg(QString::fromStdString(formatBytes(budget))));
+    painter.drawText(x, kTop - 4, *name);
+    x += metrics.horizontalAdvance(*name++) + kNameGap;
   }
 }
 

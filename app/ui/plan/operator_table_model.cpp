@@ -1,14 +1,11 @@
 #include "app/ui/plan/operator_table_model.h"
 
 #include "app/ui/plan/plan_edits.h"
+#include "app/ui/qt_text.h"
 #include "core/base/format.h"
 
 namespace caracal::ui {
 namespace {
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 QString kindWords(profile::OperatorKind kind) {
   switch (kind) {

@@ -53,19 +53,35 @@ int PartitionBar::boundaryAt(int x) const {
   return -1;
 }
 
+// As many words as fit.
+QString PartitionBar::layersText(size_t stage, const QFontMetrics& metrics, int width) const {
+  const QString number = QString::number(stage);
+  const QString name = (m_chunks ? tr("chunk %1") : tr("stage %1")).arg(number);
+  const int32_t count = m_dragged[stage];
+  const QString layers = count == 1 ? tr("1 layer") : tr("%1 layers").arg(count);
+  QString text;
+  for (const QString& form :
+       {name + QStringLiteral(": ") + layers, number + QStringLiteral(": ") + layers,
+        QStringLiteral("%1: %2").arg(number).arg(count)}) {
+    text = form;
+    if (metrics.horizontalAdvance(text) <= width) break;
+  }
+  return text;
+}
+
 void PartitionBar::paintStage(QPainter& painter, size_t stage, int left, int right) const {
   const Theme& colours = theme(m_theme);
   const QColor fill = stage % 2 == 0 ? colours.of(Paint::kForward) : colours.of(Paint::kBackward);
   const QRect area(left, 4, right - left, height() - 8);
   painter.fillRect(area, fill);
   painter.setPen(textOn(fill));
-  const QString name = (m_chunks ? tr("chunk %1") : tr("stage %1")).arg(stage);
-  const QString layers = m_dragged[stage] == 1
-                             ? tr("%1: 1 layer").arg(name)
-                             : tr("%1: %2 layers").arg(name).arg(m_dragged[stage]);
-  const QString words = m_words.value(static_cast<qsizetype>(stage));
-  const QString text = words.isEmpty() || m_dragging ? layers : layers + QLatin1Char('\n') + words;
-  painter.drawText(area.adjusted(6, 0, -4, 0), Qt::AlignLeft | Qt::AlignVCenter, text);
+  const QRect inside = area.adjusted(6, 0, -4, 0);
+  const QFontMetrics metrics = painter.fontMetrics();
+  QString text = layersText(stage, metrics, inside.width());
+  if (const QString words = m_words.value(static_cast<qsizetype>(stage));
+      !words.isEmpty() && !m_dragging)
+    text += QLatin1Char('\n') + metrics.elidedText(words, Qt::ElideRight, inside.width());
+  painter.drawText(inside, Qt::AlignLeft | Qt::AlignVCenter, text);
 }
 
 void PartitionBar::paintEvent(QPaintEvent*) {

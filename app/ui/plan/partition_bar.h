@@ -39,6 +39,7 @@ class PartitionBar : public QWidget {
   int32_t total() const;
   int boundaryX(const std::vector<int32_t>& layers, size_t boundary) const;
   int boundaryAt(int x) const;  // -1: none near
+  QString layersText(size_t stage, const QFontMetrics& metrics, int width) const;
   void paintStage(QPainter& painter, size_t stage, int left, int right) const;
 
   std::vector<int32_t> m_layers;

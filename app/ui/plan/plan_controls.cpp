@@ -8,16 +8,13 @@
 #include <QVBoxLayout>
 
 #include "app/ui/plan/plan_edits.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
 #include "core/planner/budget_text.h"
 
 namespace caracal::ui {
 namespace {
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 QString budgetText(int64_t budget) {
   return budget > 0 ? toQt(formatBytes(budget)) : QString();
@@ -32,14 +29,10 @@ PlanControls::PlanControls(PlanSession& session, QWidget* parent)
   m_policy = new QComboBox(this);
   m_policy->setEditable(true);  // "uniform:2"
   for (const planner::PolicyInfo& policy : planner::policies()) {
-    const QString name =
-        QString::fromUtf8(policy.name.data(), static_cast<qsizetype>(policy.name.size()));
+    const QString name = toQt(policy.name);
     const QString shown = QString(name).replace(QStringLiteral(":N"), QStringLiteral(":1"));
     m_policy->addItem(shown);
-    m_policy->setItemData(m_policy->count() - 1,
-                          QString::fromUtf8(policy.description.data(),
-                                            static_cast<qsizetype>(policy.description.size())),
-                          Qt::ToolTipRole);
+    m_policy->setItemData(m_policy->count() - 1, toQt(policy.description), Qt::ToolTipRole);
   }
   m_policy->setCurrentText(QStringLiteral("heu+"));
   m_budget = new QLineEdit(this);

@@ -4,11 +4,13 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
+#include <QScrollArea>
 #include <QSplitter>
 #include <QTableView>
 #include <QVBoxLayout>
 
 #include "app/ui/panels/figure_table.h"
+#include "app/ui/panels/padded_cells.h"
 #include "app/ui/plan/memory_chart.h"
 #include "app/ui/plan/operator_table_model.h"
 #include "app/ui/plan/partition_bar.h"
@@ -16,16 +18,13 @@
 #include "app/ui/plan/plan_controls.h"
 #include "app/ui/plan/plan_edits.h"
 #include "app/ui/plan/plan_tables.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
 #include "core/plan/schedule.h"
 
 namespace caracal::ui {
 namespace {
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 // Where the schedule gives stages several chunks of the model: the stages of each chunk. Else
 // empty.
@@ -50,7 +49,13 @@ PlanPanel::PlanPanel(PlanSession& session, QWidget* parent) : QWidget(parent), m
   auto* splitter = new QSplitter(Qt::Horizontal, this);
   splitter->setChildrenCollapsible(false);
   m_controls = new PlanControls(m_session, splitter);
-  splitter->addWidget(m_controls);
+  // A window may be lower than all controls.
+  auto* controls = new QScrollArea(splitter);
+  controls->setWidgetResizable(true);
+  controls->setFrameShape(QFrame::NoFrame);
+  controls->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+  controls->setWidget(m_controls);
+  splitter->addWidget(controls);
   splitter->addWidget(makeOperators());
   splitter->addWidget(makeResult());
   splitter->setStretchFactor(0, 0);
@@ -72,6 +77,7 @@ QWidget* PlanPanel::makeOperators() {
   m_operators = new OperatorTableModel(m_session, box);
   auto* table = new QTableView(box);
   table->setModel(m_operators);
+  table->setHorizontalHeader(new PaddedHeader(table));
   table->setItemDelegateForColumn(OperatorTableModel::kPlacement, new PlacementDelegate(table));
   table->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::SelectedClicked |
                          QAbstractItemView::EditKeyPressed | QAbstractItemView::AnyKeyPressed);

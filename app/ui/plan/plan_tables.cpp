@@ -3,6 +3,7 @@
 #include <QCoreApplication>
 #include <algorithm>
 
+#include "app/ui/qt_text.h"
 #include "app/ui/theme/tag_style.h"
 #include "core/base/format.h"
 
@@ -12,10 +13,6 @@ namespace {
 QString tr(const char* text) {
   return QCoreApplication::translate("PlanTables", text);
 }
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
-
 int64_t largestPeak(const sim::SimResult& result) {
   int64_t peak = 0;
   for (const sim::StageResult& stage : result.stages) peak = std::max(peak, stage.peakBytes);
@@ -71,20 +68,21 @@ FigureTable predictionTable(const sim::SimResult& result, const Theme& theme) {
   FigureTable table;
   table.header = {tr("Stage"),
                   tr("Layers"),
+                  tr("Peak"),
+                  tr("Budget"),
                   tr("F per micro-batch"),
                   tr("B per micro-batch"),
                   tr("Bubble"),
                   tr("Recompute hidden"),
                   tr("Recompute exposed"),
-                  tr("Static"),
-                  tr("Peak"),
-                  tr("Budget")};
+                  tr("Static")};
   for (const sim::StageResult& s : result.stages) {
     table.rows.push_back({number(QString::number(s.stage)), number(QString::number(s.layers)),
+                          peakCell(s.peakBytes, s.budgetBytes, theme),
+                          s.budgetBytes > 0 ? bytes(s.budgetBytes) : number(tr("no limit")),
                           duration(s.forwardNs), duration(s.backwardNs), duration(s.bubbleNs),
                           duration(s.hiddenRecomputeNs), duration(s.exposedRecomputeNs),
-                          bytes(s.staticBytes), peakCell(s.peakBytes, s.budgetBytes, theme),
-                          s.budgetBytes > 0 ? bytes(s.budgetBytes) : number(tr("no limit"))});
+                          bytes(s.staticBytes)});
   }
   const auto addWhereAny = [&](const QString& title, auto cell, int64_t sim::StageResult::*figure) {
     const bool any = std::any_of(result.stages.begin(), result.stages.end(),

@@ -12,6 +12,7 @@
 #include "app/runs/program.h"
 #include "app/runs/shell_words.h"
 #include "app/ui/measure/command_line_box.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/record/record_form.h"
 #include "core/recorder/log_format.h"
 
@@ -20,10 +21,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kGrace{15000};  // logs become recordings in it
 constexpr int kOutputLines = 20000;
-
-QString toQt(const std::string& text) {
-  return QString::fromStdString(text);
-}
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "app/ui/panels/legend.h"
+#include "app/ui/qt_text.h"
 #include "app/ui/timeline/block_text.h"
 #include "app/ui/timeline/raster.h"
 #include "app/ui/timeline/row_headers.h"
@@ -87,9 +88,8 @@ void paintLane(QPainter& painter, const Picture& picture, const Scene& scene, ui
     paintSwatch(painter, area.toRect(), block.style.paint, colours);
     if (area.width() < 22 || area.height() < 10) continue;
     const std::string_view text = blockText(scene, row, block, buffer);
-    const QString words = painter.fontMetrics().elidedText(
-        QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())), Qt::ElideRight,
-        static_cast<int>(area.width()) - 4);
+    const QString words = painter.fontMetrics().elidedText(toQt(text), Qt::ElideRight,
+                                                           static_cast<int>(area.width()) - 4);
     painter.setPen(isBubble(block.style.paint) ? colours.text
                                                : textOn(colours.of(block.style.paint)));
     painter.drawText(area.adjusted(3, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, words);

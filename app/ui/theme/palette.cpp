@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/ui/qt_text.h"
+
 namespace caracal::ui {
 namespace {
 
@@ -28,6 +30,7 @@ QRgb hueOf(analysis::IdleCause cause) {
     case IdleCause::kWaitDownstream:
       return kReddishPurple;
     case IdleCause::kTensorTransfer:
+    case IdleCause::kCommunication:
       return kOrange;
     case IdleCause::kCollectiveSkew:
       return kYellow;
@@ -123,8 +126,7 @@ QString labelOf(Paint paint) {
   const auto tr = [](const char* text) { return QCoreApplication::translate("Paint", text); };
   if (isBubble(paint)) {
     const std::string_view cause = analysis::label(causeOf(paint));
-    return tr("bubble: %1")
-        .arg(QString::fromUtf8(cause.data(), static_cast<qsizetype>(cause.size())));
+    return tr("bubble: %1").arg(toQt(cause));
   }
   switch (paint) {
     case Paint::kForward:

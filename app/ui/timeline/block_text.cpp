@@ -5,6 +5,7 @@
 #include <QCoreApplication>
 #include <cctype>
 
+#include "app/ui/qt_text.h"
 #include "core/base/format.h"
 #include "core/plan/plan.h"
 
@@ -17,10 +18,6 @@ using trace::EventKind;
 QString tr(const char* text) {
   return QCoreApplication::translate("BlockText", text);
 }
-QString toQt(std::string_view text) {
-  return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
-}
-
 // The end of a name before its parameter list or template arguments.
 size_t endOfIdentifier(std::string_view name) {
   for (size_t i = 0; i < name.size(); ++i) {

@@ -34,8 +34,8 @@ struct PassTimes {
 
 class Folder {
  public:
-  Folder(const SceneRun& run, const std::vector<size_t>& steps)
-      : m_source(run), m_steps(steps), m_profilerSteps(*run.trace) {
+  Folder(const SceneRun& run, const std::vector<size_t>& steps, const std::stop_token& stop)
+      : m_source(run), m_steps(steps), m_profilerSteps(*run.trace, stop) {
     m_scene.folded = true;
     for (const size_t step : steps) {
       SceneRun folded = run;
@@ -212,7 +212,7 @@ std::vector<size_t> thinned(const std::vector<size_t>& steps) {
 std::shared_ptr<const Scene> foldSteps(const Scene& scene, const FoldRequest& request,
                                        const std::stop_token& stop) {
   const std::vector<size_t> steps = thinned(request.steps);
-  Folder folder(scene.runs[request.run], steps);
+  Folder folder(scene.runs[request.run], steps, stop);
   if (!folder.build(stop)) return nullptr;
   return std::make_shared<const Scene>(folder.take());
 }

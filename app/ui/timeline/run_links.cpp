@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "app/ui/timeline/event_blocks.h"
+#include "core/trace/polled_sort.h"
 
 namespace caracal::ui {
 namespace {
@@ -57,10 +58,14 @@ std::vector<EventLink> launchLinks(const trace::Trace& trace, EventIndex event) 
   return links;
 }
 
-RunLinks::RunLinks(const analysis::PreparedRun& run) : m_trace(run.trace) {
-  for (const analysis::MatchedTransfer& transfer : run.transfers.matched)
+RunLinks::RunLinks(const analysis::PreparedRun& run, const std::stop_token& stop)
+    : m_trace(run.trace) {
+  for (const size_t i : trace::placesOf(run.transfers.matched, stop)) {
+    const analysis::MatchedTransfer& transfer = run.transfers.matched[i];
     m_byFrom.push_back({transfer.send, transfer.receive, LinkKind::kTransfer});
-  for (const analysis::MatchedCollective& call : run.collectives.matched) {
+  }
+  for (const size_t i : trace::placesOf(run.collectives.matched, stop)) {
+    const analysis::MatchedCollective& call = run.collectives.matched[i];
     const auto last =
         std::find_if(call.members.begin(), call.members.end(),
                      [&](const auto& member) { return member.rankIndex == call.lastRankIndex; });
@@ -70,16 +75,18 @@ RunLinks::RunLinks(const analysis::PreparedRun& run) : m_trace(run.trace) {
         m_byFrom.push_back({last->event, member.event, LinkKind::kCollective});
     }
   }
-  for (const trace::Flow& flow : m_trace->flows())
+  for (const size_t i : trace::placesOf(m_trace->flows(), stop)) {
+    const trace::Flow& flow = m_trace->flows()[i];
     m_byFrom.push_back({flow.from, flow.to, LinkKind::kFlow});
-  std::sort(m_byFrom.begin(), m_byFrom.end(), byFrom);
+  }
+  if (!trace::polledStableSort(m_byFrom, byFrom, stop)) return;
   // A transfer may be matched and linked by the trace as well.
   const auto same = [](const EventLink& a, const EventLink& b) {
     return a.from == b.from && a.to == b.to;
   };
   m_byFrom.erase(std::unique(m_byFrom.begin(), m_byFrom.end(), same), m_byFrom.end());
   m_byTo = m_byFrom;
-  std::sort(m_byTo.begin(), m_byTo.end(), byTo);
+  trace::polledStableSort(m_byTo, byTo, stop);
 }
 
 std::vector<EventLink> RunLinks::of(EventIndex event) const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "core/analysis/prepared_run.h"
@@ -22,7 +23,8 @@ struct EventLink {
 
 class RunLinks {
  public:
-  explicit RunLinks(const analysis::PreparedRun& run);
+  // Polls `stop`; what it then holds is not to be used.
+  explicit RunLinks(const analysis::PreparedRun& run, const std::stop_token& stop = {});
 
   // What the event waited for (links.to is the event) and what waits for it (links.from). Of a
   // collective all members wait for the one that came last.

@@ -42,7 +42,8 @@ std::shared_ptr<const Scene> buildScene(const std::vector<RunInput>& inputs,
     run.model = input.model;
     run.shiftNs = -input.alignNs.value_or(input.trace->range().beginNs);
     run.events = std::make_shared<const EventBlocks>(run.trace, run.shiftNs);
-    takeSteps(run);
+    takeSteps(run, stop);
+    if (stop.stop_requested()) return nullptr;
     const Span range = shifted(input.trace->range(), run.shiftNs);
     scene->range = first ? range
                          : Span{std::min(scene->range.beginNs, range.beginNs),

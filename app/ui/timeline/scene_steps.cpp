@@ -4,6 +4,8 @@
 #include <charconv>
 #include <map>
 
+#include "core/trace/polled_range.h"
+
 namespace caracal::ui {
 namespace {
 
@@ -23,13 +25,13 @@ int32_t stepNumber(std::string_view name, size_t index) {
   return number;
 }
 
-void takeAnnotatedSteps(SceneRun& run) {
+void takeAnnotatedSteps(SceneRun& run, const std::stop_token& stop) {
   const trace::Trace& trace = *run.trace;
   std::vector<bool> isStep(trace.names().size());
   for (trace::NameId id = 0; id < isStep.size(); ++id) isStep[id] = isStepName(trace.names()[id]);
   if (std::find(isStep.begin(), isStep.end(), true) == isStep.end()) return;
   for (const trace::Track& track : trace.tracks()) {
-    for (trace::EventIndex e = track.firstEvent; e < track.firstEvent + track.eventCount; ++e) {
+    for (const trace::EventIndex e : trace::eventsOf(track, stop)) {
       if (trace.kind(e) != EventKind::kAnnotation || !isStep[trace.nameId(e)]) continue;
       run.steps.push_back(shifted(trace.span(e), run.shiftNs));
       run.stepNumbers.push_back(stepNumber(trace.name(e), run.steps.size() - 1));
@@ -40,7 +42,7 @@ void takeAnnotatedSteps(SceneRun& run) {
 
 }  // namespace
 
-void takeSteps(SceneRun& run) {
+void takeSteps(SceneRun& run, const std::stop_token& stop) {
   std::map<int32_t, Span> byNumber;
   if (run.model) {
     for (const StageStep& s : run.model->stageSteps) {
@@ -54,7 +56,7 @@ void takeSteps(SceneRun& run) {
     run.steps.push_back(shifted(span, run.shiftNs));
     run.stepNumbers.push_back(number);
   }
-  if (run.steps.empty()) takeAnnotatedSteps(run);
+  if (run.steps.empty()) takeAnnotatedSteps(run, stop);
 }
 
 void arrangePasses(std::vector<Block>& blocks) {

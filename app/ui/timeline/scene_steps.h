@@ -11,7 +11,8 @@ inline Span shifted(Span span, int64_t byNs) {
 
 // Fills steps and stepNumbers: from the step model, else from step annotations of the first thread
 // that has any ("ProfilerStep#7", "step:7"). REQUIRES trace, model and shiftNs.
-void takeSteps(SceneRun& run);
+// Polls `stop`; the steps are then not complete.
+void takeSteps(SceneRun& run, const std::stop_token& stop);
 
 // Sorts passes for spreadOverLanes(). Op-level tracers stamp a pass's start before the one before
 // it has ended, by microseconds. Drawn exactly, every such pair would take a second lane: the later

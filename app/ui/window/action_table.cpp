@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "app/ui/qt_text.h"
+
 namespace caracal::ui {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr KeyScope kWin = KeyScope::kWindow;
 constexpr KeyScope kTime = KeyScope::kTimeline;
 
 QString settingsKey(std::string_view id) {
-  return QStringLiteral("keys/") + QString::fromUtf8(id.data(), static_cast<qsizetype>(id.size()));
+  return QStringLiteral("keys/") + toQt(id);
 }
 
 QList<QKeySequence> defaultKeys(const ActionSpec& spec) {

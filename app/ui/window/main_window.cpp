@@ -82,6 +82,8 @@ void MainWindow::makeCentre() {
   m_steps = new StepStrip(m_timeline, page);
   m_minimap = new Minimap(m_timeline, page);
   m_empty = new EmptyState(page);
+  // Hidden, it must not keep the window from being low.
+  m_empty->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Ignored);
   auto* shown = new QWidget(page);
   auto* column = new QVBoxLayout(shown);
   column->setContentsMargins(0, 0, 0, 0);

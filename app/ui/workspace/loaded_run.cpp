@@ -60,7 +60,8 @@ Result<LoadedRun> loadRun(const std::vector<std::string>& paths, std::stop_token
 Result<std::vector<LoadedRun>> loadRuns(const std::vector<std::string>& paths, std::stop_token stop,
                                         const Progress& progress) {
   CARACAL_TRY(whole, loadRun(paths, stop, progress));
-  const analysis::Recordings recordings = analysis::findRecordings(*whole.trace);
+  const analysis::Recordings recordings = analysis::findRecordings(*whole.trace, stop);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "opening was stopped");
   std::vector<LoadedRun> runs;
   if (recordings.list.size() > 1) {
     for (const analysis::Recording& recording : recordings.list) {
@@ -89,7 +90,8 @@ Result<LoadedRun> compareRanks(const LoadedRun& run, std::stop_token stop,
   }
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "comparing ranks was stopped");
   report(progress, 0.9, "linking events");
-  compared.links = std::make_shared<const RunLinks>(*prepared);
+  compared.links = std::make_shared<const RunLinks>(*prepared, stop);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "linking events was stopped");
   compared.prepared = std::move(prepared);
   return compared;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/trace/trace_builder.h"
+#include "tests/support/stop_looks.h"
 
 namespace caracal::ui {
 namespace {
@@ -64,6 +65,23 @@ TEST(RunLinks, collectivesLeadFromTheLastComerAndTransfersFromTheSender) {
   EXPECT_TRUE(holds(links.of(0), {0, 1, LinkKind::kTransfer}));
   EXPECT_TRUE(holds(links.of(1), {0, 1, LinkKind::kTransfer}));
   EXPECT_EQ(links.of(2).size(), 2U) << "both others waited for the last one";
+}
+
+TEST(RunLinks, aRequestToStopIsFoundAtTheNextLook) {
+  constexpr size_t kTransfers = 3 * trace::kBetweenPolls;
+  analysis::PreparedRun run;
+  run.trace = launches(1);
+  for (size_t i = 0; i < kTransfers; ++i)
+    run.transfers.matched.push_back(
+        {.send = static_cast<EventIndex>(kTransfers - i), .receive = static_cast<EventIndex>(i)});
+  test::StopLooks all;
+  const RunLinks whole(run, all.token());
+  EXPECT_GE(all.count(), 3 * kTransfers / trace::kBetweenPolls);
+  for (size_t at = 0; at < all.count(); ++at) {
+    test::StopLooks looks(at);
+    const RunLinks links(run, looks.token());
+    EXPECT_LE(looks.afterRequest(), 3U) << "look " << at;
+  }
 }
 
 }  // namespace

@@ -46,6 +46,22 @@ TEST(RankIdle, everyMomentHasItsCause) {
   EXPECT_EQ(of(steps[1], IdleCause::kCollectiveSkew), 0);
 }
 
+// A collective of a group that nobody describes, from 100 to 300, and nothing up to 350.
+TEST(RankIdle, communicationOfUnknownPurposeIsNamedAsSuch) {
+  TraceBuilder builder;
+  const uint32_t group =
+      builder.addGroup({.name = "9", .description = "undefined", .ranks = {0, 1}, .size = 2});
+  GpuRank gpu(builder, 0);
+  gpu.launched(0, 1, 7, "gemm", 1, 100);
+  gpu.launched(2, 1, 20, kAllReduceKernel, 100, 300, {.sequence = 0, .group = group});
+  gpu.launched(3, 1, 7, "gemm", 350, 400);
+  const auto steps = explainRanks(prepareRun(std::move(builder).finish(), {}), {});
+  ASSERT_EQ(steps.size(), 1u);
+  EXPECT_EQ(of(steps[0], IdleCause::kCommunication), 200);
+  EXPECT_EQ(of(steps[0], IdleCause::kUnexplained), 50);
+  EXPECT_EQ(name(IdleCause::kCommunication), "communication");
+}
+
 TEST(RankIdle, stepsAreThoseThatLaunchedTheWork) {
   TraceBuilder builder;
   GpuRank gpu(builder, 0);
