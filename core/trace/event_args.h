@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/trace/growing_words.h"
 #include "core/trace/packed_column.h"
 #include "core/trace/string_table.h"
 
@@ -81,6 +82,7 @@ enum ArgField : size_t {
   kArgWindow
 };
 ArgFields fieldsOf(const EventArgs& args);
+EventArgs argsOfFields(const ArgFields& fields);
 
 // Rows of arguments, packed.
 class PackedArgs {
@@ -107,18 +109,26 @@ class ArgsPacker {
   std::array<ColumnPacker, kArgFieldCount> m_packers;
 };
 
-// Distinct rows while events are collected, each named by a dense index.
+// Distinct rows while events are collected, each named by a dense index. A run may have as many as
+// events, so they are held as short as can be: only the fields that differ from their defaults,
+// each in as many bytes as it needs.
 class ArgsTable {
  public:
   uint32_t intern(const EventArgs& args);
-  const EventArgs& operator[](uint32_t row) const { return m_rows[row]; }
-  size_t size() const { return m_rows.size(); }
+  EventArgs operator[](uint32_t row) const;
+  size_t size() const { return m_size; }
 
  private:
-  size_t slotOf(const EventArgs& args) const;
+  std::string_view at(uint32_t row) const;
+  size_t slotOf(std::string_view row) const;
+  void append(std::string_view row);
   void grow();
 
-  std::vector<EventArgs> m_rows;
+  // One row behind the other: its length in bytes, then the row (event_args.cpp).
+  GrowingWords m_rows;
+  size_t m_usedBytes = 0;
+  size_t m_size = 0;
+  std::vector<size_t> m_marks;    // where every kRowsOfMark-th row begins
   std::vector<uint32_t> m_slots;  // open addressing, power of two, kNoIndex = free
 };
 

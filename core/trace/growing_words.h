@@ -16,6 +16,7 @@ namespace caracal::trace {
 class GrowingWords {
  public:
   uint64_t* data() { return m_block.data(); }
+  const uint64_t* data() const { return m_block.data(); }
   size_t size() const { return m_size; }
   // Adds words that are zero. Throws std::bad_alloc; the words are whole then.
   void grow(size_t by) {
