@@ -1,6 +1,7 @@
 // caracal-run with ranks as threads.
 #include <gtest/gtest.h>
 
+#include "core/base/sanitizers.h"
 #include "tests/runtime/run_process.h"
 
 namespace caracal::test {
@@ -181,6 +182,8 @@ TEST(CaracalRun, aFullDiskEndsTheRunAndLeavesWhatWasRecorded) {
 
 // A machine that gives the process less memory than the model needs.
 TEST(CaracalRun, aRankWithoutMemoryIsNamed) {
+  if (kAddressSanitizer || kThreadSanitizer)
+    GTEST_SKIP() << "sanitizers take address space of their own";
   const Folder folder;
   const std::string model = R"({"layers": 2, "hidden": 1024, "heads": 8, "sequence": 128,
     "vocabulary": 256, "microBatchSize": 4, "bytesPerElement": 4, "tp": 1, "pp": 2,
