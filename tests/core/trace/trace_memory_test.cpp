@@ -75,7 +75,7 @@ TEST(TraceMemory, isWhatWasAllocated) {
     std::vector<TraceBuilder> builders;
     for (int32_t r = 0; r < files; ++r) builders.push_back(kinetoLike(r, 120'000));
     auto trace = TraceBuilder::merge(std::move(builders));
-    builders = {};
+    builders = std::vector<TraceBuilder>();
     const size_t held = allocatedBytes() - before;
     const auto counted = static_cast<double>(trace->memoryBytes());
     // The allocator counts small blocks that it keeps for the next one to ask.
