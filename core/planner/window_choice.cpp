@@ -30,7 +30,7 @@ void WindowChoice::late(double limit, const Visit& visit) {
 
 double WindowChoice::earlyPrice() const {
   const auto beyond = [&](const HostWindow& window, Slot slot) {
-    return at(slot).allNs() - window.savedNs(at(slot).operatorsNs, m_terms.share);
+    return at(slot).allNs() - window.savedNs(at(slot).hideableNs(window), m_terms.share);
   };
   return m_prices.forward *
              (beyond(m_terms.fwdAttn, Slot::kFwdAttn) + beyond(m_terms.fwdMlp, Slot::kFwdMlp)) +
@@ -46,7 +46,7 @@ double WindowChoice::latePrice() const {
     price += m_prices.backward * at(slot).collectivesNs;
   double restNs = m_restNs;  // fills what is free, where it saves most first
   const auto hides = [&](const HostWindow& window, Slot slot) {
-    const double hidden = std::min(at(slot).operatorsNs, window.roomNs);
+    const double hidden = std::min(at(slot).hideableNs(window), window.roomNs);
     const double more = std::min(restNs, window.roomNs - hidden);
     restNs -= more;
     return hidden + more;

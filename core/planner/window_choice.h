@@ -30,6 +30,10 @@ struct SlotWork {
     behindNs += std::exchange(operatorsNs, 0);
   }
   double allNs() const { return operatorsNs + behindNs + collectivesNs; }
+  // What may be hidden at most: beside several collectives also what follows a repeated one.
+  double hideableNs(const HostWindow& window) const {
+    return window.split ? operatorsNs + behindNs : operatorsNs;
+  }
 };
 using LayerWork = std::array<SlotWork, static_cast<size_t>(plan::Slot::kNone) + 1>;
 

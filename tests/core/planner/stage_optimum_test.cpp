@@ -26,11 +26,12 @@ struct Sizes {
 struct RandomStage {
   RandomStage(uint64_t seed, const Sizes& sizes, Contended contended = Contended::kSometimes)
       : random(seed) {
-    profile = test::makeProfile(
-        test::randomLayer(random, sizes.operators),
-        static_cast<int32_t>(test::pick(random, sizes.leastLayers, sizes.mostLayers)),
-        static_cast<int32_t>(test::pick(random, 1, sizes.mostStages)),
-        static_cast<int32_t>(test::pick(random, 1, 4)));
+    const profile::LayerKind layer = test::randomLayer(random, sizes.operators);
+    const int64_t layers = test::pick(random, sizes.leastLayers, sizes.mostLayers);
+    const int64_t stages = test::pick(random, 1, sizes.mostStages);
+    const int64_t microBatches = test::pick(random, 1, 4);
+    profile = test::makeProfile(layer, static_cast<int32_t>(layers), static_cast<int32_t>(stages),
+                                static_cast<int32_t>(microBatches));
     if (seed % 3 == 0) test::addGathers(random, 1, profile.kinds[0]);
     if (contended == Contended::kSometimes && seed % 4 == 0) profile.rho = 1.3;
     if (contended == Contended::kSometimes && seed % 8 == 0) profile.kappa = 1.2;
@@ -96,7 +97,7 @@ StageTask taskOf(const RandomStage& stage) {
 
 TEST(StageOptimum, boundHoldsForEveryChainThatFits) {
   int proven = 0, tried = 0;
-  for (uint64_t seed = 1; seed <= test::seedCount(150); ++seed) {
+  for (uint64_t seed = 1; seed <= test::seedCount(250); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomStage stage(seed, {1, 2, 6, 2});
     StageMix mix(*stage.model, stage.gaps, stage.budgetBytes, kThoroughMix, {});
@@ -113,7 +114,7 @@ TEST(StageOptimum, boundHoldsForEveryChainThatFits) {
     proven += found.boundNs == found.chain.objectiveNs;
     if (testing::Test::HasFailure()) return;
   }
-  EXPECT_GT(static_cast<uint64_t>(tried), test::seedCount(150) / 2);
+  EXPECT_GT(static_cast<uint64_t>(tried), test::seedCount(250) / 2);
   EXPECT_GT(proven, tried / 2);
 }
 
