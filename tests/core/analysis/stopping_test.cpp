@@ -88,7 +88,7 @@ TEST(Stopping, aRequestAtAnyMomentLeavesAWholeAnswerOrNone) {
 // Several blocks of steps between two looks.
 constexpr size_t kLong = 3 * trace::kBetweenPolls + 5;
 // A request is answered by the loop that finds it; what follows may look once more for each track.
-constexpr size_t kMostLooksAfter = 12;
+constexpr size_t kMostLooksAfter = 64;
 
 // Asks for a stop at the first, at every tenth and at the last look.
 template <class Work>  // (const std::stop_token&) -> whether it was done to the end

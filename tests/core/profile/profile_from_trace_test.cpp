@@ -139,9 +139,10 @@ TEST(ProfileFromRecording, aGroupIsAsSlowAsItsSlowestRankAtEachCollective) {
   const auto profile = profileOf(*fixture::asRecording(*run, modelToJson(model)));
   ASSERT_TRUE(profile) << profile.error().text();
   EXPECT_EQ(profile->kinds[0].windows[0].transferNs, 2 * truth.kinds[0].windows[0].transferNs);
+  // Not exactly: stretches reach from one pass into the next, and the update waits for nobody.
   const auto observedNs = static_cast<double>(profile->observedStepNs);
   EXPECT_NEAR(static_cast<double>(simulated(*profile, keepAll(*profile, {3})).stepNs), observedNs,
-              0.01 * observedNs);
+              0.02 * observedNs);
 }
 
 // Backward times must not contain recomputation, whatever plan was recorded.
