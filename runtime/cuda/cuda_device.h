@@ -21,6 +21,7 @@
 #include "runtime/cuda/rank_model.h"
 #include "runtime/cuda/sm_partition.h"
 #include "runtime/executor/training_device.h"
+#include "runtime/model/output_bytes.h"
 
 namespace caracal::cuda {
 
@@ -44,7 +45,7 @@ class CudaDevice final : public executor::TrainingDevice {
     if (!gpuIsStuck) cudaFree(data);
   }
   int64_t outputBytes(model::Op op) const override {
-    return cuda::outputBytes(m_options.model.shape, op);
+    return model::outputBytes(m_options.model.shape, op);
   }
   int64_t staticBytes() const override { return m_fixed.staticBytes; }
   int64_t workspaceBytes() const override { return m_fixed.workspaceBytes; }

@@ -66,8 +66,6 @@ Result<std::unique_ptr<RankModel>> makeRankModel(const model::ModelOptions& opti
                                                  std::shared_ptr<const model::TextSource> text,
                                                  std::unique_ptr<Gemm> gemm, Lane& lane);
 
-// Bytes of the tensor that `op` makes, including what it keeps for its own backward.
-int64_t outputBytes(const model::RankShape& shape, model::Op op);
 // All bytes of a rank's model, and the workspaces of both of its lanes.
 executor::FixedMemory fixedMemory(const model::RankShape& shape, const model::HeldLayers& layers);
 

@@ -10,6 +10,7 @@
 #include "runtime/comm/clock.h"
 #include "runtime/comm/network.h"
 #include "runtime/executor/training_device.h"
+#include "runtime/model/output_bytes.h"
 #include "runtime/model/rank_model.h"
 
 namespace caracal::executor {
@@ -22,7 +23,9 @@ class CpuDevice final : public TrainingDevice {
   Memory& host() override { return *this; }
   Result<float*> allocate(int64_t bytes) override;
   void release(float* data) noexcept override;
-  int64_t outputBytes(model::Op op) const override { return m_model.outputBytes(op); }
+  int64_t outputBytes(model::Op op) const override {
+    return model::outputBytes(m_options.model.shape, op);
+  }
   int64_t staticBytes() const override;
   int64_t workspaceBytes() const override { return m_model.workspaceBytes(); }
 

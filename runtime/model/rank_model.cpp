@@ -60,39 +60,6 @@ RankModel::RankModel(const ModelOptions& options, std::shared_ptr<const TextSour
       m_parameters(options.shape, options.layers, options.seed, options.dataIndex),
       m_workspace(options.shape, options.layers.holdsLastEnd()) {}
 
-int64_t RankModel::outputBytes(Op op) const {
-  const int64_t tokens = m_shape.tokens();
-  const auto bytes = [](int64_t elements) {
-    return elements * static_cast<int64_t>(sizeof(float));
-  };
-  switch (op) {
-    case Op::kAgAttn:
-    case Op::kProj:
-    case Op::kTpAttn:
-    case Op::kAgMlp:
-    case Op::kFc2:
-    case Op::kTpMlp:
-    case Op::kAgHead:
-      return bytes(tokens * m_shape.hidden);
-    case Op::kQkv:
-      return bytes(tokens * 3 * m_shape.localHidden());
-    case Op::kScores:
-    case Op::kSoftmax:
-    case Op::kAttnDropout:
-      return bytes(tokens * m_shape.localHeads() * m_shape.sequence);
-    case Op::kContext:
-      return bytes(tokens * m_shape.localHidden());
-    case Op::kFc1:
-    case Op::kAct:
-      return bytes(tokens * m_shape.localFfn());
-    case Op::kHead:
-    case Op::kLoss:
-      return bytes(tokens * m_shape.vocabulary);
-    default:
-      return bytes(rowElements());
-  }
-}
-
 double RankModel::takeLossSum() {
   return std::exchange(m_lossSum, 0.0);
 }

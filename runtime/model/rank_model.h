@@ -29,7 +29,7 @@ struct OperatorCall {
   int32_t microBatch = 0;  // of this replica
   // Forward: the inputs. Backward and weight gradient: backwardReads(op).
   std::array<const float*, 2> in{};
-  // Forward: the output, outputBytes(op). Its gradient, which inputGradient() writes and
+  // Forward: the output, of outputBytes(shape, op). Its gradient, which inputGradient() writes and
   // weightGradient() reads.
   float* out = nullptr;
 };
@@ -50,9 +50,6 @@ BatchRequest batchRequest(const ModelOptions& options, const OperatorCall& call)
 class RankModel {
  public:
   RankModel(const ModelOptions& options, std::shared_ptr<const TextSource> text);
-
-  // Bytes of the tensor that `op` makes, including what it keeps for its own backward.
-  int64_t outputBytes(Op op) const;
 
   // Not for collectives (kTpAttn, kAgMlp, ...), which are not arithmetic.
   void forward(const OperatorCall& call);
