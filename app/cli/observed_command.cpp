@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "app/cli/interrupt.h"
+#include "core/base/system_message.h"
 
 extern char** environ;
 
@@ -54,7 +55,7 @@ Result<pid_t> start(std::vector<std::string> words, std::vector<std::string> env
                 words[0]);
   }
   if (error != 0)
-    return fail(ErrorCode::kIo, "`{}` cannot be started: {}", words[0], std::strerror(error));
+    return fail(ErrorCode::kIo, "`{}` cannot be started: {}", words[0], systemMessage(error));
   return pid;
 }
 

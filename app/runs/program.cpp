@@ -15,6 +15,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "core/base/system_message.h"
+
 extern char** environ;
 
 namespace caracal::runs {
@@ -85,7 +87,7 @@ Result<pid_t> start(const ProgramCall& call, Pipe& output) {
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error != 0)
-    return fail(ErrorCode::kIo, "{} could not be started: {}", call.path, std::strerror(error));
+    return fail(ErrorCode::kIo, "{} could not be started: {}", call.path, systemMessage(error));
   return pid;
 }
 
@@ -157,7 +159,7 @@ Result<int> runProgram(const ProgramCall& call, const std::function<void(std::st
                        std::stop_token stop) {
   Pipe output;
   if (::pipe2(output.ends.data(), O_CLOEXEC) != 0) {
-    return fail(ErrorCode::kIo, "no pipe to {}: {}", call.path, std::strerror(errno));
+    return fail(ErrorCode::kIo, "no pipe to {}: {}", call.path, systemMessage(errno));
   }
   CARACAL_TRY(pid, start(call, output));
   output.closeEnd(1);

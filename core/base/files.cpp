@@ -13,13 +13,15 @@
 #include <iterator>
 #include <memory>
 
+#include "core/base/system_message.h"
+
 namespace caracal {
 namespace {
 
 tl::unexpected<Error> systemError(const std::string& path, std::string_view action) {
   const int code = errno;
   return tl::unexpected(
-      Error{ErrorCode::kIo, fmt::format("cannot {}: {}", action, std::strerror(code)), path});
+      Error{ErrorCode::kIo, fmt::format("cannot {}: {}", action, systemMessage(code)), path});
 }
 
 // Writes all of it, also when the system takes it in pieces.

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "core/base/checksum.h"
+#include "core/base/system_message.h"
 #include "core/import/cache_folder.h"
 #include "core/trace/trace_file.h"
 
@@ -50,7 +51,7 @@ bool takeHashes(const ordered_json& key, std::vector<CacheSource>& sources,
 // and can be left at once.
 Result<uint64_t> contentHash(const std::string& path, const std::stop_token& stop) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, std::strerror(errno));
+  if (file < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, systemMessage(errno));
   std::vector<std::byte> piece(size_t{4} << 20);
   std::vector<uint64_t> checksums;
   ssize_t got = 1;
@@ -64,7 +65,7 @@ Result<uint64_t> contentHash(const std::string& path, const std::stop_token& sto
   }
   ::close(file);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "hashing was cancelled");
-  if (got < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, std::strerror(errno));
+  if (got < 0) return fail(ErrorCode::kIo, "{} cannot be read: {}", path, systemMessage(errno));
   return checksum64(std::as_bytes(std::span(checksums)));
 }
 

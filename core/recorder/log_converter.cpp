@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/system_message.h"
 #include "core/recording/recording.h"
 #include "core/recording/recording_schema.h"
 
@@ -245,7 +246,7 @@ Result<void> LogConverter::finish(const LogEnd& end, const SessionClock& clock) 
   if (m_result.state == LogState::kWriteFailed) {
     m_result.warnings.push_back(fmt::format(
         "the log could not be written further ({}); the rest of this process is not recorded",
-        std::strerror(end.header.writeError)));
+        systemMessage(end.header.writeError)));
     CARACAL_CHECK_OK(
         m_tables.addNote(m_endNs, true, "records were lost: " + m_result.warnings.back()));
   }

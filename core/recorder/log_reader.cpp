@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/base/checksum.h"
+#include "core/base/system_message.h"
 
 namespace caracal::recorder {
 namespace {
@@ -90,7 +91,7 @@ std::string_view textAfter(const RecordView& view, size_t structBytes, size_t sk
 Result<FileHeader> readLogHeader(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
-    return fail(ErrorCode::kIo, "{}: the log cannot be opened: {}", path, std::strerror(errno));
+    return fail(ErrorCode::kIo, "{}: the log cannot be opened: {}", path, systemMessage(errno));
   auto header = readHeader(file);
   if (!header) return tl::unexpected(at(header.error(), path));
   return *header;
@@ -100,7 +101,7 @@ Result<LogEnd> readLog(const std::string& path,
                        const std::function<Result<void>(const RecordView&)>& onRecord) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) {
-    return fail(ErrorCode::kIo, "{}: the log cannot be opened: {}", path, std::strerror(errno));
+    return fail(ErrorCode::kIo, "{}: the log cannot be opened: {}", path, systemMessage(errno));
   }
   const int64_t fileBytes = file.tellg();
   file.seekg(0);

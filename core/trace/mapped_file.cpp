@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/base/system_message.h"
 #include "core/trace/trace_file_checks.h"
 
 namespace caracal::trace {
@@ -16,7 +17,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) {
     return fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                "the trace file cannot be opened: {}", std::strerror(errno));
+                "the trace file cannot be opened: {}", systemMessage(errno));
   }
   struct stat info {};
   auto mapped = std::make_shared<MappedFile>();

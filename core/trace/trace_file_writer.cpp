@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/base/checksum.h"
+#include "core/base/system_message.h"
 #include "core/trace/trace_file.h"
 #include "core/trace/trace_file_layout.h"
 
@@ -56,7 +57,7 @@ class NewFile {
   }
   tl::unexpected<Error> problem() const {
     return tl::unexpected(Error{ErrorCode::kIo,
-                                fmt::format("the file cannot be written: {}", std::strerror(errno)),
+                                fmt::format("the file cannot be written: {}", systemMessage(errno)),
                                 m_path});
   }
 

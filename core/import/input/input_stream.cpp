@@ -1,5 +1,6 @@
 #include "core/import/input/input_stream.h"
 
+#include "core/base/system_message.h"
 #include "core/import/input/read_ahead.h"
 
 #include <fcntl.h>
@@ -22,10 +23,6 @@ constexpr size_t kStoredChunk = 256 * 1024;
 constexpr uint64_t kLeastReadAhead = 512 * 1024;
 // zlib: 15 window bits, +16 = expect a gzip header.
 constexpr int kGzipWindow = 15 + 16;
-
-std::string systemMessage(int error) {
-  return std::generic_category().message(error);
-}
 
 class FileDescriptor {
  public:

@@ -49,7 +49,7 @@ TEST_F(Files, whatCannotBeReadOrWrittenIsNamed) {
   const auto status = writeTextFile(path("no/such/folder"), "x");
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kIo);
-  EXPECT_EQ(status.error().message, "cannot write it: No such file or directory");
+  EXPECT_EQ(status.error().message, "cannot write it: No such file or directory; check the path");
 }
 
 TEST_F(Files, aFailedWriteKeepsTheOldContent) {
