@@ -102,12 +102,18 @@ void Legend::setTheme(ThemeKind kind) {
   update();
 }
 
+// Not before it is seen: it is narrow until then, and so high that it would enlarge the window.
 void Legend::fitHeight() {
+  if (!isVisible()) return;
   setFixedHeight(layOut(fontMetrics(), width() - 16, m_paints, [](QPoint, Paint) {}) +
                  (m_paints.empty() ? 0 : 8));
 }
 
 void Legend::resizeEvent(QResizeEvent*) {
+  fitHeight();
+}
+
+void Legend::showEvent(QShowEvent*) {
   fitHeight();
 }
 

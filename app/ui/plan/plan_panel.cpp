@@ -5,6 +5,7 @@
 #include <QHeaderView>
 #include <QLabel>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QSplitter>
 #include <QTableView>
 #include <QVBoxLayout>
@@ -55,6 +56,8 @@ PlanPanel::PlanPanel(PlanSession& session, QWidget* parent) : QWidget(parent), m
   controls->setFrameShape(QFrame::NoFrame);
   controls->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   controls->setWidget(m_controls);
+  controls->setMinimumWidth(m_controls->minimumSizeHint().width() +
+                            controls->verticalScrollBar()->sizeHint().width());
   splitter->addWidget(controls);
   splitter->addWidget(makeOperators());
   splitter->addWidget(makeResult());

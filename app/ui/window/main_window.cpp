@@ -38,7 +38,6 @@
 namespace caracal::ui {
 namespace {
 
-constexpr int kNoticeMs = 15000;
 const auto kGeometryKey = QStringLiteral("window/geometry");
 const auto kDocksKey = QStringLiteral("window/docks");
 
@@ -235,7 +234,6 @@ void MainWindow::showError(const QString& words) {
 
 void MainWindow::showNotice(const QString& words) {
   m_errors->show(words, ErrorBar::Severity::kNotice);
-  statusBar()->showMessage(words, kNoticeMs);
 }
 
 void MainWindow::setTheme(ThemeKind kind) {
