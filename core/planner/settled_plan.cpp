@@ -28,11 +28,14 @@ bool usesWindows(const plan::Plan& plan) {
   });
 }
 
-// Whether something that a window rebuilds is made from this operator: then it may not come later.
+// Whether an earlier window than own.bwd.mlp, which comes behind on-demand work of the MLP segment,
+// rebuilds something that is made from this operator: then it may not come later.
 bool feedsWindow(const plan::LayerGraph& graph, const LayerPolicy& layer, int16_t op) {
   const auto& consumers = graph.operators[op].consumers;
   return std::any_of(consumers.begin(), consumers.end(), [&](int16_t consumer) {
-    return layer.placements[static_cast<size_t>(consumer)].kind == PlacementKind::kWindow;
+    const plan::Placement placement = layer.placements[static_cast<size_t>(consumer)];
+    return placement.kind == PlacementKind::kWindow &&
+           placement.window != plan::WindowId::kOwnBwdMlp;
   });
 }
 

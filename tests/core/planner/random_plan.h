@@ -23,6 +23,7 @@ inline PlanOfProfile randomPlan(uint64_t seed) {
                         static_cast<int32_t>(test::pick(random, 1, 4)),
                         static_cast<int32_t>(test::pick(random, 1, 7)));
   c.profile.kinds.push_back(test::randomLayer(random, 2));
+  c.profile.kinds.back().id = "other";
   if (seed % 2 == 0) {
     for (profile::LayerKind& kind : c.profile.kinds) test::addGathers(random, 2, kind);
   }
