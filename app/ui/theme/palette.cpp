@@ -158,27 +158,6 @@ QString labelOf(Paint paint) {
   }
 }
 
-Hatch hatchOf(Paint paint) {
-  using analysis::IdleCause;
-  if (paint == Paint::kRecompute) return Hatch::kCross;
-  if (!isBubble(paint)) return Hatch::kNone;
-  switch (causeOf(paint)) {
-    case IdleCause::kWarmup:
-    case IdleCause::kWaitUpstream:
-    case IdleCause::kLaunch:
-      return Hatch::kRising;
-    case IdleCause::kCooldown:
-    case IdleCause::kWaitDownstream:
-    case IdleCause::kDataParallel:
-      return Hatch::kFalling;
-    case IdleCause::kTensorTransfer:
-    case IdleCause::kCollectiveSkew:
-      return Hatch::kDots;
-    default:
-      return Hatch::kCross;
-  }
-}
-
 const Theme& theme(ThemeKind kind) {
   static const Theme light = makeTheme(ThemeKind::kLight);
   static const Theme dark = makeTheme(ThemeKind::kDark);

@@ -56,7 +56,26 @@ QString labelOf(Paint paint);
 // Line patterns over a block. Two directions and a cross keep neighbouring causes apart without
 // colour.
 enum class Hatch : uint8_t { kNone, kRising, kFalling, kCross, kDots };
-Hatch hatchOf(Paint paint);
+constexpr Hatch hatchOf(Paint paint) {
+  using analysis::IdleCause;
+  if (paint == Paint::kRecompute) return Hatch::kCross;
+  if (!isBubble(paint)) return Hatch::kNone;
+  switch (causeOf(paint)) {
+    case IdleCause::kWarmup:
+    case IdleCause::kWaitUpstream:
+    case IdleCause::kLaunch:
+      return Hatch::kRising;
+    case IdleCause::kCooldown:
+    case IdleCause::kWaitDownstream:
+    case IdleCause::kDataParallel:
+      return Hatch::kFalling;
+    case IdleCause::kTensorTransfer:
+    case IdleCause::kCollectiveSkew:
+      return Hatch::kDots;
+    default:
+      return Hatch::kCross;
+  }
+}
 
 struct Theme {
   ThemeKind kind = ThemeKind::kLight;

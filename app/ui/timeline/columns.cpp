@@ -17,19 +17,11 @@ int64_t edgeAt(const TimeView& view, int pixel) {
   return edge;
 }
 
-// Adds `ns` of something; true: it is the column's largest part so far.
-bool offer(Column& column, double ns) {
-  column.busyNs += ns;
-  if (column.touched && ns <= column.bestNs) return false;
-  column.bestNs = ns;
-  column.touched = true;
-  return true;
-}
-
 }  // namespace
 
 Columns::Columns(const TimeView& view)
     : m_view(view),
+      m_perNs(1 / view.nsPerPixel),
       m_columns(static_cast<size_t>(view.width)),
       m_largest(static_cast<size_t>(view.width), kNoBlock) {
   m_edges.reserve(m_columns.size() + 1);
@@ -54,9 +46,20 @@ void Columns::addWide(Span span, BlockStyle style) {
 }
 
 void Columns::add(size_t column, double ns, BlockStyle style) {
-  if (!offer(m_columns[column], ns)) return;
-  m_columns[column].style = style;
+  Column& to = m_columns[column];
+  to.busyNs += ns;
+  if (ns <= to.bestNs) return;
+  to.bestNs = ns;
+  to.style = style;
   m_largest[column] = kNoBlock;
+}
+
+// Without branches: which block is the largest is what a processor cannot foresee either.
+void Columns::addPart(size_t column, double ns, size_t index) {
+  Column& to = m_columns[column];
+  to.busyNs += ns;
+  m_largest[column] = ns > to.bestNs ? index : m_largest[column];
+  to.bestNs = std::max(to.bestNs, ns);
 }
 
 void Columns::addNarrow(const Lane::Node& node, size_t column) {
@@ -71,9 +74,15 @@ void Columns::addNarrow(const Lane::Node& node, size_t column) {
 
 void Columns::add(const Lane& lane) {
   const auto [first, last] = lane.touching({m_edges.front(), m_edges.back()});
-  size_t column = 0;  // of what the walk has reached
-  const auto goTo = [&](int64_t beginNs) {
-    while (column + 1 < m_columns.size() && m_edges[column + 1] <= beginNs) ++column;
+  // Divided, not counted on from the last block: whether the next one is in the same column is what
+  // a processor cannot foresee. The edges correct the rounding.
+  const size_t lastColumn = m_columns.size() - 1;
+  const auto columnOf = [&](int64_t ns) {
+    size_t column = std::min(
+        static_cast<size_t>(static_cast<double>(ns - m_view.beginNs) * m_perNs), lastColumn);
+    while (column < lastColumn && m_edges[column + 1] <= ns) ++column;
+    while (m_edges[column] > ns) --column;
+    return column;
   };
   // A ns can be many columns wide: then only instants take one.
   const bool fine = m_view.nsPerPixel < 1;
@@ -83,23 +92,19 @@ void Columns::add(const Lane& lane) {
         const bool narrow = static_cast<double>(node.endNs - node.beginNs) <= m_view.nsPerPixel;
         return narrow && node.beginNs >= m_edges.front() && node.endNs <= m_edges.back();
       },
-      [&](const Lane::Node& node) {
-        goTo(node.beginNs);
-        addNarrow(node, column);
-      },
-      [&](size_t index) {
-        const Span span = lane.span(index);
-        if (span.beginNs >= m_edges.front()) goTo(span.beginNs);
+      [&](const Lane::Node& node) { addNarrow(node, columnOf(node.beginNs)); },
+      [&](size_t index, Span span) {
         if (fine && span.lengthNs() > 0) return addWide(span, lane.style(index));
-        addBlock(span, index, column);
+        addBlock(span, index, span.beginNs < m_edges.front() ? 0 : columnOf(span.beginNs));
       });
   // The style of a column's largest block costs more to find than all else: once, not for every one
   // that was the largest for a while, and once for columns that a wide block fills.
+  Lane::Reader reader(lane);
   size_t known = kNoBlock;
   BlockStyle style;
   for (size_t c = 0; c < m_columns.size(); ++c) {
     if (m_largest[c] == kNoBlock) continue;
-    if (m_largest[c] != known) style = lane.style(m_largest[c]);
+    if (m_largest[c] != known) style = reader.style(m_largest[c]);
     known = m_largest[c];
     m_columns[c].style = style;
     m_largest[c] = kNoBlock;
@@ -112,7 +117,7 @@ void Columns::addBlock(Span span, size_t index, size_t column) {
   int64_t fromNs = std::max(span.beginNs, m_edges.front());
   for (; column < m_columns.size(); ++column) {
     const int64_t toNs = std::min(span.endNs, m_edges[column + 1]);
-    if (offer(m_columns[column], static_cast<double>(toNs - fromNs))) m_largest[column] = index;
+    addPart(column, static_cast<double>(toNs - fromNs), index);
     last = column;
     if (span.endNs <= m_edges[column + 1]) break;
     fromNs = toNs;
@@ -122,7 +127,7 @@ void Columns::addBlock(Span span, size_t index, size_t column) {
 }
 
 double Columns::share(const Column& column) const {
-  return std::clamp(column.busyNs / m_view.nsPerPixel, 0.0, 1.0);
+  return std::clamp(column.busyNs * m_perNs, 0.0, 1.0);
 }
 
 }  // namespace caracal::ui

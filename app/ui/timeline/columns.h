@@ -14,11 +14,14 @@
 namespace caracal::ui {
 
 struct Column {
-  double busyNs = 0;  // sum over the blocks under this column, of their parts inside it
-  double bestNs = 0;  // largest single contribution, that of `style`
+  double busyNs = 0;   // sum over the blocks under this column, of their parts inside it
+  double bestNs = -1;  // largest single contribution, that of `style`; below 0: nothing is here
   BlockStyle style;
-  bool touched = false;
   bool edge = false;  // a block wide enough to be told apart begins here
+  bool touched() const { return bestNs >= 0; }
+  bool looksLike(const Column& other) const {
+    return style == other.style && busyNs == other.busyNs && edge == other.edge;
+  }
 };
 
 class Columns {
@@ -36,6 +39,7 @@ class Columns {
   static constexpr size_t kNoBlock = SIZE_MAX;
 
   void add(size_t column, double ns, BlockStyle style);
+  void addPart(size_t column, double ns, size_t index);  // of block `index`
   void addWide(Span span, BlockStyle style);
   // Block `index`, which begins in `column` or before it.
   void addBlock(Span span, size_t index, size_t column);
@@ -43,6 +47,7 @@ class Columns {
   void addNarrow(const Lane::Node& node, size_t column);
 
   TimeView m_view;
+  double m_perNs = 0;  // columns
   // Column c is every whole ns of [m_edges[c], m_edges[c + 1]).
   std::vector<int64_t> m_edges;
   std::vector<Column> m_columns;

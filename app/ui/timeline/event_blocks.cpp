@@ -71,13 +71,11 @@ EventBlocks::EventBlocks(std::shared_ptr<const trace::Trace> trace, int64_t shif
     m_isComm[id] = comm.matches(m_trace->names()[id]);
 }
 
-BlockStyle EventBlocks::style(trace::EventIndex event) const {
-  const EventKind kind = m_trace->kind(event);
+BlockStyle EventBlocks::style(trace::EventIndex event, EventKind kind, trace::NameId name) const {
   if (kind == EventKind::kPass || kind == EventKind::kCompute) {
     const auto args = m_trace->args(event);
     if (args && args->pass != trace::Pass::kNone) return passStyle(args->pass, args->microBatch);
   }
-  const trace::NameId name = m_trace->nameId(event);
   const bool comm = kind == EventKind::kKernel && m_isComm[name];
   return {comm ? Paint::kComm : paintOfKind(kind), shadeOf(name)};
 }

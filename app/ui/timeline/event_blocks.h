@@ -25,7 +25,11 @@ class EventBlocks {
     const int64_t begin = m_trace->beginNs(event) + m_shiftNs;
     return {begin, begin + m_trace->durationNs(event)};
   }
-  BlockStyle style(trace::EventIndex event) const;
+  BlockStyle style(trace::EventIndex event) const {
+    return style(event, m_trace->kind(event), m_trace->nameId(event));
+  }
+  // Of an event whose kind and name are known already.
+  BlockStyle style(trace::EventIndex event, trace::EventKind kind, trace::NameId name) const;
 
  private:
   std::shared_ptr<const trace::Trace> m_trace;

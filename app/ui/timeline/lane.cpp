@@ -29,20 +29,18 @@ class Majority {
   }
 
  private:
-  std::array<BlockStyle, Lane::kLeafSize> m_styles{};
-  std::array<int64_t, Lane::kLeafSize> m_weights{};
+  std::array<BlockStyle, Lane::kFanOut> m_styles{};
+  std::array<int64_t, Lane::kFanOut> m_weights{};
   size_t m_used = 0;
 };
 
-// One level up: `count` children, read through `child(i)` -> Node, `fanOut` of them a node.
-template <class Child>
-std::vector<Lane::Node> raised(size_t count, size_t fanOut, const Child& child) {
-  std::vector<Lane::Node> nodes;
-  nodes.reserve(count / fanOut + 1);
-  for (size_t first = 0; first < count; first += fanOut) {
+// One level up: onNode() of every kFanOut of `count` children, which `child(i)` gives as nodes.
+template <class Child, class OnNode>
+void raised(size_t count, const Child& child, const OnNode& onNode) {
+  for (size_t first = 0; first < count; first += Lane::kFanOut) {
     Majority majority;
     Lane::Node node;
-    for (size_t i = first; i < std::min(first + fanOut, count); ++i) {
+    for (size_t i = first; i < std::min(first + Lane::kFanOut, count); ++i) {
       const Lane::Node part = child(i);
       if (i == first) node.beginNs = part.beginNs;
       node.endNs = part.endNs;
@@ -51,9 +49,8 @@ std::vector<Lane::Node> raised(size_t count, size_t fanOut, const Child& child) 
       majority.add(part.style, part.busyNs);
     }
     node.style = majority.style();
-    nodes.push_back(node);
+    onNode(node);
   }
-  return nodes;
 }
 
 }  // namespace
@@ -76,21 +73,29 @@ Lane::Lane(std::shared_ptr<const EventBlocks> events, trace::PackedColumn picked
 }
 
 void Lane::raise() {
-  const auto leaf = [this](size_t i) {
-    const Span s = span(i);
-    const BlockStyle painted = style(i);
+  Reader reader(*this);
+  const auto leaf = [&](size_t i) {
+    const Span s = reader.span(i);
+    const BlockStyle painted = reader.style(i);
     m_paints |= uint32_t{1} << static_cast<unsigned>(painted.paint);
     return Node{s.beginNs, std::max(s.endNs, s.beginNs + 1), s.lengthNs(),
                 static_cast<float>(s.lengthNs()), painted};
   };
-  if (m_count < kLeafSize) {
+  if (m_count < kFanOut) {
     for (size_t i = 0; i < m_count; ++i) leaf(i);
     return;
   }
-  m_levels.push_back(raised(m_count, kLeafSize, leaf));
-  while (m_levels.back().size() >= kFanOut) {
-    const std::vector<Node>& below = m_levels.back();
-    m_levels.push_back(raised(below.size(), kFanOut, [&below](size_t i) { return below[i]; }));
+  m_leaves.reserve(m_count / kFanOut + 1);
+  raised(m_count, leaf, [this](const Node& node) {
+    m_leaves.push_back({node.busyNs, node.longestNs, node.style});
+  });
+  for (size_t below = m_leaves.size(); below >= kFanOut; below = m_levels.back().size()) {
+    std::vector<Node> nodes;
+    nodes.reserve(below / kFanOut + 1);
+    raised(
+        below, [&](size_t i) { return reader.node(levels(), i); },
+        [&](const Node& node) { nodes.push_back(node); });
+    m_levels.push_back(std::move(nodes));
   }
 }
 
@@ -137,7 +142,8 @@ size_t Lane::at(int64_t timeNs, int64_t toleranceNs) const {
 }
 
 size_t Lane::memoryBytes() const {
-  size_t bytes = m_blocks.capacity() * sizeof(Block) + m_picked.memoryBytes();
+  size_t bytes = m_blocks.capacity() * sizeof(Block) + m_picked.memoryBytes() +
+                 m_leaves.capacity() * sizeof(Leaf);
   for (const std::vector<Node>& level : m_levels) bytes += level.capacity() * sizeof(Node);
   return bytes;
 }

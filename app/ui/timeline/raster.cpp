@@ -143,8 +143,8 @@ void TimelineRaster::drawLabels(const Frame& frame, uint32_t row, const Lane& la
       first, last,
       [&](const Lane::Node& node) { return static_cast<double>(node.longestNs) < least; },
       [](const Lane::Node&) {},
-      [&](size_t index) {
-        if (static_cast<double>(lane.span(index).lengthNs()) >= least)
+      [&](size_t index, Span span) {
+        if (static_cast<double>(span.lengthNs()) >= least)
           drawLabel(frame, row, lane[index], withDuration, top, height, image);
       });
 }

@@ -24,7 +24,7 @@ class TimelineRaster {
   // A painter more is worth it for this much processor time of a frame. Less is done before a
   // thread has woken up; and on a machine that others use too, one that is put off in the middle of
   // a row holds up the frame.
-  static constexpr int64_t kWorthAPainterNs = 6'000'000;
+  static constexpr int64_t kWorthAPainterNs = 10'000'000;
 
   // `worthAPainterNs` 0: every frame is painted by all painters.
   TimelineRaster(const Theme& theme, const QFont& font, double scale,

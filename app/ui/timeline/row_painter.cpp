@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace caracal::ui {
 namespace {
@@ -45,11 +46,14 @@ TimeView Frame::deviceView(int width) const {
 }
 
 QRgb mixed(QRgb below, QRgb above, double share) {
-  // Whole numbers: a frame mixes some hundred thousand colours.
-  const int of256 = static_cast<int>(share * 256);
-  const auto channel = [of256](int a, int b) { return a + (((b - a) * of256 + 128) >> 8); };
-  return qRgb(channel(qRed(below), qRed(above)), channel(qGreen(below), qGreen(above)),
-              channel(qBlue(below), qBlue(above)));
+  // Whole numbers, red and blue at once: a frame mixes some hundred thousand colours.
+  constexpr uint32_t kRedBlue = 0xff00ff, kGreen = 0xff00, kOpaque = 0xff000000;
+  const auto of256 = static_cast<uint32_t>(share * 256);
+  const auto mix = [&](uint32_t channels, uint32_t half) {
+    const uint32_t sum = (below & channels) * (256 - of256) + (above & channels) * of256;
+    return ((sum + half) >> 8U) & channels;
+  };
+  return kOpaque | mix(kRedBlue, 0x800080) | mix(kGreen, 0x8000);
 }
 
 Shades shadesOf(const Theme& theme) {
@@ -74,11 +78,10 @@ void RowPainter::prepare(const Frame& frame, int width, const std::vector<int>& 
   m_painted.resize(static_cast<size_t>(width));
 }
 
-void RowPainter::paintBackground(QRgb background, int top, int bottom, const Pixels& pixels) {
-  m_line.assign(static_cast<size_t>(pixels.width), background);
-  for (const int x : m_gridLines) m_line[static_cast<size_t>(x)] = m_theme.grid.rgb();
+void RowPainter::fillLines(const std::vector<QRgb>& line, int top, int bottom,
+                           const Pixels& pixels) {
   for (int y = std::max(0, top); y < std::min(bottom, pixels.height); ++y)
-    std::memcpy(pixels.line(y), m_line.data(), m_line.size() * sizeof(QRgb));
+    std::memcpy(pixels.line(y), line.data(), line.size() * sizeof(QRgb));
 }
 
 void RowPainter::paint(const Frame& frame, const PlacedRow& placed, size_t order,
@@ -91,20 +94,25 @@ void RowPainter::paint(const Frame& frame, const PlacedRow& placed, size_t order
                                            : m_theme.rowAlternate.rgb();
   const int top = frame.deviceY(placed.top);
   const int bottom = frame.deviceY(placed.top + placed.height);
-  paintBackground(background, top, bottom, pixels);
-  if (placed.lanes.empty()) {
-    if (placed.folded) paintUnion(frame, placed, top, bottom - top - 3, background, pixels);
+  m_background.assign(static_cast<size_t>(pixels.width), background);
+  for (const int x : m_gridLines) m_background[static_cast<size_t>(x)] = m_theme.grid.rgb();
+  if (placed.lanes.empty() && placed.folded) {
+    paintUnion(frame, placed, top, bottom - top - 3, background, pixels);
+    fillLines(m_background, bottom - 3, bottom, pixels);
     return;
   }
+  int filledTo = top;
   for (const PlacedLane& lane : placed.lanes) {
     const int laneTop = frame.deviceY(lane.top);
     const int laneHeight = frame.deviceY(lane.top + lane.height) - laneTop - 1;
     if (laneTop + laneHeight <= 0 || laneTop >= pixels.height) continue;
+    fillLines(m_background, std::exchange(filledTo, laneTop + laneHeight), laneTop, pixels);
     m_work->clear();
     m_work->add(row.lanes[lane.lane]);
     const bool withBubbles = lane.lane == 0 && !row.bubbles.empty();
     paintBand(withBubbles ? &row : nullptr, laneTop, laneHeight, background, pixels);
   }
+  fillLines(m_background, filledTo, bottom, pixels);
 }
 
 void RowPainter::paintUnion(const Frame& frame, const PlacedRow& placed, int top, int height,
@@ -132,10 +140,15 @@ RowPainter::Ink RowPainter::inkOf(BlockStyle style, double share, bool edge,
 void RowPainter::paintBand(const Row* bubblesOf, int top, int height, QRgb background,
                            const Pixels& pixels) {
   const Ink nothing{0, 0, Hatch::kNone};
+  Ink ink = nothing;
+  const Column* inkedAs = nullptr;  // the column that it is of: its neighbours are often like it
   for (size_t x = 0; x < m_painted.size(); ++x) {
     const Column& c = (*m_work)[x];
-    m_painted[x] = {c.touched ? inkOf(c.style, m_work->share(c), c.edge, background) : nothing,
-                    nothing, height};
+    if (c.touched() && (inkedAs == nullptr || !c.looksLike(*inkedAs))) {
+      ink = inkOf(c.style, m_work->share(c), c.edge, background);
+      inkedAs = &c;
+    }
+    m_painted[x] = {c.touched() ? ink : nothing, nothing, height};
   }
   if (bubblesOf != nullptr) addBubbles(*bubblesOf, height, background);
   blit(top, height, pixels);
@@ -147,8 +160,8 @@ void RowPainter::addBubbles(const Row& row, int height, QRgb background) {
   const auto least = static_cast<int>(kLeastBubblePixels * m_scale);
   for (size_t x = 0; x < m_painted.size(); ++x) {
     const Column& c = (*m_idle)[x];
-    if (!c.touched) continue;
-    const bool alone = !(*m_work)[x].touched;
+    if (!c.touched()) continue;
+    const bool alone = !(*m_work)[x].touched();
     const int part = alone ? height : std::max(least, static_cast<int>(m_idle->share(c) * height));
     m_painted[x].lower = inkOf(c.style, 1.0, c.edge, background);
     m_painted[x].split = std::max(0, height - part);
@@ -162,28 +175,23 @@ bool RowPainter::isPlain(int height) const {
 }
 
 void RowPainter::blit(int top, int height, const Pixels& pixels) {
-  const int first = std::max(0, -top);
-  const int last = std::min(height, pixels.height - top);
-  if (first >= last) return;
+  const int bottom = top + height;
   if (isPlain(height)) {
-    const QRgb* below = pixels.line(top + first);
-    m_line.assign(below, below + m_painted.size());
+    m_line = m_background;
     for (size_t x = 0; x < m_painted.size(); ++x) {
       if (m_painted[x].upper.fill != 0) m_line[x] = m_painted[x].upper.fill;
     }
-    for (int line = first; line < last; ++line)
-      std::memcpy(pixels.line(top + line), m_line.data(), m_line.size() * sizeof(QRgb));
-    return;
+    return fillLines(m_line, top, bottom, pixels);
   }
-  for (int line = first; line < last; ++line) {
-    QRgb* at = pixels.line(top + line);
+  fillLines(m_background, top, bottom, pixels);
+  for (int y = std::max(0, top); y < std::min(bottom, pixels.height); ++y) {
+    QRgb* at = pixels.line(y);
     for (size_t x = 0; x < m_painted.size(); ++x) {
       const PaintedColumn& column = m_painted[x];
-      const Ink& ink = line < column.split ? column.upper : column.lower;
+      const Ink& ink = y - top < column.split ? column.upper : column.lower;
       if (ink.fill == 0) continue;
-      at[x] = ink.hatch != Hatch::kNone && onLine(ink.hatch, static_cast<int>(x), top + line)
-                  ? ink.line
-                  : ink.fill;
+      at[x] = ink.hatch != Hatch::kNone && onLine(ink.hatch, static_cast<int>(x), y) ? ink.line
+                                                                                     : ink.fill;
     }
   }
 }

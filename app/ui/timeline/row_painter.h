@@ -68,8 +68,8 @@ class RowPainter {
     int split = 0;
   };
 
-  // Fills lines [top, bottom) with a row's background and grid.
-  void paintBackground(QRgb background, int top, int bottom, const Pixels& pixels);
+  // Copies `line` to the lines [top, bottom), as far as the image has them.
+  static void fillLines(const std::vector<QRgb>& line, int top, int bottom, const Pixels& pixels);
   // What m_work holds, and the bubbles of a row below it; `bubblesOf` may be null.
   void paintBand(const Row* bubblesOf, int top, int height, QRgb background, const Pixels& pixels);
   void addBubbles(const Row& row, int height, QRgb background);
@@ -85,7 +85,8 @@ class RowPainter {
   std::optional<Columns> m_work;  // of this frame's view, cleared for every lane
   std::optional<Columns> m_idle;
   std::vector<int> m_gridLines;
-  std::vector<QRgb> m_line;  // one line of a row, copied to all that look the same
+  std::vector<QRgb> m_background;  // one line of a row where nothing is, with the grid
+  std::vector<QRgb> m_line;        // one line of a band whose lines look the same
   std::vector<PaintedColumn> m_painted;
 };
 

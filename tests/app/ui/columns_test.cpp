@@ -26,7 +26,7 @@ TEST(Columns, everyEventTouchesItsColumnHoweverFarOut) {
       const auto column =
           static_cast<size_t>(std::floor(static_cast<double>(b.beginNs) / nsPerPixel));
       if (column < columns.all().size()) {
-        EXPECT_TRUE(columns[column].touched) << b.beginNs;
+        EXPECT_TRUE(columns[column].touched()) << b.beginNs;
       }
     }
   }
@@ -75,10 +75,10 @@ TEST(Columns, areTouchedWhereABlockIsAndNowhereElse) {
       }
       for (size_t c = 0; c < must.size(); ++c) {
         if (must[c]) {
-          EXPECT_TRUE(columns[c].touched) << "column " << c << " at " << nsPerPixel;
+          EXPECT_TRUE(columns[c].touched()) << "column " << c << " at " << nsPerPixel;
         }
         if (!may[c]) {
-          EXPECT_FALSE(columns[c].touched) << "column " << c << " at " << nsPerPixel;
+          EXPECT_FALSE(columns[c].touched()) << "column " << c << " at " << nsPerPixel;
         }
       }
     }
@@ -128,7 +128,7 @@ TEST(Columns, aNanosecondTakesAllItsColumnsWhenItIsWiderThanOne) {
   Columns columns(view(0, 0.05, 400));
   columns.add(lane);
   for (size_t c = 0; c < 400; ++c) {
-    EXPECT_EQ(columns[c].touched, (c >= 100 && c < 120) || c == 160) << c;
+    EXPECT_EQ(columns[c].touched(), (c >= 100 && c < 120) || c == 160) << c;
   }
 }
 

@@ -66,6 +66,7 @@ TEST(Lane, nodesHoldTheSumAndTheLongestOfTheirBlocks) {
   std::mt19937 random(7);
   const Lane lane(randomChain(random, 5000));
   ASSERT_GE(lane.levels(), 3U);
+  Lane::Reader reader(lane);
   for (size_t level = 1; level <= lane.levels(); ++level) {
     const size_t size = Lane::nodeSize(level);
     for (size_t first = 0; first < lane.size(); first += size) {
@@ -75,7 +76,7 @@ TEST(Lane, nodesHoldTheSumAndTheLongestOfTheirBlocks) {
         sum += lane[i].durationNs();
         longest = std::max(longest, lane[i].durationNs());
       }
-      const Lane::Node& node = lane.node(level, first / size);
+      const Lane::Node node = reader.node(level, first / size);
       EXPECT_EQ(node.busyNs, sum);
       EXPECT_EQ(node.longestNs, static_cast<float>(longest));
       EXPECT_EQ(node.beginNs, lane[first].beginNs);
