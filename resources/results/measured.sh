@@ -46,7 +46,7 @@ measure() {
 }
 
 measure tensor "--tp 2 --pp 1" "--link-tensor 1ms,100MB/s"
-measure pipeline "--tp 1 --pp 2" "--link-pipeline 1ms,100MB/s"
+measure pipeline "--tp 1 --pp 2" "--link-pipeline 10ms,100MB/s"
 cat "$block"
 awk -v block="$block" '
   /^<!-- end measured -->/ { skipping = 0 }
