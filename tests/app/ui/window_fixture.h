@@ -12,6 +12,7 @@
 
 #include "app/ui/window/main_window.h"
 #include "app/ui/window/settings.h"
+#include "core/base/sanitizers.h"
 #include "core/profile/profile_json.h"
 #include "core/project/project.h"
 
@@ -46,7 +47,7 @@ class Window : public testing::Test {
     return path;
   }
   bool waitFor(const std::function<bool()>& condition) {
-    const QDeadlineTimer deadline(15000);
+    const QDeadlineTimer deadline(kAddressSanitizer || kThreadSanitizer ? 300000 : 15000);
     while (!condition() && !deadline.hasExpired())
       QApplication::processEvents(QEventLoop::AllEvents, 10);
     return condition();
