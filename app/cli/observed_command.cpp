@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 
 #include "app/cli/interrupt.h"
 #include "core/base/system_message.h"

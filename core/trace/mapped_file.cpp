@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "core/base/system_message.h"
 #include "core/trace/trace_file_checks.h"
